@@ -1,0 +1,81 @@
+# Needs Python 3.11 or newer, make and a POSIX shell. Everything else goes into .venv.
+
+PYTHON ?= python3
+TOUR_ARGS ?=
+TEST_ARGS ?=
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+# pip takes the pins for what it installs, and for what it builds with, from the same file.
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt \
+       PIP_BUILD_CONSTRAINT=constraints.txt $(RUN) -m pip install -qq
+
+IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help tour test check clean
+
+help:
+	@echo 'make tour    walk through every procedure, before your eyes'
+	@echo '             (options: make tour TOUR_ARGS="--database sqlite:///tour.db")'
+	@echo 'make test    run the tests, with branch coverage'
+	@echo '             (options: make test TEST_ARGS="-k payer --no-cov")'
+	@echo 'make check   lint, formatting and types'
+	@echo 'make clean   remove .venv and everything else that was made here'
+	@echo
+	@echo 'The first run sets up .venv by itself. Another Python: make test PYTHON=python3.13'
+
+tour: $(VENV)/.tour-installed
+	@$(RUN) -m client_access $(TOUR_ARGS)
+
+test: $(VENV)/.dev-installed
+	@$(RUN) -m pytest -q --cov --cov-report=term $(TEST_ARGS)
+
+check: $(VENV)/.dev-installed
+	@status=0; \
+	echo 'ruff check';   $(RUN) -m ruff check . || status=1; \
+	echo 'ruff format';  $(RUN) -m ruff format --check . || status=1; \
+	echo 'mypy';         $(RUN) -m mypy --strict || status=1; \
+	exit $$status
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov
+	rm -f .coverage .coverage.*
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is newer than what it was installed from, so a second run installs nothing.
+
+$(VENV)/.tour-installed: pyproject.toml constraints.txt
+	@$(make_venv)
+	@echo 'Installing what the tour needs into $(VENV) (only this once) ...'
+	@$(PIP) --editable '.[cli]'
+	@touch $@
+
+$(VENV)/.dev-installed: pyproject.toml constraints.txt
+	@$(make_venv)
+	@echo 'Installing the development tools into $(VENV) (only this once) ...'
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.tour-installed
+
+# A .venv that works is kept; a missing, broken or half-made one is made anew.
+define make_venv
+if ! { $(RUN) -c '$(IS_NEW_ENOUGH)' && $(RUN) -m pip --version; } >/dev/null 2>&1; then \
+	if ! command -v '$(PYTHON)' >/dev/null 2>&1; then \
+		echo 'client_access needs Python 3.11 or newer, and "$(PYTHON)" was not found.' >&2; \
+		echo 'Name one that you have: make PYTHON=/path/to/python3' >&2; \
+		exit 1; \
+	fi; \
+	if ! '$(PYTHON)' -c '$(IS_NEW_ENOUGH)'; then \
+		echo "client_access needs Python 3.11 or newer; $(PYTHON) is $$('$(PYTHON)' --version 2>&1)." >&2; \
+		echo 'Name a newer one: make PYTHON=/path/to/python3' >&2; \
+		exit 1; \
+	fi; \
+	echo 'Making $(VENV) ...'; \
+	'$(PYTHON)' -m venv --clear $(VENV) || { \
+		echo 'That Python cannot make a virtual environment (some systems package venv apart).' >&2; \
+		exit 1; \
+	}; \
+fi
+endef

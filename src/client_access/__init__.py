@@ -1,0 +1,1 @@
+"""Which of a practice's clients may use what, and who pays for it."""

@@ -1,0 +1,101 @@
+"""The services on offer and what they cost a month (S1, S4, S6)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import final
+
+from attrs import field, frozen
+
+from client_access._validation import check_type, is_a, is_text
+from client_access.errors import InvalidValue
+from client_access.values import SERVICE_CODE_LENGTH
+
+_HIGHEST_PRICE = Decimal(1_000_000_000)
+_DECIMAL_PLACES = 4
+
+
+@final
+@frozen
+class Service:
+    """Something a client can be subscribed to.
+
+    Parameters:
+        code: the host's key of the service, at most 64 characters.
+        name: what people call it.
+        monthly_price: in the catalogue's currency; at most four decimal places, below 10⁹.
+        needs_setup: whether additional information is asked for before it can be added (S1).
+        offered: False once it is withdrawn from sale: held where it is held, never added (S4).
+    """
+
+    code: str = field(validator=is_text(SERVICE_CODE_LENGTH))
+    name: str = field(validator=is_text())
+    monthly_price: Decimal = field()
+    needs_setup: bool = field(default=False, validator=is_a(bool))
+    offered: bool = field(default=True, validator=is_a(bool))
+
+    def __attrs_post_init__(self) -> None:
+        price = self.monthly_price
+        check_type("monthly_price", price, Decimal)
+        if not price.is_finite():
+            raise InvalidValue("monthly_price", "must be finite")
+        if price.is_signed() or price >= _HIGHEST_PRICE:
+            raise InvalidValue("monthly_price", f"must be from 0 to below {_HIGHEST_PRICE:,}")
+        exponent = price.as_tuple().exponent
+        if isinstance(exponent, int) and exponent < -_DECIMAL_PLACES:
+            raise InvalidValue("monthly_price", f"has more than {_DECIMAL_PLACES} decimal places")
+
+
+def _to_services(services: Iterable[Service]) -> tuple[Service, ...]:
+    try:
+        return tuple(services)
+    except TypeError:
+        raise InvalidValue("services", "must be an iterable of Service") from None
+
+
+@final
+@frozen
+class Catalogue:
+    """Every service that is offered or still held, in one currency.
+
+    Parameters:
+        services: the services, each code once.
+        currency: the ISO 4217 code of the currency of every price.
+    """
+
+    services: tuple[Service, ...] = field(converter=_to_services)
+    currency: str = field(default="GBP", validator=is_text(3))
+    _by_code: dict[str, Service] = field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        by_code: dict[str, Service] = {}
+        for service in self.services:
+            check_type("services", service, Service)
+            if service.code in by_code:
+                raise InvalidValue("services", f"has the code {service.code!r} twice")
+            by_code[service.code] = service
+        if re.fullmatch("[A-Z]{3}", self.currency) is None:
+            raise InvalidValue("currency", "must be an ISO 4217 code such as GBP")
+        object.__setattr__(self, "_by_code", by_code)
+
+    def get(self, code: str) -> Service | None:
+        """Return the service with this code, or None."""
+        return self._by_code.get(code)
+
+    def offers(self, code: str) -> bool:
+        """Tell whether a service with this code can be added today (S4)."""
+        service = self._by_code.get(code)
+        return service is not None and service.offered
+
+    def held(self, code: str) -> Service:
+        """Return a service that a client holds.
+
+        Raises:
+            InvalidValue: the catalogue lacks it altogether, the host's error (S4).
+        """
+        service = self._by_code.get(code)
+        if service is None:
+            raise InvalidValue("catalogue", f"lacks the service {code!r}, which a client holds")
+        return service

@@ -1,0 +1,235 @@
+"""The client: a value that cannot stand in a state that the rules do not know."""
+
+from __future__ import annotations
+
+from typing import final
+from uuid import UUID
+
+from attrs import field, frozen
+
+from client_access._validation import (
+    NAME_LENGTH,
+    check_text,
+    is_a,
+    is_a_or_none,
+    is_count,
+    is_text_or_none,
+    is_tuple_of,
+)
+from client_access.errors import InvalidValue
+from client_access.machines.lifecycle import ACTIVATED, MANAGED, Status
+from client_access.machines.payer import LOCKED, OPEN, Payer, PayerState
+from client_access.values import (
+    PRACTICE_ID_LENGTH,
+    Activation,
+    ClientKind,
+    ClientList,
+    ContactDetails,
+    DirectDebit,
+    EmailAddress,
+    HeldService,
+    PracticeInvitation,
+    Source,
+    fold,
+)
+
+
+@final
+@frozen
+class Listing:
+    """Where a client stands in a practice's lists: what an adapter stores to answer `page` (C1).
+
+    Parameters:
+        practice_id: whose list it is: the practice that manages the client, or is invited by it.
+        client_list: which of the three lists.
+        folded_name: the business name as it is searched and ordered (C2).
+    """
+
+    practice_id: str
+    client_list: ClientList
+    folded_name: str
+
+
+@frozen
+class _Shape:
+    """What holds for every client in one status, whatever happened before."""
+
+    payers: frozenset[PayerState]
+    sources: frozenset[Source]
+    established: frozenset[bool]
+    reachable: bool = True  # has an address that mail can be sent to, or may lack one
+
+
+_BY_PRACTICE = frozenset({Source.ADDED, Source.IMPORTED})
+_ANY_SOURCE = frozenset(Source)
+_PRACTICE_LOCKED = frozenset({PayerState.PRACTICE_LOCKED})
+_CLIENT_LOCKED = frozenset({PayerState.CLIENT_LOCKED})
+_NO, _YES, _EITHER = frozenset({False}), frozenset({True}), frozenset({False, True})
+
+_SHAPES = {
+    Status.INACTIVE: _Shape(OPEN, _BY_PRACTICE, _NO, reachable=False),
+    Status.PRACTICE_ONLY: _Shape(_PRACTICE_LOCKED, _BY_PRACTICE, _YES, reachable=False),
+    Status.AWAITING_ACTIVATION: _Shape(LOCKED, _BY_PRACTICE, _EITHER),
+    Status.BOTH_ACCESS: _Shape(LOCKED, _ANY_SOURCE, _YES),
+    Status.DISABLED: _Shape(_PRACTICE_LOCKED, _BY_PRACTICE, _YES),
+    Status.UNMANAGED: _Shape(_CLIENT_LOCKED, _ANY_SOURCE, _EITHER),
+    Status.DELETED: _Shape(frozenset(PayerState), _BY_PRACTICE, _NO, reachable=False),
+}
+
+
+@final
+@frozen(kw_only=True)
+class Client:
+    """A business or an individual whose books are kept on the platform.
+
+    Clients come from :func:`~client_access.decide` and :func:`~client_access.evolve`, and from
+    storage; the constructor upholds what must hold between the fields, so that no client exists
+    that the rules do not know.
+
+    Parameters:
+        id: the client's own id, never used again after it is deleted (L5).
+        version: the number of its events.
+        kind: business or individual.
+        business_name: at most 200 characters; empty once deleted.
+        contact: whom to reach at the client.
+        email: its address, or the placeholder made from its id (E2).
+        source: how it came to its present practice.
+        status: where it stands in the lifecycle (§2).
+        payer_state: who pays, and whether that is locked (§3).
+        services: what it holds, by code.
+        practice_id: the practice that manages it; None while unmanaged and once deleted.
+        activation: the pending activation while awaiting activation (E6).
+        practice_invitation: the pending invitation to a practice, only while unmanaged.
+        established: whether it was ever `practice_only` or `both_access` (L5).
+        direct_debit: the details asked for and not given yet (P6).
+
+    Raises:
+        InvalidValue: a field is malformed, or does not go with the others.
+    """
+
+    id: UUID = field(validator=is_a(UUID))
+    version: int = field(validator=is_count)
+    kind: ClientKind = field(validator=is_a(ClientKind))
+    business_name: str
+    contact: ContactDetails = field(validator=is_a(ContactDetails))
+    email: EmailAddress = field(validator=is_a(EmailAddress))
+    source: Source = field(validator=is_a(Source))
+    status: Status = field(validator=is_a(Status))
+    payer_state: PayerState = field(validator=is_a(PayerState))
+    services: tuple[HeldService, ...] = field(default=(), validator=is_tuple_of(HeldService))
+    practice_id: str | None = field(default=None, validator=is_text_or_none(PRACTICE_ID_LENGTH))
+    activation: Activation | None = field(default=None, validator=is_a_or_none(Activation))
+    practice_invitation: PracticeInvitation | None = field(
+        default=None, validator=is_a_or_none(PracticeInvitation)
+    )
+    established: bool = field(default=False, validator=is_a(bool))
+    direct_debit: DirectDebit | None = field(default=None, validator=is_a_or_none(DirectDebit))
+
+    def __attrs_post_init__(self) -> None:
+        _check_shape(self)
+
+    @property
+    def email_key(self) -> str:
+        """What no two clients share (E1)."""
+        return self.email.key
+
+    @property
+    def label(self) -> str:
+        """The words that the product shows for the status (§2)."""
+        return self.status.label
+
+    @property
+    def payer(self) -> Payer | None:
+        """Who pays, or None while undecided."""
+        return self.payer_state.payer
+
+    @property
+    def payer_locked(self) -> bool:
+        """Whether who pays can no longer be chosen (P2)."""
+        return self.payer_state.locked
+
+    @property
+    def activated(self) -> bool:
+        """Whether the client has used its activation, or signed up by itself (L2)."""
+        return self.status in ACTIVATED
+
+    @property
+    def managed(self) -> bool:
+        """Whether a practice manages the client (§8)."""
+        return self.status in MANAGED
+
+    @property
+    def listing(self) -> Listing | None:
+        """The one place in the one practice's lists where the client stands, or None (C1)."""
+        client_list = _list_of(self)
+        if client_list is None:
+            return None
+        invitation = self.practice_invitation
+        practice_id = invitation.practice_id if invitation else self.practice_id
+        assert practice_id is not None  # _check_shape: listed clients are managed or invite
+        return Listing(practice_id, client_list, fold(self.business_name))
+
+    def holds(self, code: str) -> bool:
+        """Tell whether the client has the service with this code."""
+        return any(service.code == code for service in self.services)
+
+
+def _list_of(client: Client) -> ClientList | None:
+    match client.status:
+        case Status.PRACTICE_ONLY | Status.BOTH_ACCESS | Status.DISABLED:
+            return ClientList.ACTIVE
+        case Status.AWAITING_ACTIVATION:
+            return ClientList.ACTIVE if client.established else ClientList.INACTIVE
+        case Status.INACTIVE:
+            imported = client.source is Source.IMPORTED
+            return ClientList.IMPORTED if imported else ClientList.INACTIVE
+        case Status.UNMANAGED if client.practice_invitation is not None:
+            return ClientList.INACTIVE
+        case _:
+            return None
+
+
+def _check_shape(client: Client) -> None:
+    """Raise :class:`InvalidValue` where the fields do not go together."""
+    status, shape = client.status, _SHAPES[client.status]
+    deleted = status is Status.DELETED
+
+    def check(field_name: str, fits: bool) -> None:
+        if not fits:
+            raise InvalidValue(field_name, f"does not go with the status {status.value}")
+
+    check("payer_state", client.payer_state in shape.payers)
+    check("source", client.source in shape.sources)
+    check("established", client.established in shape.established)
+    check("practice_id", (client.practice_id is not None) == (status in MANAGED))
+    check("activation", (client.activation is not None) == (status is Status.AWAITING_ACTIVATION))
+    check("practice_invitation", client.practice_invitation is None or status is Status.UNMANAGED)
+    check("services", not client.services or (client.payer_locked and not deleted))
+    codes = [service.code for service in client.services]
+    if codes != sorted(set(codes)):
+        raise InvalidValue("services", "must be ordered by code, each code once")
+
+    if deleted:
+        check("business_name", client.business_name == "")
+        check("contact", client.contact == ContactDetails())
+        check("email", client.email.is_placeholder)
+    else:
+        check_text("business_name", client.business_name, NAME_LENGTH)
+    if client.email.is_placeholder:
+        check("email", not shape.reachable)
+        if client.email != EmailAddress.placeholder(client.id):
+            raise InvalidValue("email", "is the placeholder of another client")
+
+    # Only a customer of its own comes back from unmanaged, and it goes on paying (P5).
+    if client.source is Source.CUSTOMER:
+        check("payer_state", client.payer_state is PayerState.CLIENT_LOCKED)
+    # Without ever having been established, only a registered customer is unmanaged (L2) and only
+    # a client of whom access was given later awaits its activation established (L5).
+    if status is Status.UNMANAGED and not client.established:
+        check("source", client.source is Source.CUSTOMER)
+    if status is Status.AWAITING_ACTIVATION and client.established:
+        check("payer_state", client.payer_state is PayerState.PRACTICE_LOCKED)
+    # Direct debit details are owed by a client that a practice paid for and left (P6).
+    if client.direct_debit is not None:
+        back = status is Status.BOTH_ACCESS and client.source is Source.CUSTOMER
+        check("direct_debit", client.established and (status is Status.UNMANAGED or back))

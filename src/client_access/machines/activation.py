@@ -1,0 +1,89 @@
+"""The invitation from the practice to the client, from its first sending to its use (rules E4–E6).
+
+An activation is sent when a client that is to sign in gets its first service, or when access is
+given later. Sending it again keeps it and starts its lifetime anew (E5); correcting the address
+replaces it by another, so that a link sent to the wrong address leads nowhere (E4). Once used it is
+kept nowhere, and none is ever sent again: whoever was in once signs in with a password (E6).
+Deleting the client withdraws what may still be pending.
+
+The state is not stored: a client's status tells it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import Enum
+from typing import Literal, get_args
+from uuid import UUID
+
+from client_access.machines.lifecycle import Status
+from client_access.machines.table import Edge, compile_moves, make_machine
+from client_access.values import Activation, Policy
+
+# ── States ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class ActivationState(Enum):
+    """How far the invitation to the client is."""
+
+    NOT_SENT = "not_sent"
+    PENDING = "pending"
+    USED = "used"
+    WITHDRAWN = "withdrawn"
+
+
+STATE_OF = {
+    Status.INACTIVE: ActivationState.NOT_SENT,
+    Status.PRACTICE_ONLY: ActivationState.NOT_SENT,
+    Status.AWAITING_ACTIVATION: ActivationState.PENDING,
+    Status.BOTH_ACCESS: ActivationState.USED,
+    Status.DISABLED: ActivationState.USED,
+    Status.UNMANAGED: ActivationState.USED,
+    Status.DELETED: ActivationState.WITHDRAWN,
+}
+
+# ── Table ────────────────────────────────────────────────────────────────────────────────────────
+
+Trigger = Literal["send", "send_again", "replace", "use", "withdraw"]
+
+TRANSITIONS: tuple[Edge, ...] = (
+    {"trigger": "send", "source": "not_sent", "dest": "pending"},
+    {"trigger": "send_again", "source": "pending", "dest": "pending"},
+    {"trigger": "replace", "source": "pending", "dest": "pending"},
+    {
+        "trigger": "use",
+        "source": "pending",
+        "dest": "used",
+        "conditions": ["activation_is_pending", "activation_has_not_expired"],
+    },
+    {"trigger": "withdraw", "source": "not_sent", "dest": "withdrawn"},
+    {"trigger": "withdraw", "source": "pending", "dest": "withdrawn"},
+)
+
+# ── Code ─────────────────────────────────────────────────────────────────────────────────────────
+
+MACHINE = make_machine(
+    "activation machine",
+    [state.value for state in ActivationState],
+    get_args(Trigger),
+    ActivationState.NOT_SENT.value,
+    TRANSITIONS,
+)
+
+move: Callable[[Trigger, ActivationState], ActivationState] = compile_moves(
+    MACHINE, ActivationState, ActivationState
+)
+"""Where a trigger leads from a state."""
+
+
+def send(activation_id: UUID, at: datetime, policy: Policy) -> Activation:
+    """Return a new activation, sent for the first time."""
+    return Activation(activation_id, at, policy.activation_expires(at))
+
+
+def send_again(activation: Activation, at: datetime, policy: Policy) -> Activation:
+    """Return the same activation with its lifetime begun anew (E5)."""
+    return Activation(
+        activation.id, at, policy.activation_expires(at), activation.times_sent + 1
+    )

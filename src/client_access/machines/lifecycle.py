@@ -1,0 +1,140 @@
+"""The life of a client at a practice (rules §2).
+
+A client begins ``inactive``, added or imported by a practice, or ``unmanaged``, as a customer that
+signed up alone. Its first subscription decides who works on the data: the practice alone
+(``practice_only``) or the client too, which then has an activation to follow
+(``awaiting_activation``) before both are in (``both_access``). From there the practice may lock the
+client out and in again (``disabled``), or its access may end (``unmanaged``), until the client
+invites a practice that accepts. Only what was never established can be ``deleted``.
+
+A client that cannot sign in is never left alone: no edge leads from ``practice_only`` or
+``awaiting_activation`` to ``unmanaged`` (L4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Literal, get_args
+
+from client_access.machines.table import Edge, compile_moves, make_machine
+
+# ── States ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class Status(Enum):
+    """Where a client stands (§2)."""
+
+    INACTIVE = "inactive"
+    PRACTICE_ONLY = "practice_only"
+    AWAITING_ACTIVATION = "awaiting_activation"
+    BOTH_ACCESS = "both_access"
+    DISABLED = "disabled"
+    UNMANAGED = "unmanaged"
+    DELETED = "deleted"
+
+    @property
+    def label(self) -> str:
+        """The words that the product shows for it."""
+        return LABELS[self]
+
+
+LABELS = {
+    Status.INACTIVE: "Inactive",
+    Status.PRACTICE_ONLY: "My company has access",
+    Status.AWAITING_ACTIVATION: "Awaiting Client Activation",
+    Status.BOTH_ACCESS: "My company and client both have access",
+    Status.DISABLED: "Disabled",
+    Status.UNMANAGED: "Unmanaged",
+    Status.DELETED: "Deleted",
+}
+NEW_CLIENT_INVITATION = "New Client Invitation"
+"""The label of a row in a practice's inactive list that is an invitation to it (C1)."""
+
+MANAGED = frozenset(
+    {
+        Status.INACTIVE,
+        Status.PRACTICE_ONLY,
+        Status.AWAITING_ACTIVATION,
+        Status.BOTH_ACCESS,
+        Status.DISABLED,
+    }
+)
+"""The statuses in which a practice manages the client (§8)."""
+
+ACTIVATED = frozenset({Status.BOTH_ACCESS, Status.DISABLED, Status.UNMANAGED})
+"""The statuses of a client that has used its activation, or never needed one (L2)."""
+
+NEW = "new"
+"""Where a client comes from that does not exist yet."""
+
+# ── Table ────────────────────────────────────────────────────────────────────────────────────────
+
+Trigger = Literal[
+    "add",
+    "import",
+    "register",
+    "subscribe_practice_only",
+    "subscribe_with_client",
+    "give_access",
+    "activate",
+    "disable",
+    "enable",
+    "stop_managing",
+    "accept_practice_invitation",
+    "delete",
+]
+
+TRANSITIONS: tuple[Edge, ...] = (
+    {"trigger": "add", "source": "new", "dest": "inactive"},
+    {"trigger": "import", "source": "new", "dest": "inactive"},
+    {"trigger": "register", "source": "new", "dest": "unmanaged"},
+    {"trigger": "subscribe_practice_only", "source": "inactive", "dest": "practice_only"},
+    {"trigger": "subscribe_with_client", "source": "inactive", "dest": "awaiting_activation"},
+    {"trigger": "give_access", "source": "practice_only", "dest": "awaiting_activation"},
+    {
+        "trigger": "activate",
+        "source": "awaiting_activation",
+        "dest": "both_access",
+        "conditions": ["activation_is_pending", "activation_has_not_expired"],
+    },
+    {
+        "trigger": "disable",
+        "source": "both_access",
+        "dest": "disabled",
+        "conditions": ["invited_by_practice", "practice_pays"],
+    },
+    {"trigger": "enable", "source": "disabled", "dest": "both_access"},
+    {"trigger": "stop_managing", "source": "both_access", "dest": "unmanaged"},
+    {"trigger": "stop_managing", "source": "disabled", "dest": "unmanaged"},
+    {
+        "trigger": "accept_practice_invitation",
+        "source": "unmanaged",
+        "dest": "both_access",
+        "conditions": ["invitation_is_pending"],
+    },
+    {
+        "trigger": "delete",
+        "source": "inactive",
+        "dest": "deleted",
+        "conditions": ["never_established"],
+    },
+    {
+        "trigger": "delete",
+        "source": "awaiting_activation",
+        "dest": "deleted",
+        "conditions": ["never_established"],
+    },
+)
+
+# ── Code ─────────────────────────────────────────────────────────────────────────────────────────
+
+MACHINE = make_machine(
+    "lifecycle",
+    [NEW, *(status.value for status in Status)], get_args(Trigger), NEW, TRANSITIONS
+)
+
+move: Callable[[Trigger, Status | None], Status] = compile_moves(
+    MACHINE, lambda name: None if name == NEW else Status(name), Status
+)
+"""Where a trigger leads from a status; None stands for a client that does not exist."""

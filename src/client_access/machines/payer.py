@@ -1,0 +1,98 @@
+"""Who pays for a client's services, and when that is settled for good (rules §3).
+
+The choice is free until the first service is added, which locks it, even though the client has not
+activated yet (P2). Removing every service does not unlock it. The one way out of a lock is that the
+practice's access ends: then the client pays, never the other way round (P3).
+
+A customer that signs up alone chooses itself and is locked at once: it starts ``client_locked``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Literal, get_args
+
+from client_access.machines.table import Edge, compile_moves, make_machine
+
+# ── States ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class Payer(Enum):
+    """Who pays (§1)."""
+
+    PRACTICE = "practice"
+    CLIENT = "client"
+
+
+class PayerState(Enum):
+    """Who pays, and whether that can still be changed (§3)."""
+
+    UNDECIDED = "undecided"
+    PRACTICE_CHOSEN = "practice_chosen"
+    CLIENT_CHOSEN = "client_chosen"
+    PRACTICE_LOCKED = "practice_locked"
+    CLIENT_LOCKED = "client_locked"
+
+    @property
+    def payer(self) -> Payer | None:
+        """Who pays, or None while undecided."""
+        return _PAYERS[self]
+
+    @property
+    def locked(self) -> bool:
+        """Whether the first service has settled it."""
+        return self in LOCKED
+
+
+_PAYERS = {
+    PayerState.UNDECIDED: None,
+    PayerState.PRACTICE_CHOSEN: Payer.PRACTICE,
+    PayerState.CLIENT_CHOSEN: Payer.CLIENT,
+    PayerState.PRACTICE_LOCKED: Payer.PRACTICE,
+    PayerState.CLIENT_LOCKED: Payer.CLIENT,
+}
+LOCKED = frozenset({PayerState.PRACTICE_LOCKED, PayerState.CLIENT_LOCKED})
+OPEN = frozenset(PayerState) - LOCKED
+
+# ── Table ────────────────────────────────────────────────────────────────────────────────────────
+
+Trigger = Literal["choose_practice", "choose_client", "lock", "transfer_to_client"]
+
+TRANSITIONS: tuple[Edge, ...] = (
+    {"trigger": "choose_practice", "source": "undecided", "dest": "practice_chosen"},
+    {"trigger": "choose_practice", "source": "practice_chosen", "dest": "practice_chosen"},
+    {"trigger": "choose_practice", "source": "client_chosen", "dest": "practice_chosen"},
+    {"trigger": "choose_client", "source": "undecided", "dest": "client_chosen"},
+    {"trigger": "choose_client", "source": "practice_chosen", "dest": "client_chosen"},
+    {"trigger": "choose_client", "source": "client_chosen", "dest": "client_chosen"},
+    {"trigger": "lock", "source": "practice_chosen", "dest": "practice_locked"},
+    {"trigger": "lock", "source": "client_chosen", "dest": "client_locked"},
+    {"trigger": "transfer_to_client", "source": "practice_locked", "dest": "client_locked"},
+    {"trigger": "transfer_to_client", "source": "client_locked", "dest": "client_locked"},
+)
+
+# ── Code ─────────────────────────────────────────────────────────────────────────────────────────
+
+MACHINE = make_machine(
+    "payer machine",
+    [state.value for state in PayerState],
+    get_args(Trigger),
+    PayerState.UNDECIDED.value,
+    TRANSITIONS,
+)
+
+move: Callable[[Trigger, PayerState], PayerState] = compile_moves(
+    MACHINE, PayerState, PayerState
+)
+"""Where a trigger leads from a state."""
+
+
+def choose(payer: Payer, state: PayerState) -> PayerState:
+    """Return the state in which this payer is chosen and not yet locked (P1)."""
+    return move("choose_practice" if payer is Payer.PRACTICE else "choose_client", state)
+
+
+def lock(payer: Payer, state: PayerState) -> PayerState:
+    """Return the state in which this payer is chosen, replacing an earlier choice, and locked."""
+    return move("lock", choose(payer, state))

@@ -1,0 +1,94 @@
+"""From a table to a plain lookup, by way of a machine of `transitions`.
+
+`transitions` validates, draws and can run a table; it is given each table once, when its module is
+imported. What it accepts in silence is refused here: an edge that stands twice, a state that
+nothing reaches, a name that nobody declared. An immutable client is then moved by a lookup, for
+`transitions` itself moves only models that it may mutate, and at a hundred times the cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypedDict, TypeVar
+
+from transitions import Machine
+
+from client_access.errors import CorruptRecord
+
+S = TypeVar("S")
+D = TypeVar("D")
+
+
+class _Required(TypedDict):
+    trigger: str
+    source: str
+    dest: str
+
+
+class Edge(_Required, total=False):
+    """A row of a table, in the format of `transitions`; `conditions` names guards."""
+
+    conditions: list[str]
+
+
+class TableError(Exception):
+    """A table is not one of a sound machine. Raised at import only: it is a fault in this package."""
+
+
+def make_machine(
+    name: str, states: Sequence[str], triggers: Sequence[str], initial: str, table: Sequence[Edge]
+) -> Machine:
+    """Check a table and return the machine of `transitions` made of it.
+
+    Raises:
+        TableError: an edge stands twice, a state or a trigger is undeclared or out of use.
+    """
+    seen = set[tuple[str, str]]()
+    reached = {initial}
+    if used := {edge["trigger"] for edge in table} ^ set(triggers):
+        raise TableError(f"declared or used, but not both: {sorted(used)}")
+    for edge in table:
+        for state in (edge["source"], edge["dest"]):
+            if state not in states:
+                raise TableError(f"the state {state!r} is not declared")
+        if (edge["trigger"], edge["source"]) in seen:
+            raise TableError(f"{edge['trigger']!r} leaves {edge['source']!r} twice")
+        seen.add((edge["trigger"], edge["source"]))
+    while more := {e["dest"] for e in table if e["source"] in reached} - reached:
+        reached |= more
+    if unreachable := set(states) - reached:
+        raise TableError(f"nothing leads to {sorted(unreachable)}")
+    return Machine(
+        model=None,
+        name=name,
+        states=list(states),
+        initial=initial,
+        transitions=[dict(edge) for edge in table],
+        auto_transitions=False,
+    )
+
+
+def compile_moves(
+    machine: Machine, source: Callable[[str], S], dest: Callable[[str], D]
+) -> Callable[[str, S], D]:
+    """Return the function that moves a state by a trigger, compiled from a machine.
+
+    Parameters:
+        machine: whose edges are compiled.
+        source, dest: make a state of the name that it has in the table.
+
+    The function raises :class:`CorruptRecord` where the table has no such edge: no history that
+    this library wrote can contain it.
+    """
+    moves = {
+        trigger: {source(name): dest(edges[0].dest) for name, edges in event.transitions.items()}
+        for trigger, event in machine.events.items()
+    }
+
+    def move(trigger: str, state: S) -> D:
+        try:
+            return moves[trigger][state]
+        except KeyError:
+            raise CorruptRecord(f"no {trigger!r} leads from {state} in the {machine.name}") from None
+
+    return move

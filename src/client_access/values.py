@@ -1,0 +1,378 @@
+"""The small values that everything else is made of. None of them can be built wrong (E1, E2, S1)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, date, datetime, timedelta
+from enum import Enum
+from typing import final
+from uuid import UUID
+
+import email_validator
+from attrs import field, frozen
+
+from client_access._validation import (
+    check_aware,
+    check_id,
+    check_text,
+    is_a,
+    is_a_or_none,
+    is_aware,
+    is_aware_or_none,
+    is_count,
+    is_text,
+)
+from client_access.errors import InvalidValue
+
+
+class ClientKind(Enum):
+    """What a client is."""
+
+    BUSINESS = "business"
+    INDIVIDUAL = "individual"
+
+
+class Source(Enum):
+    """How the client came to its present practice (§1)."""
+
+    ADDED = "added"
+    IMPORTED = "imported"
+    CUSTOMER = "customer"
+
+
+class SignIn(Enum):
+    """Who works on the client's data: the practice alone, or the client too (§1)."""
+
+    PRACTICE_ONLY = "practice_only"
+    PRACTICE_AND_CLIENT = "practice_and_client"
+
+
+class ClientList(Enum):
+    """The three lists of a practice (C1)."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    IMPORTED = "imported"
+
+
+class VatScheme(Enum):
+    """The VAT scheme that some services ask for (S1)."""
+
+    NOT_REGISTERED = "not_registered"
+    STANDARD = "standard"
+    CASH = "cash"
+    FLAT_RATE = "flat_rate"
+    FLAT_RATE_CASH = "flat_rate_cash"
+
+
+def fold(text: str) -> str:
+    """Return the form in which names and addresses are compared: case-folded, in NFC (C2, E1).
+
+    Decomposed first, so that folding a folded text changes nothing.
+    """
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+
+
+# ── Email addresses ──────────────────────────────────────────────────────────────────────────────
+
+_PLACEHOLDER_DOMAIN = "placeholder.invalid"
+_ADDRESS_LENGTH = 254  # RFC 5321, §4.5.3.1.3
+
+# Plain ASCII addresses, the great majority, are told sound by this pattern at a fiftieth of the
+# cost of email-validator. It admits nothing that email-validator refuses, and what it does not
+# admit is left to email-validator; a property test holds the two together.
+_LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"(?![^.]*--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_PLAIN = re.compile(rf"(?=.{{1,64}}@){_LOCAL}(?:\.{_LOCAL})*@(?:{_LABEL}\.)+([A-Za-z]{{2,63}})")
+_SPECIAL_USE = frozenset(email_validator.SPECIAL_USE_DOMAIN_NAMES)
+
+
+@final
+@frozen
+class EmailAddress:
+    """An address that mail can be sent to, or the placeholder of a client that has none (E1, E2).
+
+    Parameters:
+        address: the address as typed; mail goes to it as first spelt. No domain is looked up.
+
+    Raises:
+        InvalidValue: the text is no address, or lies under a reserved domain such as ``.invalid``.
+    """
+
+    address: str
+    key: str = field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "key", _identity_key(self.address))
+
+    @classmethod
+    def placeholder(cls, client_id: UUID) -> EmailAddress:
+        """Return the unique, invalid address of a client without one (E2)."""
+        check_id("client_id", client_id)
+        address = f"{client_id.hex}@{_PLACEHOLDER_DOMAIN}"
+        # Not by the constructor, which refuses whatever lies under .invalid.
+        placeholder = cls.__new__(cls)
+        object.__setattr__(placeholder, "address", address)
+        object.__setattr__(placeholder, "key", address)
+        return placeholder
+
+    @property
+    def is_placeholder(self) -> bool:
+        """Whether this stands for an address that the client does not have."""
+        return self.key.endswith("@" + _PLACEHOLDER_DOMAIN)
+
+    def __str__(self) -> str:
+        return self.address
+
+
+def _identity_key(address: object) -> str:
+    """Return what two addresses share when they are the same (E1)."""
+    if not isinstance(address, str):
+        raise InvalidValue("email", f"must be a str, not a {type(address).__name__}")
+    if len(address) > _ADDRESS_LENGTH:
+        raise InvalidValue("email", f"is longer than {_ADDRESS_LENGTH} characters")
+    plain = _PLAIN.fullmatch(address)
+    if plain and plain[1].lower() not in _SPECIAL_USE:
+        return address.lower()
+    try:
+        parts = email_validator.validate_email(address, check_deliverability=False)
+    except email_validator.EmailNotValidError as problem:
+        raise InvalidValue("email", f"is not a valid address: {problem}") from None
+    return f"{fold(parts.local_part)}@{parts.ascii_domain.lower()}"
+
+
+def parse_email(name: str, value: object) -> EmailAddress:
+    """Return the address that somebody typed, or gave as a value already made.
+
+    Raises:
+        InvalidValue: it is no address, or a placeholder (E2); `name` is the field it names.
+    """
+    if not isinstance(value, EmailAddress):
+        try:
+            return EmailAddress(value)  # type: ignore[arg-type]  # its constructor checks the type
+        except InvalidValue as problem:
+            raise InvalidValue(name, problem.reason) from None
+    if value.is_placeholder:
+        raise InvalidValue(name, "is a placeholder, not an address that mail can be sent to")
+    return value
+
+
+# ── Details and services ─────────────────────────────────────────────────────────────────────────
+
+
+@final
+@frozen
+class ContactDetails:
+    """Whom to reach at the client, and where (D1); each part may be empty.
+
+    Parameters:
+        name: the contact person, at most 200 characters.
+        phone: a telephone number as people write it, at most 50 characters.
+        address: the postal address, at most 1,000 characters; it may have several lines.
+    """
+
+    name: str = field(default="", validator=is_text(blank=True))
+    phone: str = field(default="", validator=is_text(50, blank=True))
+    address: str = field(default="", validator=is_text(1000, blank=True, lines=True))
+
+
+@final
+@frozen
+class ServiceSetup:
+    """The additional information that some services ask for (S1).
+
+    Parameters:
+        vat_scheme: the client's VAT scheme.
+        vat_number: its VAT registration number, at most 20 characters; none if not registered.
+        accounts_start: the day from which the accounts are kept.
+    """
+
+    vat_scheme: VatScheme = field(validator=is_a(VatScheme))
+    vat_number: str = field(default="", validator=is_text(20, blank=True))
+    accounts_start: date | None = field(default=None, validator=is_a_or_none(date))
+
+    def __attrs_post_init__(self) -> None:
+        if self.vat_number and self.vat_scheme is VatScheme.NOT_REGISTERED:
+            raise InvalidValue("vat_number", "is given for a client that is not registered for VAT")
+        if isinstance(self.accounts_start, datetime):
+            raise InvalidValue("accounts_start", "must be a date, not a datetime")
+
+
+SERVICE_CODE_LENGTH = 64
+
+
+@final
+@frozen
+class HeldService:
+    """A service that a client has, by its code in the catalogue, never with its price (S6)."""
+
+    code: str = field(validator=is_text(SERVICE_CODE_LENGTH))
+    setup: ServiceSetup | None = field(default=None, validator=is_a_or_none(ServiceSetup))
+
+
+# ── Invitations and debts ────────────────────────────────────────────────────────────────────────
+
+
+@final
+@frozen
+class Activation:
+    """The pending invitation from the practice to the client (E6).
+
+    Parameters:
+        id: what the link is bound to; knowing it gives no right.
+        sent_at: when it was last sent.
+        expires_at: the first moment at which it is no longer valid.
+        times_sent: how often it was sent, from 1.
+    """
+
+    id: UUID = field(validator=is_a(UUID))
+    sent_at: datetime = field(validator=is_aware)
+    expires_at: datetime = field(validator=is_aware)
+    times_sent: int = field(default=1, validator=is_count)
+
+    def __attrs_post_init__(self) -> None:
+        if self.expires_at <= self.sent_at:
+            raise InvalidValue("expires_at", "must be later than sent_at")
+
+
+PRACTICE_ID_LENGTH = 200
+
+
+@final
+@frozen
+class PracticeInvitation:
+    """The pending invitation from an existing customer to a practice (§1)."""
+
+    practice_id: str = field(validator=is_text(PRACTICE_ID_LENGTH))
+    invited_at: datetime = field(validator=is_aware)
+
+
+@final
+@frozen
+class DirectDebit:
+    """Direct debit details asked for and not given yet (P6).
+
+    Parameters:
+        asked_at: when the practice's access ended.
+        due: from this moment on sign-in is closed until they are given; None for never.
+    """
+
+    asked_at: datetime = field(validator=is_aware)
+    due: datetime | None = field(default=None, validator=is_aware_or_none)
+
+    def __attrs_post_init__(self) -> None:
+        if self.due is not None and self.due < self.asked_at:
+            raise InvalidValue("due", "must not be earlier than asked_at")
+
+    def is_due(self, at: datetime) -> bool:
+        """Tell whether sign-in is closed at this moment."""
+        return self.due is not None and at >= self.due
+
+
+@final
+@frozen
+class Policy:
+    """What a platform may choose (E6, P6).
+
+    Parameters:
+        activation_lifetime: how long an activation is valid from its last sending.
+        unpaid_access: how long a client signs in without the direct debit details asked of it;
+            None for no limit.
+    """
+
+    activation_lifetime: timedelta = field(
+        default=timedelta(days=30), validator=is_a(timedelta)
+    )
+    unpaid_access: timedelta | None = field(
+        default=timedelta(days=30), validator=is_a_or_none(timedelta)
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.activation_lifetime <= timedelta(0):
+            raise InvalidValue("activation_lifetime", "must be longer than nothing")
+        if self.unpaid_access is not None and self.unpaid_access < timedelta(0):
+            raise InvalidValue("unpaid_access", "must not be negative")
+
+    def activation_expires(self, sent_at: datetime) -> datetime:
+        """Return when an activation sent at this moment expires."""
+        return _later(sent_at, self.activation_lifetime)
+
+    def direct_debit(self, asked_at: datetime) -> DirectDebit:
+        """Return the request for direct debit details that is made at this moment."""
+        grace = self.unpaid_access
+        return DirectDebit(asked_at, None if grace is None else _later(asked_at, grace))
+
+
+def _later(at: datetime, span: timedelta) -> datetime:
+    try:
+        return at + span
+    except OverflowError:
+        raise InvalidValue("at", "is too close to the end of the calendar") from None
+
+
+def to_utc(field_name: str, at: datetime) -> datetime:
+    """Return the same moment in UTC.
+
+    Raises:
+        InvalidValue: it has no time zone, or no form in UTC.
+    """
+    check_aware(field_name, at)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise InvalidValue(field_name, "is outside the calendar in UTC") from None
+
+
+# ── Actors ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+@frozen
+class PracticeUser:
+    """Somebody who works for a practice.
+
+    Parameters:
+        practice_id: the host's own key of the practice, opaque, at most 200 characters.
+        user: who it was, for the history; the library does not look at it.
+    """
+
+    practice_id: str = field(validator=is_text(PRACTICE_ID_LENGTH))
+    user: str = field(default="", validator=is_text(blank=True))
+
+
+@final
+@frozen
+class ClientUser:
+    """Somebody who signs in as the client.
+
+    Parameters:
+        client_id: the client.
+        user: who it was, for the history; the library does not look at it.
+    """
+
+    client_id: UUID = field(validator=is_a(UUID))
+    user: str = field(default="", validator=is_text(blank=True))
+
+
+@final
+@frozen
+class PlatformUser:
+    """The platform itself, or its Customer Services.
+
+    Parameters:
+        user: who it was, for the history; the library does not look at it.
+    """
+
+    user: str = field(default="", validator=is_text(blank=True))
+
+
+Actor = PracticeUser | ClientUser | PlatformUser
+ACTORS: tuple[type[Actor], ...] = (PracticeUser, ClientUser, PlatformUser)
+
+
+def check_practice_id(value: object) -> None:
+    """Raise :class:`InvalidValue` unless `value` is a practice's id."""
+    check_text("practice_id", value, PRACTICE_ID_LENGTH)
