@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from attrs import Attribute
@@ -47,7 +47,7 @@ def is_a_or_none(kind: type[T]) -> Validator[T | None]:
     return check
 
 
-def is_one_of(*kinds: type) -> Validator[object]:
+def is_one_of(*kinds: type) -> Validator[Any]:
     """Accept instances of any of the given final classes."""
     allowed = frozenset(kinds)
     names = ", ".join(kind.__name__ for kind in kinds)

@@ -1,4 +1,4 @@
-"""The small values that everything else is made of. None of them can be built wrong (E1, E2, S1)."""
+"""The small values that everything else is made of. None can be built wrong (E1, E2, S1)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from client_access._validation import (
     check_aware,
     check_id,
     check_text,
+    check_type,
     is_a,
     is_a_or_none,
     is_aware,
@@ -283,18 +284,16 @@ class Policy:
             None for no limit.
     """
 
-    activation_lifetime: timedelta = field(
-        default=timedelta(days=30), validator=is_a(timedelta)
-    )
-    unpaid_access: timedelta | None = field(
-        default=timedelta(days=30), validator=is_a_or_none(timedelta)
-    )
+    activation_lifetime: timedelta = field(default=timedelta(days=30), validator=is_a(timedelta))
+    unpaid_access: timedelta | None = timedelta(days=30)
 
     def __attrs_post_init__(self) -> None:
         if self.activation_lifetime <= timedelta(0):
             raise InvalidValue("activation_lifetime", "must be longer than nothing")
-        if self.unpaid_access is not None and self.unpaid_access < timedelta(0):
-            raise InvalidValue("unpaid_access", "must not be negative")
+        if self.unpaid_access is not None:
+            check_type("unpaid_access", self.unpaid_access, timedelta)
+            if self.unpaid_access < timedelta(0):
+                raise InvalidValue("unpaid_access", "must not be negative")
 
     def activation_expires(self, sent_at: datetime) -> datetime:
         """Return when an activation sent at this moment expires."""
@@ -304,6 +303,9 @@ class Policy:
         """Return the request for direct debit details that is made at this moment."""
         grace = self.unpaid_access
         return DirectDebit(asked_at, None if grace is None else _later(asked_at, grace))
+
+
+DEFAULT_POLICY = Policy()
 
 
 def _later(at: datetime, span: timedelta) -> datetime:
@@ -371,6 +373,12 @@ class PlatformUser:
 
 Actor = PracticeUser | ClientUser | PlatformUser
 ACTORS: tuple[type[Actor], ...] = (PracticeUser, ClientUser, PlatformUser)
+
+
+def check_actor(value: object) -> None:
+    """Raise :class:`InvalidValue` unless `value` is an actor."""
+    if type(value) not in ACTORS:
+        raise InvalidValue("by", f"must be an actor, not a {type(value).__name__}")
 
 
 def check_practice_id(value: object) -> None:

@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Literal, get_args
 from uuid import UUID
 
+from client_access.errors import CorruptRecord
 from client_access.machines.lifecycle import Status
 from client_access.machines.table import Edge, compile_moves, make_machine
 from client_access.values import Activation, Policy
@@ -84,6 +85,46 @@ def send(activation_id: UUID, at: datetime, policy: Policy) -> Activation:
 
 def send_again(activation: Activation, at: datetime, policy: Policy) -> Activation:
     """Return the same activation with its lifetime begun anew (E5)."""
-    return Activation(
-        activation.id, at, policy.activation_expires(at), activation.times_sent + 1
-    )
+    return Activation(activation.id, at, policy.activation_expires(at), activation.times_sent + 1)
+
+
+# What follows walks the table for events, whose activations have been made before.
+
+
+def first(status: Status, sent: Activation | None) -> Activation | None:
+    """Return the activation that an event sends for the first time, if it sends one."""
+    if sent is not None:
+        move("send", STATE_OF[status])
+    return sent
+
+
+def again(status: Status, pending: Activation | None, sent: Activation | None) -> Activation | None:
+    """Return the activation that an event sends again, where one is pending (E5)."""
+    return _next("send_again", status, pending, sent)
+
+
+def replaced(
+    status: Status, pending: Activation | None, sent: Activation | None
+) -> Activation | None:
+    """Return the activation that an event puts in the place of the pending one, if any (E4)."""
+    return _next("replace", status, pending, sent)
+
+
+def ended(trigger: Literal["use", "withdraw"], status: Status) -> Activation | None:
+    """Return what is left of an activation once it is used or withdrawn: nothing (E6)."""
+    move(trigger, STATE_OF[status])
+    return None
+
+
+def _next(
+    trigger: Literal["send_again", "replace"],
+    status: Status,
+    pending: Activation | None,
+    sent: Activation | None,
+) -> Activation | None:
+    if pending is None and sent is None:
+        return None
+    move(trigger, STATE_OF[status])
+    if pending is None or sent is None or (pending.id == sent.id) is (trigger == "replace"):
+        raise CorruptRecord(f"this is no activation to {trigger.replace('_', ' ')}")
+    return sent

@@ -130,8 +130,7 @@ TRANSITIONS: tuple[Edge, ...] = (
 # ── Code ─────────────────────────────────────────────────────────────────────────────────────────
 
 MACHINE = make_machine(
-    "lifecycle",
-    [NEW, *(status.value for status in Status)], get_args(Trigger), NEW, TRANSITIONS
+    "lifecycle", [NEW, *(status.value for status in Status)], get_args(Trigger), NEW, TRANSITIONS
 )
 
 move: Callable[[Trigger, Status | None], Status] = compile_moves(

@@ -82,9 +82,7 @@ MACHINE = make_machine(
     TRANSITIONS,
 )
 
-move: Callable[[Trigger, PayerState], PayerState] = compile_moves(
-    MACHINE, PayerState, PayerState
-)
+move: Callable[[Trigger, PayerState], PayerState] = compile_moves(MACHINE, PayerState, PayerState)
 """Where a trigger leads from a state."""
 
 

@@ -32,7 +32,7 @@ class Edge(_Required, total=False):
 
 
 class TableError(Exception):
-    """A table is not one of a sound machine. Raised at import only: it is a fault in this package."""
+    """A table is none of a sound machine: a fault in this package, raised at import only."""
 
 
 def make_machine(
@@ -81,7 +81,9 @@ def compile_moves(
     this library wrote can contain it.
     """
     moves = {
-        trigger: {source(name): dest(edges[0].dest) for name, edges in event.transitions.items()}
+        trigger: {
+            source(name): dest(str(edges[0].dest)) for name, edges in event.transitions.items()
+        }
         for trigger, event in machine.events.items()
     }
 
@@ -89,6 +91,8 @@ def compile_moves(
         try:
             return moves[trigger][state]
         except KeyError:
-            raise CorruptRecord(f"no {trigger!r} leads from {state} in the {machine.name}") from None
+            raise CorruptRecord(
+                f"no {trigger!r} leads from {state} in the {machine.name}"
+            ) from None
 
     return move

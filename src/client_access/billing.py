@@ -1,0 +1,146 @@
+"""Who is invoiced for what (rules S6, P4): lines are worked out when asked for, never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import final
+from uuid import UUID
+
+from attrs import field, frozen
+
+from client_access._validation import check_type
+from client_access.catalogue import Catalogue
+from client_access.client import Client
+from client_access.errors import InvalidValue
+from client_access.machines.lifecycle import ACTIVATED, Status
+from client_access.machines.payer import Payer, PayerState
+
+
+@final
+@frozen
+class InvoiceLine:
+    """One service of one client on a monthly invoice.
+
+    Parameters:
+        client_id: the client that has the service.
+        business_name: its name.
+        service: the service's code.
+        service_name: what people call it.
+        monthly_price: the catalogue's present price, in its currency.
+    """
+
+    client_id: UUID
+    business_name: str
+    service: str
+    service_name: str
+    monthly_price: Decimal
+
+
+@final
+@frozen
+class Invoice:
+    """A monthly invoice: by folded business name, client id and service code (S6).
+
+    Parameters:
+        lines: one for each client and service.
+        currency: the ISO 4217 code of every price.
+    """
+
+    lines: tuple[InvoiceLine, ...]
+    currency: str
+    total: Decimal = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "total", total_of(self.lines))
+
+
+@final
+@frozen
+class InvoiceDifference:
+    """What changed between two invoices, and why.
+
+    Parameters:
+        added: lines that only the later one has: a service added, or a client that came.
+        removed: lines that only the earlier one has.
+        repriced: lines of both whose price differs, as (earlier, later).
+        total: how much more the later one comes to; negative where it is less.
+    """
+
+    added: tuple[InvoiceLine, ...]
+    removed: tuple[InvoiceLine, ...]
+    repriced: tuple[tuple[InvoiceLine, InvoiceLine], ...]
+    total: Decimal
+
+
+def total_of(lines: Iterable[InvoiceLine]) -> Decimal:
+    """Return what lines come to a month."""
+    return sum((line.monthly_price for line in lines), Decimal(0))
+
+
+def monthly_total(services: Iterable[str] | Mapping[str, object], catalogue: Catalogue) -> Decimal:
+    """Return what a selection costs a month, shown before it is saved (S2).
+
+    Parameters:
+        services: the codes, or the mapping that a command takes.
+        catalogue: the services on offer.
+
+    Raises:
+        InvalidValue: a service is not on offer.
+    """
+    total = Decimal(0)
+    for code in services:
+        service = catalogue.get(code)
+        if service is None or not service.offered:
+            raise InvalidValue("services", "has a service that is not on offer")
+        total += service.monthly_price
+    return total
+
+
+def invoice_payer(client: Client) -> Payer | None:
+    """Return on whose next invoice a client's services stand, or None for nobody's (S6)."""
+    if client.status is Status.DELETED:
+        return None
+    if client.payer_state is PayerState.PRACTICE_LOCKED:
+        return Payer.PRACTICE
+    if client.payer_state is PayerState.CLIENT_LOCKED and client.status in ACTIVATED:
+        return Payer.CLIENT
+    return None
+
+
+def monthly_lines(client: Client, catalogue: Catalogue) -> tuple[InvoiceLine, ...]:
+    """Return a client's lines on the next monthly invoice of whoever pays for it (S6).
+
+    None stand anywhere before who pays is locked, nor, where the client pays, before it has
+    activated.
+
+    Raises:
+        InvalidValue: the catalogue lacks a service that the client holds (S4).
+    """
+    check_type("client", client, Client)
+    check_type("catalogue", catalogue, Catalogue)
+    if invoice_payer(client) is None:
+        return ()
+    services = [catalogue.held(held.code) for held in client.services]
+    return tuple(
+        InvoiceLine(
+            client.id, client.business_name, service.code, service.name, service.monthly_price
+        )
+        for service in services
+    )
+
+
+def difference(earlier: Invoice, later: Invoice) -> InvoiceDifference:
+    """Return what changed between two invoices (S3)."""
+    old = {(line.client_id, line.service): line for line in earlier.lines}
+    new = {(line.client_id, line.service): line for line in later.lines}
+    return InvoiceDifference(
+        added=tuple(line for key, line in new.items() if key not in old),
+        removed=tuple(line for key, line in old.items() if key not in new),
+        repriced=tuple(
+            (old[key], line)
+            for key, line in new.items()
+            if key in old and old[key].monthly_price != line.monthly_price
+        ),
+        total=later.total - earlier.total,
+    )

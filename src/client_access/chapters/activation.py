@@ -1,0 +1,197 @@
+"""Activation: inviting the client to sign in, again, and its answer (rules E3, E5, E6)."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from client_access.chapters.guards import by_giving_access, by_resending, email_is_free, resending
+from client_access.client import Client
+from client_access.commands import (
+    Activate,
+    AddService,
+    ChangeEmail,
+    EnableAccess,
+    GiveAccess,
+    ResendActivation,
+    Subscribe,
+)
+from client_access.events import AccessGiven, Activated, ActivationResent
+from client_access.machines import activation, lifecycle
+from client_access.machines.lifecycle import ACTIVATED, Status
+from client_access.machines.payer import Payer
+from client_access.procedure import Case, CommandGuard, Procedure, StateGuard
+from client_access.refusals import (
+    CONTACT_SUPPORT,
+    JUNK_FOLDER,
+    NEWEST_EMAIL,
+    NOTHING_TO_DO,
+    SAME_ADDRESS_TWICE,
+    SIGN_IN,
+    Refusal,
+    RefusalCode,
+    WayOut,
+    refuse,
+    way,
+)
+from client_access.values import ClientUser, PlatformUser, PracticeUser
+
+# ── Guards ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@CommandGuard
+def emails_agree(_: Case, command: GiveAccess) -> Refusal | None:
+    """The address is asked for twice (E3)."""
+    if command.email.key == command.confirm_email.key:
+        return None
+    return refuse(RefusalCode.EMAILS_DIFFER, SAME_ADDRESS_TWICE)
+
+
+@StateGuard
+def service_is_there(case: Case) -> Refusal | None:
+    """The practice sends again only what leads to a service; the platform always may (E5)."""
+    if case.client.services or not isinstance(case.by, PracticeUser):
+        return None
+    resend = way(ResendActivation, PlatformUser)
+    if case.client.payer is Payer.CLIENT:
+        return refuse(RefusalCode.NO_SERVICES, resend, rule="E5")
+    return refuse(RefusalCode.NO_SERVICES, way(AddService, PracticeUser), resend, rule="E5")
+
+
+@StateGuard
+def activation_is_unused(case: Case) -> Refusal | None:
+    """An activation is used once (E6)."""
+    client = case.client
+    if client.status not in ACTIVATED:
+        return None
+    if client.status is Status.DISABLED:
+        return refuse(RefusalCode.ALREADY_ACTIVATED, way(EnableAccess, PracticeUser), SIGN_IN)
+    return refuse(RefusalCode.ALREADY_ACTIVATED, SIGN_IN)
+
+
+@CommandGuard
+def activation_is_pending(case: Case, command: Activate) -> Refusal | None:
+    """Only the newest activation is pending: a corrected address replaces it (E4, E6)."""
+    pending = case.client.activation
+    if pending is not None and pending.id == command.activation_id:
+        return None
+    return refuse(RefusalCode.ACTIVATION_UNKNOWN, NEWEST_EMAIL, *_if_it_never_arrives(case))
+
+
+@StateGuard
+def activation_has_not_expired(case: Case) -> Refusal | None:
+    """An activation is valid before, not at, the end of its lifetime (E6)."""
+    pending = case.client.activation
+    if pending is not None and case.at < pending.expires_at:
+        return None
+    return refuse(RefusalCode.ACTIVATION_EXPIRED, *_if_it_never_arrives(case))
+
+
+def _if_it_never_arrives(case: Case) -> tuple[WayOut, ...]:
+    """Return the advice of E5, in its order."""
+    return (resending(case), way(ChangeEmail, PracticeUser), JUNK_FOLDER, CONTACT_SUPPORT)
+
+
+# ── Decide ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _give_access(case: Case, command: GiveAccess) -> AccessGiven:
+    return AccessGiven(
+        command.client_id,
+        case.version,
+        case.at,
+        command.by,
+        email=command.email,
+        activation=activation.send(command.activation_id, case.at, case.policy),
+    )
+
+
+def _resend(case: Case, command: ResendActivation) -> ActivationResent:
+    pending = case.client.activation
+    assert pending is not None  # the client awaits activation
+    again = activation.send_again(pending, case.at, case.policy)
+    return ActivationResent(command.client_id, case.version, case.at, command.by, activation=again)
+
+
+def _activate(case: Case, command: Activate) -> Activated:
+    return Activated(command.client_id, case.version, case.at, command.by)
+
+
+# ── Evolve ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _access_given(client: Client, event: AccessGiven) -> Client:
+    return evolve(
+        client,
+        version=event.version,
+        status=lifecycle.move("give_access", client.status),
+        email=event.email,
+        activation=activation.first(client.status, event.activation),
+    )
+
+
+def _resent(client: Client, event: ActivationResent) -> Client:
+    return evolve(
+        client,
+        version=event.version,
+        activation=activation.again(client.status, client.activation, event.activation),
+    )
+
+
+def _activated(client: Client, event: Activated) -> Client:
+    return evolve(
+        client,
+        version=event.version,
+        status=lifecycle.move("activate", client.status),
+        activation=activation.ended("use", client.status),
+        established=True,
+    )
+
+
+# ── Procedures ───────────────────────────────────────────────────────────────────────────────────
+
+_AWAITING = frozenset({Status.AWAITING_ACTIVATION})
+
+GIVE_ACCESS = Procedure(
+    GiveAccess,
+    AccessGiven,
+    by=dict.fromkeys((PracticeUser, PlatformUser), frozenset({Status.PRACTICE_ONLY})),
+    guards=(emails_agree, email_is_free),
+    decide=_give_access,
+    evolve=_access_given,
+    elsewhere={
+        Status.INACTIVE: (way(Subscribe, PracticeUser),),
+        Status.AWAITING_ACTIVATION: by_resending,
+        Status.BOTH_ACCESS: (NOTHING_TO_DO,),
+        Status.DISABLED: (way(EnableAccess, PracticeUser),),
+        Status.UNMANAGED: (NOTHING_TO_DO,),
+    },
+)
+
+RESEND = Procedure(
+    ResendActivation,
+    ActivationResent,
+    by=dict.fromkeys((PracticeUser, PlatformUser), _AWAITING),
+    guards=(service_is_there,),
+    decide=_resend,
+    evolve=_resent,
+    elsewhere={
+        Status.INACTIVE: (way(Subscribe, PracticeUser),),
+        Status.PRACTICE_ONLY: by_giving_access,
+        Status.BOTH_ACCESS: (SIGN_IN,),
+        Status.DISABLED: (way(EnableAccess, PracticeUser), SIGN_IN),
+        Status.UNMANAGED: (SIGN_IN,),
+    },
+)
+
+ACTIVATE = Procedure(
+    Activate,
+    Activated,
+    by={ClientUser: _AWAITING | ACTIVATED},
+    guards=(activation_is_unused, activation_is_pending, activation_has_not_expired),
+    decide=_activate,
+    evolve=_activated,
+    elsewhere={
+        Status.INACTIVE: (way(Subscribe, PracticeUser),),
+        Status.PRACTICE_ONLY: by_giving_access,
+    },
+)

@@ -1,0 +1,145 @@
+"""Adding clients: one, a batch, or a customer that signed up alone (rules L1, L2, P1, E1, E2)."""
+
+from __future__ import annotations
+
+from client_access.chapters.guards import (
+    check_setups,
+    email_is_free,
+    id_is_new,
+    services_are_chosen,
+    services_are_offered,
+    services_are_set_up,
+)
+from client_access.client import Client
+from client_access.commands import AddClient, ImportClient, RegisterCustomer
+from client_access.events import ClientAdded, ClientImported, CustomerRegistered
+from client_access.machines import lifecycle, payer
+from client_access.machines.payer import Payer, PayerState
+from client_access.procedure import Case, Procedure
+from client_access.values import EmailAddress, PlatformUser, PracticeUser, Source
+
+# ── Decide ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _add(case: Case, command: AddClient) -> ClientAdded:
+    return ClientAdded(
+        command.client_id,
+        case.version,
+        case.at,
+        command.by,
+        practice_id=case.practice_id,
+        kind=command.kind,
+        business_name=command.business_name,
+        contact=command.contact,
+        email=command.email,
+        payer=command.payer,
+    )
+
+
+def _import(case: Case, command: ImportClient) -> ClientImported:
+    return ClientImported(
+        command.client_id,
+        case.version,
+        case.at,
+        command.by,
+        practice_id=case.practice_id,
+        kind=command.kind,
+        business_name=command.business_name,
+        contact=command.contact,
+        email=command.email,
+        payer=command.payer,
+    )
+
+
+def _register(case: Case, command: RegisterCustomer) -> CustomerRegistered:
+    return CustomerRegistered(
+        command.client_id,
+        case.version,
+        case.at,
+        command.by,
+        kind=command.kind,
+        business_name=command.business_name,
+        contact=command.contact,
+        email=command.email,
+        services=check_setups(case, command),
+    )
+
+
+# ── Evolve ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _added(_: None, event: ClientAdded) -> Client:
+    return _inactive(event, "add", Source.ADDED)
+
+
+def _imported(_: None, event: ClientImported) -> Client:
+    return _inactive(event, "import", Source.IMPORTED)
+
+
+def _inactive(
+    event: ClientAdded | ClientImported, trigger: lifecycle.Trigger, source: Source
+) -> Client:
+    undecided = PayerState.UNDECIDED
+    return Client(
+        id=event.client_id,
+        version=event.version,
+        kind=event.kind,
+        business_name=event.business_name,
+        contact=event.contact,
+        email=event.email or EmailAddress.placeholder(event.client_id),
+        source=source,
+        status=lifecycle.move(trigger, None),
+        payer_state=undecided if event.payer is None else payer.choose(event.payer, undecided),
+        practice_id=event.practice_id,
+    )
+
+
+def _registered(_: None, event: CustomerRegistered) -> Client:
+    return Client(
+        id=event.client_id,
+        version=event.version,
+        kind=event.kind,
+        business_name=event.business_name,
+        contact=event.contact,
+        email=event.email,
+        source=Source.CUSTOMER,
+        status=lifecycle.move("register", None),
+        payer_state=payer.lock(Payer.CLIENT, PayerState.UNDECIDED),
+        services=event.services,
+    )
+
+
+# ── Procedures ───────────────────────────────────────────────────────────────────────────────────
+
+ADD = Procedure(
+    AddClient,
+    ClientAdded,
+    by={PracticeUser: frozenset()},
+    guards=(id_is_new, email_is_free),
+    decide=_add,
+    evolve=_added,
+)
+
+IMPORT = Procedure(
+    ImportClient,
+    ClientImported,
+    by={PracticeUser: frozenset()},
+    guards=(id_is_new, email_is_free),
+    decide=_import,
+    evolve=_imported,
+)
+
+REGISTER = Procedure(
+    RegisterCustomer,
+    CustomerRegistered,
+    by={PlatformUser: frozenset()},
+    guards=(
+        id_is_new,
+        services_are_chosen,
+        services_are_offered,
+        services_are_set_up,
+        email_is_free,
+    ),
+    decide=_register,
+    evolve=_registered,
+)

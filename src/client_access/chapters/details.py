@@ -1,0 +1,146 @@
+"""Details: the client's address, contact details and name (rules E4, D1, D2)."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from client_access.chapters.guards import by_giving_access, email_is_free
+from client_access.client import Client
+from client_access.commands import (
+    ChangeBusinessName,
+    ChangeContactDetails,
+    ChangeEmail,
+)
+from client_access.errors import InvalidValue
+from client_access.events import BusinessNameChanged, ContactDetailsChanged, EmailChanged
+from client_access.machines import activation
+from client_access.machines.lifecycle import MANAGED, Status
+from client_access.procedure import Case, Procedure, StateGuard
+from client_access.refusals import Refusal, RefusalCode, WayOut, refuse, way
+from client_access.values import ClientUser, PlatformUser, PracticeUser
+
+# ── Guards ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@StateGuard
+def name_is_free(case: Case) -> Refusal | None:
+    """Once a client has a service, only Customer Services change its name (D2)."""
+    match case.by:
+        case PlatformUser():
+            return None
+        case PracticeUser() if case.client.status is Status.INACTIVE:
+            return None
+        case _:
+            by_platform = way(ChangeBusinessName, PlatformUser)
+            return refuse(RefusalCode.CONTACT_CUSTOMER_SERVICES, by_platform)
+
+
+# ── Decide ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _change_email(case: Case, command: ChangeEmail) -> EmailChanged | None:
+    client = case.client
+    if client.email_key == command.email.key:
+        return None
+    sent = None
+    if client.activation is not None:
+        if client.activation.id == command.activation_id:
+            raise InvalidValue("activation_id", "is the id of the activation that it replaces")
+        sent = activation.send(command.activation_id, case.at, case.policy)
+    return EmailChanged(
+        client.id, case.version, case.at, command.by, email=command.email, activation=sent
+    )
+
+
+def _change_contact(case: Case, command: ChangeContactDetails) -> ContactDetailsChanged | None:
+    if case.client.contact == command.contact:
+        return None
+    return ContactDetailsChanged(
+        command.client_id, case.version, case.at, command.by, contact=command.contact
+    )
+
+
+def _change_name(case: Case, command: ChangeBusinessName) -> BusinessNameChanged | None:
+    if case.client.business_name == command.business_name:
+        return None
+    return BusinessNameChanged(
+        command.client_id, case.version, case.at, command.by, business_name=command.business_name
+    )
+
+
+# ── Evolve ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _email_changed(client: Client, event: EmailChanged) -> Client:
+    return evolve(
+        client,
+        version=event.version,
+        email=event.email,
+        activation=activation.replaced(client.status, client.activation, event.activation),
+    )
+
+
+def _contact_changed(client: Client, event: ContactDetailsChanged) -> Client:
+    return evolve(client, version=event.version, contact=event.contact)
+
+
+def _name_changed(client: Client, event: BusinessNameChanged) -> Client:
+    return evolve(client, version=event.version, business_name=event.business_name)
+
+
+# ── Procedures ───────────────────────────────────────────────────────────────────────────────────
+
+_ANY = frozenset(Status) - {Status.DELETED}
+_OWN_ACCOUNT = frozenset({Status.BOTH_ACCESS, Status.UNMANAGED})
+
+
+def _address_of_the_client(case: Case) -> tuple[WayOut, ...]:
+    """Return who changes the address of an activated client: itself, while it can sign in (E4)."""
+    disabled = case.client.status is Status.DISABLED
+    return (way(ChangeEmail, PlatformUser if disabled else ClientUser),)
+
+
+CHANGE_EMAIL = Procedure(
+    ChangeEmail,
+    EmailChanged,
+    by={
+        PracticeUser: frozenset({Status.INACTIVE, Status.AWAITING_ACTIVATION}),
+        ClientUser: _OWN_ACCOUNT,
+        PlatformUser: _ANY - {Status.PRACTICE_ONLY},
+    },
+    guards=(email_is_free,),
+    decide=_change_email,
+    evolve=_email_changed,
+    elsewhere={
+        Status.INACTIVE: (way(ChangeEmail, PracticeUser),),
+        Status.PRACTICE_ONLY: by_giving_access,
+        Status.AWAITING_ACTIVATION: (way(ChangeEmail, PracticeUser),),
+        Status.BOTH_ACCESS: _address_of_the_client,
+        Status.DISABLED: _address_of_the_client,
+        Status.UNMANAGED: _address_of_the_client,
+    },
+)
+
+CHANGE_CONTACT = Procedure(
+    ChangeContactDetails,
+    ContactDetailsChanged,
+    by={PracticeUser: MANAGED, ClientUser: _OWN_ACCOUNT, PlatformUser: _ANY},
+    decide=_change_contact,
+    evolve=_contact_changed,
+    elsewhere={
+        Status.INACTIVE: (way(ChangeContactDetails, PracticeUser),),
+        Status.PRACTICE_ONLY: (way(ChangeContactDetails, PracticeUser),),
+        Status.AWAITING_ACTIVATION: (way(ChangeContactDetails, PracticeUser),),
+        Status.DISABLED: (way(ChangeContactDetails, PracticeUser),),
+        Status.UNMANAGED: (way(ChangeContactDetails, ClientUser),),
+    },
+)
+
+CHANGE_NAME = Procedure(
+    ChangeBusinessName,
+    BusinessNameChanged,
+    by=dict.fromkeys((PracticeUser, ClientUser, PlatformUser), _ANY),
+    guards=(name_is_free,),
+    decide=_change_name,
+    evolve=_name_changed,
+)

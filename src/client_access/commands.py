@@ -1,0 +1,398 @@
+"""The 22 commands of rules §8: what somebody wants done with a client.
+
+Every command names the client and the actor (`by`), positionally; all else is given by keyword.
+A command is a value: making one checks that it is well-formed and changes nothing. Whether it is
+accepted, :func:`~client_access.decide` says.
+
+All of them raise :class:`~client_access.InvalidValue` for a malformed field, by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias, final
+from uuid import UUID, uuid4
+
+from attrs import field, frozen
+
+from client_access._validation import (
+    check_type,
+    is_a,
+    is_a_or_none,
+    is_one_of,
+    is_text,
+)
+from client_access.errors import InvalidValue
+from client_access.machines.payer import Payer
+from client_access.values import (
+    ACTORS,
+    PRACTICE_ID_LENGTH,
+    SERVICE_CODE_LENGTH,
+    Actor,
+    ClientKind,
+    ContactDetails,
+    EmailAddress,
+    HeldService,
+    ServiceSetup,
+    SignIn,
+    parse_email,
+)
+
+ServiceSelection: TypeAlias = Mapping[str, ServiceSetup | None] | Iterable[HeldService]
+"""How services are given: a mapping of code to setup; or as held services already."""
+
+
+def _to_email(value: str | EmailAddress) -> EmailAddress:
+    return parse_email("email", value)
+
+
+def _to_confirm_email(value: str | EmailAddress) -> EmailAddress:
+    return parse_email("confirm_email", value)
+
+
+def _to_email_or_none(value: str | EmailAddress | None) -> EmailAddress | None:
+    return None if value is None else parse_email("email", value)
+
+
+def _to_services(selection: ServiceSelection) -> tuple[HeldService, ...]:
+    """Return the selection ordered by code."""
+    try:
+        if isinstance(selection, Mapping):
+            services = [HeldService(code, setup) for code, setup in selection.items()]
+        else:
+            services = list(selection)
+            for service in services:
+                check_type("services", service, HeldService)
+    except TypeError:
+        raise InvalidValue("services", "must map service codes to ServiceSetup or None") from None
+    except InvalidValue as problem:
+        raise InvalidValue("services", f"{problem.field} {problem.reason}") from None
+    services.sort(key=lambda service: service.code)
+    if len({service.code for service in services}) < len(services):
+        raise InvalidValue("services", "names a service twice")
+    return tuple(services)
+
+
+@frozen
+class _Command:
+    """What every command has.
+
+    Parameters:
+        client_id: the client that it is about.
+        by: who asks.
+    """
+
+    client_id: UUID = field(validator=is_a(UUID))
+    by: Actor = field(validator=is_one_of(*ACTORS))
+
+
+# ── Adding ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@frozen
+class _NewClient(_Command):
+    business_name: str = field(kw_only=True, validator=is_text())
+    kind: ClientKind = field(kw_only=True, default=ClientKind.BUSINESS, validator=is_a(ClientKind))
+    email: EmailAddress | None = field(kw_only=True, default=None, converter=_to_email_or_none)
+    contact: ContactDetails = field(
+        kw_only=True, default=ContactDetails(), validator=is_a(ContactDetails)
+    )
+    payer: Payer | None = field(kw_only=True, default=None, validator=is_a_or_none(Payer))
+
+
+@final
+@frozen
+class AddClient(_NewClient):
+    """A practice adds a client, which starts inactive (L1).
+
+    Parameters:
+        client_id: a new id, never used before.
+        by: the practice's user.
+        business_name: at most 200 characters.
+        kind: business or individual.
+        email: its address; without one it gets a placeholder (E2).
+        contact: whom to reach.
+        payer: who is to pay, if that is chosen already (P1).
+    """
+
+
+@final
+@frozen
+class ImportClient(_NewClient):
+    """A practice adds a client in a batch; :class:`AddClient` but for the source (L1)."""
+
+
+@final
+@frozen
+class RegisterCustomer(_Command):
+    """The platform registers a customer that signed up without a practice (L2).
+
+    Parameters:
+        client_id: a new id, never used before.
+        by: the platform.
+        business_name: at most 200 characters.
+        email: the address that it signed up with.
+        services: what it subscribed to, by code, each with its setup where it needs one.
+        kind: business or individual.
+        contact: whom to reach.
+    """
+
+    business_name: str = field(kw_only=True, validator=is_text())
+    email: EmailAddress = field(kw_only=True, converter=_to_email)
+    services: tuple[HeldService, ...] = field(kw_only=True, converter=_to_services)
+    kind: ClientKind = field(kw_only=True, default=ClientKind.BUSINESS, validator=is_a(ClientKind))
+    contact: ContactDetails = field(
+        kw_only=True, default=ContactDetails(), validator=is_a(ContactDetails)
+    )
+
+
+# ── Subscriptions ────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+@frozen
+class ChoosePayer(_Command):
+    """The practice chooses who will pay, before the first service locks it (P1)."""
+
+    payer: Payer = field(kw_only=True, validator=is_a(Payer))
+
+
+@final
+@frozen
+class Subscribe(_Command):
+    """The practice gives an inactive client its first services, which locks who pays (P2).
+
+    Parameters:
+        client_id: the client.
+        by: the practice's user.
+        payer: who pays; replaces an earlier choice (P1).
+        sign_in: whether the client is to sign in itself.
+        services: what it is subscribed to, by code, each with its setup where it needs one (S1).
+        activation_id: the new activation's id, if the client is to sign in.
+    """
+
+    payer: Payer = field(kw_only=True, validator=is_a(Payer))
+    sign_in: SignIn = field(kw_only=True, validator=is_a(SignIn))
+    services: tuple[HeldService, ...] = field(kw_only=True, converter=_to_services)
+    activation_id: UUID = field(kw_only=True, factory=uuid4, validator=is_a(UUID))
+
+
+@final
+@frozen
+class AddService(_Command):
+    """A service is added to a client that has been subscribed (P4).
+
+    Parameters:
+        client_id: the client.
+        by: a user of the practice that pays, or the platform.
+        service: the service's code in the catalogue.
+        setup: the additional information, for a service that needs it (S1).
+    """
+
+    service: str = field(kw_only=True, validator=is_text(SERVICE_CODE_LENGTH))
+    setup: ServiceSetup | None = field(
+        kw_only=True, default=None, validator=is_a_or_none(ServiceSetup)
+    )
+
+
+@final
+@frozen
+class RemoveService(_Command):
+    """A service is taken from a client, along with its setup (P4, S1)."""
+
+    service: str = field(kw_only=True, validator=is_text(SERVICE_CODE_LENGTH))
+
+
+# ── Activation ───────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+@frozen
+class GiveAccess(_Command):
+    """A client that only the practice worked for is invited to sign in (E3).
+
+    Parameters:
+        client_id: the client.
+        by: the practice's user or the platform.
+        email: the address, which is stored as spelt here.
+        confirm_email: the same address, typed again.
+        activation_id: the new activation's id.
+    """
+
+    email: EmailAddress = field(kw_only=True, converter=_to_email)
+    confirm_email: EmailAddress = field(kw_only=True, converter=_to_confirm_email)
+    activation_id: UUID = field(kw_only=True, factory=uuid4, validator=is_a(UUID))
+
+
+@final
+@frozen
+class ResendActivation(_Command):
+    """The pending activation is sent again, and its lifetime starts anew (E5)."""
+
+
+@final
+@frozen
+class Activate(_Command):
+    """The client uses its activation; made by redeeming a signed link (E6)."""
+
+    activation_id: UUID = field(kw_only=True, validator=is_a(UUID))
+
+
+# ── Access ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+@frozen
+class DisableAccess(_Command):
+    """The practice locks a client out for which it pays (L8)."""
+
+
+@final
+@frozen
+class EnableAccess(_Command):
+    """The practice lets a disabled client in again."""
+
+
+# ── Managing ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+@frozen
+class StopManaging(_Command):
+    """The practice's access ends; from then on the client pays (L4, L6, P3)."""
+
+
+@final
+@frozen
+class ProvideDirectDebit(_Command):
+    """The client has given the direct debit details asked of it (P6)."""
+
+
+@final
+@frozen
+class DeleteClient(_Command):
+    """A client that was never established is deleted, and forgotten (L5)."""
+
+
+@final
+@frozen
+class InvitePractice(_Command):
+    """An unmanaged client invites a practice to work on its data (L2)."""
+
+    practice_id: str = field(kw_only=True, validator=is_text(PRACTICE_ID_LENGTH))
+
+
+@final
+@frozen
+class WithdrawPracticeInvitation(_Command):
+    """The client takes its pending practice invitation back."""
+
+
+@final
+@frozen
+class AcceptPracticeInvitation(_Command):
+    """The invited practice accepts; the client goes on paying itself (P5)."""
+
+
+@final
+@frozen
+class DeclinePracticeInvitation(_Command):
+    """The invited practice declines."""
+
+
+# ── Details ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+@frozen
+class ChangeEmail(_Command):
+    """The client's address is changed, or corrected while it awaits activation (E4).
+
+    Parameters:
+        client_id: the client.
+        by: the practice's user before activation, the client after it, the platform.
+        email: the new address.
+        activation_id: the id of the new activation that a correction sends.
+    """
+
+    email: EmailAddress = field(kw_only=True, converter=_to_email)
+    activation_id: UUID = field(kw_only=True, factory=uuid4, validator=is_a(UUID))
+
+
+@final
+@frozen
+class ChangeContactDetails(_Command):
+    """Whom to reach at the client, and where, is changed (D1)."""
+
+    contact: ContactDetails = field(kw_only=True, validator=is_a(ContactDetails))
+
+
+@final
+@frozen
+class ChangeBusinessName(_Command):
+    """The client's name is changed: once it has a service, by Customer Services only (D2)."""
+
+    business_name: str = field(kw_only=True, validator=is_text())
+
+
+Command = (
+    AddClient
+    | ImportClient
+    | RegisterCustomer
+    | ChoosePayer
+    | Subscribe
+    | AddService
+    | RemoveService
+    | GiveAccess
+    | ResendActivation
+    | ChangeEmail
+    | Activate
+    | DisableAccess
+    | EnableAccess
+    | StopManaging
+    | ProvideDirectDebit
+    | DeleteClient
+    | InvitePractice
+    | WithdrawPracticeInvitation
+    | AcceptPracticeInvitation
+    | DeclinePracticeInvitation
+    | ChangeContactDetails
+    | ChangeBusinessName
+)
+
+COMMANDS: dict[str, type[Command]] = {
+    "add_client": AddClient,
+    "import_client": ImportClient,
+    "register_customer": RegisterCustomer,
+    "choose_payer": ChoosePayer,
+    "subscribe": Subscribe,
+    "add_service": AddService,
+    "remove_service": RemoveService,
+    "give_access": GiveAccess,
+    "resend_activation": ResendActivation,
+    "change_email": ChangeEmail,
+    "activate": Activate,
+    "disable_access": DisableAccess,
+    "enable_access": EnableAccess,
+    "stop_managing": StopManaging,
+    "provide_direct_debit": ProvideDirectDebit,
+    "delete_client": DeleteClient,
+    "invite_practice": InvitePractice,
+    "withdraw_practice_invitation": WithdrawPracticeInvitation,
+    "accept_practice_invitation": AcceptPracticeInvitation,
+    "decline_practice_invitation": DeclinePracticeInvitation,
+    "change_contact_details": ChangeContactDetails,
+    "change_business_name": ChangeBusinessName,
+}
+"""Every command by its stable name, in the order of rules §8."""
+
+COMMAND_NAMES: dict[type[Command], str] = {command: name for name, command in COMMANDS.items()}
+
+
+def email_of(command: Command) -> EmailAddress | None:
+    """Return the address that a command would give to its client, if it would."""
+    match command:
+        case AddClient() | ImportClient() | RegisterCustomer() | GiveAccess() | ChangeEmail():
+            return command.email
+        case _:
+            return None

@@ -1,0 +1,221 @@
+"""The pure core: a command and a client go in, and a change comes out, or a reasoned no.
+
+No clock, no randomness and no storage: everything that a decision may look at is an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, cast, final
+from uuid import UUID
+
+from attrs import frozen
+
+from client_access._validation import check_id, check_type
+from client_access.catalogue import Catalogue
+from client_access.change import Change
+from client_access.chapters import access, activation, adding, details, managing, subscriptions
+from client_access.client import Client
+from client_access.commands import Command
+from client_access.errors import CommandRefused, CorruptRecord, InvalidValue
+from client_access.events import Event
+from client_access.notifying import notices_of
+from client_access.procedure import UNKNOWN_CLIENT, Case, Procedure, is_known
+from client_access.refusals import Refusal
+from client_access.values import DEFAULT_POLICY, Actor, Policy, check_actor, to_utc
+
+# A procedure fits its own command and event only, which the look-up below ensures.
+PROCEDURES: tuple[Procedure[Any, Any], ...] = (
+    adding.ADD,
+    adding.IMPORT,
+    adding.REGISTER,
+    subscriptions.CHOOSE_PAYER,
+    subscriptions.SUBSCRIBE,
+    subscriptions.ADD_SERVICE,
+    subscriptions.REMOVE_SERVICE,
+    activation.GIVE_ACCESS,
+    activation.RESEND,
+    details.CHANGE_EMAIL,
+    activation.ACTIVATE,
+    access.DISABLE,
+    access.ENABLE,
+    managing.STOP,
+    managing.DIRECT_DEBIT,
+    managing.DELETE,
+    managing.INVITE,
+    managing.WITHDRAW,
+    managing.ACCEPT,
+    managing.DECLINE,
+    details.CHANGE_CONTACT,
+    details.CHANGE_NAME,
+)
+"""The rows of rules §8, in their order."""
+
+_BY_COMMAND = {procedure.command: procedure for procedure in PROCEDURES}
+_BY_EVENT = {procedure.event: procedure for procedure in PROCEDURES}
+
+
+def decide(
+    client: Client | None,
+    command: Command,
+    *,
+    at: datetime,
+    catalogue: Catalogue,
+    policy: Policy = DEFAULT_POLICY,
+    email_owner: UUID | None = None,
+) -> Change:
+    """Decide on a command: return what it changes, or raise why it does not (rules §8).
+
+    Parameters:
+        client: the client that the command names; None where no such id was ever used.
+        command: what is asked.
+        at: now, with a time zone.
+        catalogue: the services on offer, and those still held.
+        policy: what the platform has chosen.
+        email_owner: the client that has the address in the command, where one has (E1).
+
+    Raises:
+        CommandRefused: a rule says no; nothing has changed.
+        InvalidValue: an argument is malformed, or the catalogue or the client shows the command to
+            be (S1, S4, E6).
+    """
+    procedure = _BY_COMMAND.get(type(command))
+    if procedure is None:
+        raise InvalidValue("command", f"must be a command, not a {type(command).__name__}")
+    if client is not None:
+        check_type("client", client, Client)
+        if client.id != command.client_id:
+            raise InvalidValue("client", "is not the one that the command names")
+    if email_owner is not None:
+        check_id("email_owner", email_owner)
+    case = _case(client, command.by, at, catalogue, policy, email_owner)
+
+    if refusal := procedure.refusal(case, command):
+        raise CommandRefused(command, refusal)
+    event = procedure.decide(case, command)
+    if event is None:
+        return Change(command, client, None, case.client)
+    after = evolve(client, event)
+    return Change(command, client, event, after, notices_of(client, event, after, catalogue))
+
+
+def evolve(client: Client | None, event: Event) -> Client:
+    """Return the client after an event.
+
+    No guard is asked, for what has happened has happened; but the tables of the machines are
+    walked, and the client's own invariants hold.
+
+    Parameters:
+        client: the client before the event; None before its first.
+        event: what happened.
+
+    Raises:
+        CorruptRecord: the event cannot have followed, as this library writes histories.
+        InvalidValue: an argument is of the wrong type.
+    """
+    procedure = _BY_EVENT.get(type(event))
+    if procedure is None:
+        raise InvalidValue("event", f"must be an event, not a {type(event).__name__}")
+    if client is None:
+        follows = procedure.creates and event.version == 1
+    else:
+        check_type("client", client, Client)
+        follows = (
+            client.status in procedure.statuses
+            and event.client_id == client.id
+            and event.version == client.version + 1
+        )
+    if not follows:
+        raise CorruptRecord(f"{type(event).__name__} cannot have happened to this client then")
+    # A new client is made of nothing, any other of itself: `follows` has told the two apart.
+    evolving = cast("Callable[[Client | None, Event], Client]", procedure.evolve)
+    try:
+        after = evolving(client, event)
+    except InvalidValue as problem:
+        raise CorruptRecord(f"{type(event).__name__} leaves no sound client: {problem}") from None
+    return after
+
+
+def replay(events: Iterable[Event]) -> Client:
+    """Return the client that its events make, from the first on.
+
+    Raises:
+        CorruptRecord: there are none, or they are no history that this library writes.
+        InvalidValue: something among them is no event.
+    """
+    client = None
+    for event in events:
+        client = evolve(client, event)
+    if client is None:
+        raise CorruptRecord("a history has at least one event")
+    return client
+
+
+@final
+@frozen
+class Actions:
+    """What an actor can do with a client now, and why not the rest.
+
+    Parameters:
+        allowed: the commands that no check refuses before their own fields are read.
+        refused: every other command, with the reason and the ways out.
+    """
+
+    allowed: frozenset[type[Command]]
+    _refused: tuple[tuple[type[Command], Refusal], ...]
+
+    @property
+    def refused(self) -> Mapping[type[Command], Refusal]:
+        """Every command that is refused, with the reason and the ways out."""
+        return MappingProxyType(dict(self._refused))
+
+
+def actions_of(
+    client: Client | None,
+    by: Actor,
+    *,
+    at: datetime,
+    catalogue: Catalogue,
+    policy: Policy = DEFAULT_POLICY,
+) -> Actions:
+    """Return which commands an actor could give for a client now: what buttons to show.
+
+    The checks are those of :func:`decide`, all but the ones that read a command's own fields. For a
+    client that is not the actor's, every command is refused as for one that does not exist (C3).
+
+    Parameters:
+        client: the client; None where there is none.
+        by: who would ask.
+        at: now, with a time zone.
+        catalogue: the services on offer.
+        policy: what the platform has chosen.
+
+    Raises:
+        InvalidValue: an argument is malformed.
+    """
+    if client is not None:
+        check_type("client", client, Client)
+    case = _case(client, by, at, catalogue, policy)
+    known = is_known(client, by)
+    refused = []
+    for procedure in PROCEDURES:
+        refusal = procedure.refusal_of_state(case) if known else UNKNOWN_CLIENT
+        if refusal is not None:
+            refused.append((procedure.command, refusal))
+    return Actions(frozenset(_BY_COMMAND) - {command for command, _ in refused}, tuple(refused))
+
+
+def _case(
+    client: Client | None,
+    by: Actor,
+    at: datetime,
+    catalogue: Catalogue,
+    policy: Policy,
+    email_owner: UUID | None = None,
+) -> Case:
+    check_actor(by)
+    check_type("catalogue", catalogue, Catalogue)
+    check_type("policy", policy, Policy)
+    return Case(client, by, to_utc("at", at), catalogue, policy, email_owner)

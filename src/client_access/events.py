@@ -1,0 +1,302 @@
+"""What has happened to a client: one event for each command, named in the past tense.
+
+An event holds its own facts and none of them is a price (S6). A client is what its events make of
+it: :func:`~client_access.replay`. The pair of `client_id` and `version` is an event's identity.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import final
+from uuid import UUID
+
+from attrs import field, frozen
+
+from client_access._validation import (
+    is_a,
+    is_a_or_none,
+    is_aware,
+    is_count,
+    is_one_of,
+    is_text,
+    is_tuple_of,
+)
+from client_access.machines.payer import Payer
+from client_access.values import (
+    ACTORS,
+    PRACTICE_ID_LENGTH,
+    SERVICE_CODE_LENGTH,
+    Activation,
+    Actor,
+    ClientKind,
+    ContactDetails,
+    DirectDebit,
+    EmailAddress,
+    HeldService,
+    SignIn,
+)
+
+
+@frozen
+class _Event:
+    """What every event has.
+
+    Parameters:
+        client_id: the client that it happened to.
+        version: the client's version after it.
+        at: when.
+        by: who asked for it.
+    """
+
+    client_id: UUID = field(validator=is_a(UUID))
+    version: int = field(validator=is_count)
+    at: datetime = field(validator=is_aware)
+    by: Actor = field(validator=is_one_of(*ACTORS))
+
+
+# ── Adding ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@frozen
+class _ClientCreated(_Event):
+    practice_id: str = field(kw_only=True, validator=is_text(PRACTICE_ID_LENGTH))
+    kind: ClientKind = field(kw_only=True, validator=is_a(ClientKind))
+    business_name: str = field(kw_only=True, validator=is_text())
+    contact: ContactDetails = field(kw_only=True, validator=is_a(ContactDetails))
+    email: EmailAddress | None = field(kw_only=True, validator=is_a_or_none(EmailAddress))
+    payer: Payer | None = field(kw_only=True, validator=is_a_or_none(Payer))
+
+
+@final
+@frozen
+class ClientAdded(_ClientCreated):
+    """A practice added the client (L1)."""
+
+
+@final
+@frozen
+class ClientImported(_ClientCreated):
+    """A practice imported the client (L1)."""
+
+
+@final
+@frozen
+class CustomerRegistered(_Event):
+    """The platform registered a customer that signed up without a practice (L2)."""
+
+    kind: ClientKind = field(kw_only=True, validator=is_a(ClientKind))
+    business_name: str = field(kw_only=True, validator=is_text())
+    contact: ContactDetails = field(kw_only=True, validator=is_a(ContactDetails))
+    email: EmailAddress = field(kw_only=True, validator=is_a(EmailAddress))
+    services: tuple[HeldService, ...] = field(kw_only=True, validator=is_tuple_of(HeldService))
+
+
+# ── Subscriptions ────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+@frozen
+class PayerChosen(_Event):
+    """The practice chose who will pay (P1)."""
+
+    payer: Payer = field(kw_only=True, validator=is_a(Payer))
+
+
+@final
+@frozen
+class Subscribed(_Event):
+    """The client got its first services, and who pays was locked (P2)."""
+
+    payer: Payer = field(kw_only=True, validator=is_a(Payer))
+    sign_in: SignIn = field(kw_only=True, validator=is_a(SignIn))
+    services: tuple[HeldService, ...] = field(kw_only=True, validator=is_tuple_of(HeldService))
+    activation: Activation | None = field(kw_only=True, validator=is_a_or_none(Activation))
+
+
+@final
+@frozen
+class ServiceAdded(_Event):
+    """A service was added; while awaiting activation, that was sent again (E5)."""
+
+    service: HeldService = field(kw_only=True, validator=is_a(HeldService))
+    activation: Activation | None = field(kw_only=True, validator=is_a_or_none(Activation))
+
+
+@final
+@frozen
+class ServiceRemoved(_Event):
+    """A service was removed."""
+
+    service: str = field(kw_only=True, validator=is_text(SERVICE_CODE_LENGTH))
+
+
+# ── Activation ───────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+@frozen
+class AccessGiven(_Event):
+    """The client was invited to sign in (E3)."""
+
+    email: EmailAddress = field(kw_only=True, validator=is_a(EmailAddress))
+    activation: Activation = field(kw_only=True, validator=is_a(Activation))
+
+
+@final
+@frozen
+class ActivationResent(_Event):
+    """The activation was sent again (E5)."""
+
+    activation: Activation = field(kw_only=True, validator=is_a(Activation))
+
+
+@final
+@frozen
+class Activated(_Event):
+    """The client used its activation (E6)."""
+
+
+# ── Access ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+@frozen
+class AccessDisabled(_Event):
+    """The practice locked the client out (L8)."""
+
+
+@final
+@frozen
+class AccessEnabled(_Event):
+    """The practice let the client in again."""
+
+
+# ── Managing ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+@frozen
+class ManagementStopped(_Event):
+    """The practice's access ended (L4); direct debit details are asked for if it paid (P6)."""
+
+    direct_debit: DirectDebit | None = field(kw_only=True, validator=is_a_or_none(DirectDebit))
+
+
+@final
+@frozen
+class DirectDebitProvided(_Event):
+    """The client gave the direct debit details asked of it (P6)."""
+
+
+@final
+@frozen
+class ClientDeleted(_Event):
+    """The client was deleted, and forgotten (L5)."""
+
+
+@final
+@frozen
+class PracticeInvited(_Event):
+    """The client invited a practice."""
+
+    practice_id: str = field(kw_only=True, validator=is_text(PRACTICE_ID_LENGTH))
+
+
+@final
+@frozen
+class PracticeInvitationWithdrawn(_Event):
+    """The client took its practice invitation back."""
+
+
+@final
+@frozen
+class PracticeInvitationAccepted(_Event):
+    """The invited practice accepted; the client goes on paying itself (P5)."""
+
+
+@final
+@frozen
+class PracticeInvitationDeclined(_Event):
+    """The invited practice declined."""
+
+
+# ── Details ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+@frozen
+class EmailChanged(_Event):
+    """The address was changed; while awaiting activation, a new one was sent to it (E4)."""
+
+    email: EmailAddress = field(kw_only=True, validator=is_a(EmailAddress))
+    activation: Activation | None = field(kw_only=True, validator=is_a_or_none(Activation))
+
+
+@final
+@frozen
+class ContactDetailsChanged(_Event):
+    """The contact details were changed (D1)."""
+
+    contact: ContactDetails = field(kw_only=True, validator=is_a(ContactDetails))
+
+
+@final
+@frozen
+class BusinessNameChanged(_Event):
+    """The business name was changed (D2)."""
+
+    business_name: str = field(kw_only=True, validator=is_text())
+
+
+Event = (
+    ClientAdded
+    | ClientImported
+    | CustomerRegistered
+    | PayerChosen
+    | Subscribed
+    | ServiceAdded
+    | ServiceRemoved
+    | AccessGiven
+    | ActivationResent
+    | EmailChanged
+    | Activated
+    | AccessDisabled
+    | AccessEnabled
+    | ManagementStopped
+    | DirectDebitProvided
+    | ClientDeleted
+    | PracticeInvited
+    | PracticeInvitationWithdrawn
+    | PracticeInvitationAccepted
+    | PracticeInvitationDeclined
+    | ContactDetailsChanged
+    | BusinessNameChanged
+)
+
+EVENTS: dict[str, type[Event]] = {
+    "client_added": ClientAdded,
+    "client_imported": ClientImported,
+    "customer_registered": CustomerRegistered,
+    "payer_chosen": PayerChosen,
+    "subscribed": Subscribed,
+    "service_added": ServiceAdded,
+    "service_removed": ServiceRemoved,
+    "access_given": AccessGiven,
+    "activation_resent": ActivationResent,
+    "email_changed": EmailChanged,
+    "activated": Activated,
+    "access_disabled": AccessDisabled,
+    "access_enabled": AccessEnabled,
+    "management_stopped": ManagementStopped,
+    "direct_debit_provided": DirectDebitProvided,
+    "client_deleted": ClientDeleted,
+    "practice_invited": PracticeInvited,
+    "practice_invitation_withdrawn": PracticeInvitationWithdrawn,
+    "practice_invitation_accepted": PracticeInvitationAccepted,
+    "practice_invitation_declined": PracticeInvitationDeclined,
+    "contact_details_changed": ContactDetailsChanged,
+    "business_name_changed": BusinessNameChanged,
+}
+"""Every event by its stable name, in the order of the commands of rules §8."""
+
+EVENT_NAMES: dict[type[Event], str] = {event: name for name, event in EVENTS.items()}

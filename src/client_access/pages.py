@@ -1,0 +1,115 @@
+"""A practice's client list, a page at a time (rules C1 to C3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+from uuid import UUID
+
+from attrs import frozen
+
+from client_access._validation import check_text, check_type
+from client_access.client import Client
+from client_access.errors import InvalidValue
+from client_access.machines.lifecycle import NEW_CLIENT_INVITATION
+from client_access.values import ClientKind, ClientList, check_practice_id, fold
+
+Cursor = tuple[str, UUID]
+"""A place in a list: the folded name and the id of the row that it comes after."""
+
+
+def place_of(client: Client) -> Cursor:
+    """Return where a client stands in the order of a list (C2)."""
+    return fold(client.business_name), client.id
+
+
+_HIGHEST_LIMIT = 1000
+_SEARCH_LENGTH = 1000
+
+
+@final
+@frozen
+class Row:
+    """One line of a client list.
+
+    Parameters:
+        client_id, kind, business_name: all that a merely invited practice sees (C3).
+        label: the words for the status.
+        client: the client; None where the practice is merely invited by it.
+    """
+
+    client_id: UUID
+    kind: ClientKind
+    business_name: str
+    label: str
+    client: Client | None
+
+
+@final
+@frozen
+class Page:
+    """Some rows of a client list.
+
+    Parameters:
+        rows: in order of folded name, then id (C2).
+        next: what to pass as `after` for the rows that follow; None where none do.
+    """
+
+    rows: tuple[Row, ...]
+    next: Cursor | None
+
+
+@final
+@frozen
+class PageQuery:
+    """What to ask a repository for: checked, folded, and one more row than is shown."""
+
+    practice_id: str
+    client_list: ClientList
+    search: str
+    limit: int
+    after: Cursor | None
+
+    @classmethod
+    def of(
+        cls,
+        practice_id: str,
+        client_list: ClientList,
+        search: str,
+        limit: int,
+        after: Cursor | None,
+    ) -> PageQuery:
+        """Check what a caller asks for.
+
+        Raises:
+            InvalidValue: a part of it is malformed.
+        """
+        check_practice_id(practice_id)
+        check_type("client_list", client_list, ClientList)
+        check_text("search", search, _SEARCH_LENGTH, blank=True)
+        check_type("limit", limit, int)
+        if not 1 <= limit <= _HIGHEST_LIMIT:
+            raise InvalidValue("limit", f"must be from 1 to {_HIGHEST_LIMIT}")
+        match after:
+            case None | (str(), UUID()):
+                return cls(practice_id, client_list, fold(search), limit, after)
+            case _:
+                raise InvalidValue("after", "must be what a page gave as next")
+
+    def page(self, clients: Sequence[Client]) -> Page:
+        """Return the page that a repository's answer makes."""
+        shown = clients[: self.limit]
+        more = len(clients) > self.limit
+        cursor = place_of(shown[-1]) if more else None
+        return Page(tuple(_row(client, self.practice_id) for client in shown), cursor)
+
+
+def _row(client: Client, practice_id: str) -> Row:
+    ours = client.practice_id == practice_id
+    return Row(
+        client.id,
+        client.kind,
+        client.business_name,
+        client.label if ours else NEW_CLIENT_INVITATION,
+        client if ours else None,
+    )

@@ -1,0 +1,308 @@
+"""Why a command is refused: codes, rules, sentences and ways out.
+
+Every text that a refusal shows a person stands in this file, and none of them holds a name, an
+address or anything else about a client. :meth:`Refusal.translated` replaces them for another
+language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import final
+
+from attrs import evolve, frozen
+
+from client_access.commands import (
+    COMMAND_NAMES,
+    AcceptPracticeInvitation,
+    Activate,
+    AddClient,
+    AddService,
+    ChangeBusinessName,
+    ChangeContactDetails,
+    ChangeEmail,
+    ChoosePayer,
+    Command,
+    DeclinePracticeInvitation,
+    DeleteClient,
+    DisableAccess,
+    EnableAccess,
+    GiveAccess,
+    ImportClient,
+    InvitePractice,
+    ProvideDirectDebit,
+    RegisterCustomer,
+    RemoveService,
+    ResendActivation,
+    StopManaging,
+    Subscribe,
+    WithdrawPracticeInvitation,
+)
+from client_access.values import Actor, ClientUser, PlatformUser, PracticeUser
+
+
+class RefusalCode(Enum):
+    """Why a command, or a sign-in, is refused (§8)."""
+
+    UNKNOWN_CLIENT = "unknown_client"
+    ACTOR_NOT_ALLOWED = "actor_not_allowed"
+    NOT_IN_THIS_STATUS = "not_in_this_status"
+    CLIENT_EXISTS = "client_exists"
+    EMAIL_TAKEN = "email_taken"
+    NO_SERVICES = "no_services"
+    UNKNOWN_SERVICE = "unknown_service"
+    SETUP_REQUIRED = "setup_required"
+    PAYER_LOCKED = "payer_locked"
+    EMAIL_MISSING = "email_missing"
+    CLIENT_CANNOT_PAY = "client_cannot_pay"
+    CLIENT_PAYS = "client_pays"
+    SERVICE_ALREADY_ADDED = "service_already_added"
+    SERVICE_NOT_HELD = "service_not_held"
+    EMAILS_DIFFER = "emails_differ"
+    ALREADY_ACTIVATED = "already_activated"
+    ACTIVATION_UNKNOWN = "activation_unknown"
+    ACTIVATION_EXPIRED = "activation_expired"
+    NOT_INVITED_BY_PRACTICE = "not_invited_by_practice"
+    NO_CLIENT_SIGN_IN = "no_client_sign_in"
+    HAS_BEEN_ACTIVE = "has_been_active"
+    INVITATION_PENDING = "invitation_pending"
+    NO_PENDING_INVITATION = "no_pending_invitation"
+    CONTACT_CUSTOMER_SERVICES = "contact_customer_services"
+    # Of sign-in:
+    UNKNOWN_ADDRESS = "unknown_address"
+    NOT_ACTIVATED = "not_activated"
+    DISABLED_BY_PRACTICE = "disabled_by_practice"
+    DIRECT_DEBIT_MISSING = "direct_debit_missing"
+
+
+_MESSAGES = {
+    RefusalCode.UNKNOWN_CLIENT: "There is no such client among yours.",
+    RefusalCode.ACTOR_NOT_ALLOWED: "This is not for you to do for this client.",
+    RefusalCode.NOT_IN_THIS_STATUS: "This cannot be done in the client's present status.",
+    RefusalCode.CLIENT_EXISTS: "This client id has been used before, and an id is used only once.",
+    RefusalCode.EMAIL_TAKEN: "This email address is in use already, and each client needs its own.",
+    RefusalCode.NO_SERVICES: "The client needs at least one service for this.",
+    RefusalCode.UNKNOWN_SERVICE: "A service that was chosen is not on offer.",
+    RefusalCode.SETUP_REQUIRED: "A service that was chosen needs a VAT scheme and account details.",
+    RefusalCode.PAYER_LOCKED: "Who pays can no longer be changed once a service has been added.",
+    RefusalCode.EMAIL_MISSING: "The client cannot sign in without an email address.",
+    RefusalCode.CLIENT_CANNOT_PAY: "A client that cannot sign in cannot pay for its services.",
+    RefusalCode.CLIENT_PAYS: "The client pays for its services itself, so this is not"
+    " the practice's to do.",
+    RefusalCode.SERVICE_ALREADY_ADDED: "The client has this service already.",
+    RefusalCode.SERVICE_NOT_HELD: "The client does not have this service.",
+    RefusalCode.EMAILS_DIFFER: "The two email addresses are not the same.",
+    RefusalCode.ALREADY_ACTIVATED: "The account has been activated already.",
+    RefusalCode.ACTIVATION_UNKNOWN: "This activation is no longer the one to use.",
+    RefusalCode.ACTIVATION_EXPIRED: "The activation has expired.",
+    RefusalCode.NOT_INVITED_BY_PRACTICE: "The client invited the practice, so the practice cannot"
+    " lock it out.",
+    RefusalCode.NO_CLIENT_SIGN_IN: "Nobody could reach the data if the practice left now, because"
+    " the client cannot sign in yet.",
+    RefusalCode.HAS_BEEN_ACTIVE: "The client has been active, so its record must be kept.",
+    RefusalCode.INVITATION_PENDING: "An invitation to a practice is waiting for an answer.",
+    RefusalCode.NO_PENDING_INVITATION: "No invitation to a practice is waiting for an answer.",
+    RefusalCode.CONTACT_CUSTOMER_SERVICES: "Once a client has had a service, only"
+    " Customer Services change its business name.",
+    RefusalCode.UNKNOWN_ADDRESS: "Nobody signs in with this email address.",
+    RefusalCode.NOT_ACTIVATED: "The account has not been activated yet.",
+    RefusalCode.DISABLED_BY_PRACTICE: "Your practice has removed your access.",
+    RefusalCode.DIRECT_DEBIT_MISSING: "Sign-in is closed until direct debit details are entered.",
+}
+
+RULES = {
+    RefusalCode.UNKNOWN_CLIENT: "C3",
+    RefusalCode.ACTOR_NOT_ALLOWED: "§8",
+    RefusalCode.NOT_IN_THIS_STATUS: "§8",
+    RefusalCode.CLIENT_EXISTS: "L5",
+    RefusalCode.EMAIL_TAKEN: "E1",
+    RefusalCode.NO_SERVICES: "P2",
+    RefusalCode.UNKNOWN_SERVICE: "S4",
+    RefusalCode.SETUP_REQUIRED: "S1",
+    RefusalCode.PAYER_LOCKED: "P2",
+    RefusalCode.EMAIL_MISSING: "E2",
+    RefusalCode.CLIENT_CANNOT_PAY: "P1",
+    RefusalCode.CLIENT_PAYS: "P4",
+    RefusalCode.SERVICE_ALREADY_ADDED: "S6",
+    RefusalCode.SERVICE_NOT_HELD: "S3",
+    RefusalCode.EMAILS_DIFFER: "E3",
+    RefusalCode.ALREADY_ACTIVATED: "E6",
+    RefusalCode.ACTIVATION_UNKNOWN: "E6",
+    RefusalCode.ACTIVATION_EXPIRED: "E6",
+    RefusalCode.NOT_INVITED_BY_PRACTICE: "L8",
+    RefusalCode.NO_CLIENT_SIGN_IN: "L4",
+    RefusalCode.HAS_BEEN_ACTIVE: "L5",
+    RefusalCode.INVITATION_PENDING: "§8",
+    RefusalCode.NO_PENDING_INVITATION: "§8",
+    RefusalCode.CONTACT_CUSTOMER_SERVICES: "D2",
+    RefusalCode.UNKNOWN_ADDRESS: "§8",
+    RefusalCode.NOT_ACTIVATED: "§2",
+    RefusalCode.DISABLED_BY_PRACTICE: "§2",
+    RefusalCode.DIRECT_DEBIT_MISSING: "P6",
+}
+"""The rule that each refusal follows from, where a command's own row names no other."""
+
+
+# ── Ways out ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+@frozen
+class WayOut:
+    """One step that helps: a command, by whom, or something outside the library.
+
+    Parameters:
+        key: its stable name, by which :meth:`Refusal.translated` finds another text.
+        sentence: what to do, for people.
+        command: the command that does it; None for a step outside the library.
+        by: the kind of actor that gives the command; None for a step outside.
+    """
+
+    key: str
+    sentence: str
+    command: type[Command] | None = None
+    by: type[Actor] | None = None
+
+
+_ACTOR_NAMES: dict[type[Actor], str] = {
+    PracticeUser: "practice",
+    ClientUser: "client",
+    PlatformUser: "platform",
+}
+
+_INSIDE: dict[tuple[type[Command], type[Actor]], str] = {
+    (AddClient, PracticeUser): "The practice adds the client.",
+    (ImportClient, PracticeUser): "The practice imports the client.",
+    (RegisterCustomer, PlatformUser): "Customer Services register the customer.",
+    (ChoosePayer, PracticeUser): "The practice chooses who pays.",
+    (Subscribe, PracticeUser): "The practice adds a first subscription.",
+    (AddService, PracticeUser): "The practice adds the service.",
+    (AddService, PlatformUser): "The client adds the service in its own settings.",
+    (RemoveService, PracticeUser): "The practice removes the service.",
+    (RemoveService, PlatformUser): "The client removes the service in its own settings.",
+    (GiveAccess, PracticeUser): "The practice gives the client access.",
+    (GiveAccess, PlatformUser): "Customer Services give the client access.",
+    (ResendActivation, PracticeUser): "The practice sends the activation again.",
+    (ResendActivation, PlatformUser): "Customer Services send the activation again.",
+    (ChangeEmail, PracticeUser): "The practice checks the email address and corrects it.",
+    (ChangeEmail, ClientUser): "The client changes its email address.",
+    (ChangeEmail, PlatformUser): "Customer Services change the email address.",
+    (Activate, ClientUser): "The client follows the link in its activation email.",
+    (DisableAccess, PracticeUser): "The practice disables the client's access.",
+    (EnableAccess, PracticeUser): "The practice enables the client's access.",
+    (StopManaging, PracticeUser): "The practice stops managing the client, which then pays.",
+    (StopManaging, ClientUser): "The client ends the practice's access, and then pays.",
+    (StopManaging, PlatformUser): "Customer Services end the practice's access.",
+    (ProvideDirectDebit, ClientUser): "The client enters its direct debit details.",
+    (ProvideDirectDebit, PlatformUser): "Customer Services enter the direct debit details.",
+    (DeleteClient, PracticeUser): "The practice deletes the client.",
+    (DeleteClient, PlatformUser): "Customer Services delete the client.",
+    (InvitePractice, ClientUser): "The client invites a practice.",
+    (WithdrawPracticeInvitation, ClientUser): "The client withdraws its practice invitation.",
+    (AcceptPracticeInvitation, PracticeUser): "The invited practice accepts.",
+    (DeclinePracticeInvitation, PracticeUser): "The invited practice declines.",
+    (ChangeContactDetails, PracticeUser): "The practice changes the contact details.",
+    (ChangeContactDetails, ClientUser): "The client changes its contact details.",
+    (ChangeContactDetails, PlatformUser): "Customer Services change the contact details.",
+    (ChangeBusinessName, PracticeUser): "The practice changes the business name.",
+    (ChangeBusinessName, PlatformUser): "Customer Services change the business name.",
+}
+
+_WAYS = {
+    (command, actor): WayOut(
+        f"{COMMAND_NAMES[command]}.{_ACTOR_NAMES[actor]}", sentence, command, actor
+    )
+    for (command, actor), sentence in _INSIDE.items()
+}
+
+
+def way(command: type[Command], *by: type[Actor]) -> WayOut:
+    """Return the way out that is this command, by the first kind of actor that may give it."""
+    return next(_WAYS[command, kind] for kind in by if (command, kind) in _WAYS)
+
+
+_OUTSIDE: dict[str, WayOut] = {}
+
+
+def _outside(key: str, sentence: str) -> WayOut:
+    return _OUTSIDE.setdefault(key, WayOut(key, sentence))
+
+
+ANOTHER_ADDRESS = _outside("another_address", "Use another email address.")
+CHECK_ADDRESS = _outside("check_address", "Check the email address for a slip.")
+CHOOSE_HELD = _outside("choose_held", "Choose a service that the client has.")
+CHOOSE_OFFERED = _outside("choose_offered", "Choose only services that are on offer.")
+CHOOSE_SERVICES = _outside("choose_services", "Choose at least one service.")
+CONTACT_SUPPORT = _outside("contact_support", "Contact Support.")
+CUSTOMER_SERVICES = _outside("customer_services", "Contact Customer Services.")
+ENTER_SETUP = _outside("enter_setup", "Enter the VAT scheme and account details of the service.")
+FOR_CLIENT = _outside("for_client", "This is for the client itself to do, when it can.")
+FOR_PLATFORM = _outside("for_platform", "This is for Customer Services to do.")
+FOR_PRACTICE = _outside("for_practice", "This is for the practice to do, when it can.")
+FROM_THE_LIST = _outside("from_the_list", "Open the client from your own client list.")
+INVITE_YOU = _outside(
+    "invite_you", "If it is an existing customer's, ask that customer to invite the practice."
+)
+JUNK_FOLDER = _outside("junk_folder", "Look for the activation email in the junk folder.")
+KEEP_RECORD = _outside("keep_record", "Keep the record: a client that was active is not deleted.")
+LET_CLIENT_SIGN_IN = _outside("let_client_sign_in", "Let the client sign in too.")
+LET_PRACTICE_PAY = _outside("let_practice_pay", "Let the practice pay.")
+NEW_ID = _outside("new_id", "Use a new id for the new client.")
+NEWEST_EMAIL = _outside("newest_email", "Use the link in the newest activation email.")
+NOTHING_TO_DO = _outside("nothing_to_do", "Nothing remains to be done.")
+PRACTICE_ALONE = _outside("practice_alone", "Let only the practice work on the data.")
+SAME_ADDRESS_TWICE = _outside("same_address_twice", "Type the same email address twice.")
+SETTLED = _outside("settled", "The client goes on paying: that cannot be given back.")
+SIGN_IN = _outside("sign_in", "Sign in with the password chosen at activation.")
+
+
+# ── Refusals ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+@frozen
+class Refusal:
+    """A rule's no, with everything that helps a person from here.
+
+    Parameters:
+        code: why, for programs.
+        rule: the number of the rule it follows from.
+        message: why, in one sentence for people; it holds no personal data.
+        ways_out: the steps that help, in order of preference; one inside the library is allowed
+            now, or after those before it.
+    """
+
+    code: RefusalCode
+    rule: str
+    message: str
+    ways_out: tuple[WayOut, ...]
+
+    def translated(self, texts: Mapping[str, str]) -> Refusal:
+        """Return this refusal in other words.
+
+        Parameters:
+            texts: sentences by refusal code and by way-out key, as :func:`english` returns them;
+                what is missing stays as it is.
+        """
+        return evolve(
+            self,
+            message=texts.get(self.code.value, self.message),
+            ways_out=tuple(
+                evolve(step, sentence=texts.get(step.key, step.sentence)) for step in self.ways_out
+            ),
+        )
+
+
+def refuse(code: RefusalCode, *ways_out: WayOut, rule: str | None = None) -> Refusal:
+    """Return the refusal with this code, by its usual rule or by another."""
+    return Refusal(code, rule or RULES[code], _MESSAGES[code], ways_out)
+
+
+def english() -> dict[str, str]:
+    """Return every sentence of refusals and ways out by its key: what a translation replaces."""
+    steps = [*_WAYS.values(), *_OUTSIDE.values()]
+    return {
+        **{code.value: message for code, message in _MESSAGES.items()},
+        **{step.key: step.sentence for step in steps},
+    }

@@ -1,0 +1,325 @@
+"""The service: load, decide, save, in front of a caller's repository."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TypeVar, final
+from uuid import UUID
+
+from client_access._validation import check_id, check_type
+from client_access.billing import Invoice, InvoiceLine, invoice_payer, monthly_lines, total_of
+from client_access.catalogue import Catalogue
+from client_access.change import Change
+from client_access.client import Client
+from client_access.commands import Command
+from client_access.deciding import Actions, actions_of
+from client_access.errors import CommandRefused, EmailTaken, StaleClient
+from client_access.machines.payer import Payer
+from client_access.pages import Cursor, Page, PageQuery, place_of
+from client_access.procedure import UNKNOWN_CLIENT, is_invited, is_known
+from client_access.repository import Lookup, Repository, ServiceCounts
+from client_access.sign_in import SignInDecision, services_open_to, sign_in_of
+from client_access.unit import Needs, Unit, to_save
+from client_access.values import (
+    DEFAULT_POLICY,
+    Actor,
+    ClientList,
+    EmailAddress,
+    HeldService,
+    PlatformUser,
+    Policy,
+    check_actor,
+    check_practice_id,
+    parse_email,
+)
+
+ATTEMPTS = 10
+"""How often a unit of work is decided on before a conflict with other writers is told."""
+
+_BATCH = 500
+
+Outcomes = TypeVar("Outcomes", bound=Sequence[Change | CommandRefused])
+
+
+def utc_now() -> datetime:
+    """Return the present time in UTC."""
+    return datetime.now(UTC)
+
+
+@final
+class ClientAccess:
+    """What a practice, its clients and the platform do, on a repository.
+
+    Cheap to make: a host may make one for each transaction.
+
+    Parameters:
+        repository: where clients are stored.
+        catalogue: the services on offer, and those still held.
+        policy: what the platform has chosen.
+        clock: returns the present time, with a time zone.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        *,
+        catalogue: Catalogue,
+        policy: Policy = DEFAULT_POLICY,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        check_type("catalogue", catalogue, Catalogue)
+        check_type("policy", policy, Policy)
+        self.repository = repository
+        self.catalogue = catalogue
+        self.policy = policy
+        self.clock = clock
+
+    # ── Commands ─────────────────────────────────────────────────────────────────────────────────
+
+    def handle(self, command: Command) -> Change:
+        """Decide on a command and save what it changes.
+
+        Returns:
+            The change; its notices are the caller's to deliver.
+
+        Raises:
+            CommandRefused: a rule says no; nothing has changed.
+            InvalidValue: the command is malformed.
+            StaleClient, EmailTaken: other writers were first, time after time.
+            RepositoryError: the repository failed.
+        """
+        return self.handle_all((command,))[0]
+
+    def handle_all(self, commands: Iterable[Command]) -> tuple[Change, ...]:
+        """Decide on commands in order, each seeing what those before it leave, all or none (S5).
+
+        Raises:
+            CommandRefused: the first refusal, which names the command that it fell on; nothing
+                has changed.
+            InvalidValue, StaleClient, EmailTaken, RepositoryError: as :meth:`handle`.
+        """
+
+        def decide_all(unit: Unit, commands: Sequence[Command]) -> tuple[Change, ...]:
+            return tuple(unit.decide(command) for command in commands)
+
+        return self._save(tuple(commands), decide_all)
+
+    def handle_each(self, commands: Iterable[Command]) -> tuple[Change | CommandRefused, ...]:
+        """Decide on commands in order; save those that are accepted, and return why others are not.
+
+        Unlike :meth:`handle_all`, a refusal stops nothing but its own command.
+
+        Raises:
+            InvalidValue, StaleClient, EmailTaken, RepositoryError: as :meth:`handle`; nothing has
+                changed then.
+        """
+        return self._save(tuple(commands), Unit.decide_each)
+
+    def preview(self, command: Command) -> Change:
+        """Return what :meth:`handle` would answer now; nothing is saved (S2).
+
+        Raises:
+            CommandRefused, InvalidValue, RepositoryError: as :meth:`handle`.
+        """
+        return self._load((command,)).decide(command)
+
+    # ── Questions ────────────────────────────────────────────────────────────────────────────────
+
+    def actions(self, client_id: UUID, by: Actor) -> Actions:
+        """Return which commands an actor could give for a client now, and why not the others.
+
+        Raises:
+            InvalidValue: an argument is malformed.
+            RepositoryError: the repository failed.
+        """
+        return actions_of(
+            self._get(client_id),
+            by,
+            at=self.clock(),
+            catalogue=self.catalogue,
+            policy=self.policy,
+        )
+
+    def client(self, client_id: UUID, by: Actor) -> Client:
+        """Return a client that the actor has.
+
+        Raises:
+            CommandRefused: `unknown_client`, for one that is not the actor's, and for a practice
+                that is merely invited (C3).
+            InvalidValue: an argument is malformed.
+            RepositoryError: the repository failed.
+        """
+        return readable(self._get(client_id), by)
+
+    def services_open_to(self, client_id: UUID, by: Actor) -> tuple[HeldService, ...]:
+        """Return the services of a client that an actor can open now (§8).
+
+        Raises:
+            CommandRefused: `unknown_client`, as :meth:`client`.
+            InvalidValue: an argument is malformed.
+            RepositoryError: the repository failed.
+        """
+        return services_open_to(self.client(client_id, by), by, at=self.clock())
+
+    def clients(
+        self,
+        practice_id: str,
+        client_list: ClientList,
+        *,
+        search: str = "",
+        limit: int = 50,
+        after: Cursor | None = None,
+    ) -> Page:
+        """Return a page of one of a practice's lists (C1, C2).
+
+        Parameters:
+            practice_id: whose list.
+            client_list: which of the three.
+            search: text that the business name contains, whatever its case; empty for all.
+            limit: how many rows at the most, from 1 to 1,000.
+            after: what the page before gave as `next`; None for the first.
+
+        Raises:
+            InvalidValue: an argument is malformed.
+            RepositoryError: the repository failed.
+        """
+        query = PageQuery.of(practice_id, client_list, search, limit, after)
+        return query.page(
+            self.repository.page(
+                query.practice_id,
+                query.client_list,
+                search=query.search,
+                limit=query.limit + 1,
+                after=query.after,
+            )
+        )
+
+    def sign_in(self, email: str | EmailAddress) -> SignInDecision:
+        """Decide whether the client with an address gets in; the host has checked the password.
+
+        Raises:
+            InvalidValue: it is no address, or a placeholder (E2).
+            RepositoryError: the repository failed.
+        """
+        key = parse_email("email", email).key
+        return sign_in_of(self.repository.find_by_email(key), at=self.clock())
+
+    # ── Invoices ─────────────────────────────────────────────────────────────────────────────────
+
+    def next_invoice(self, practice_id: str) -> Invoice:
+        """Return a practice's next monthly invoice (S6).
+
+        Raises:
+            InvalidValue: the id is malformed, or the catalogue lacks a service that is held (S4).
+            RepositoryError: the repository failed.
+        """
+        return Invoice(tuple(self.invoice_lines(practice_id)), self.catalogue.currency)
+
+    def invoice_lines(self, practice_id: str) -> Iterator[InvoiceLine]:
+        """Yield the lines of a practice's next invoice, without holding them all.
+
+        They come by folded business name, client id and service code.
+
+        Raises:
+            InvalidValue, RepositoryError: as :meth:`next_invoice`.
+        """
+        check_practice_id(practice_id)
+        # Whoever a practice pays for stands in one of these lists: the third holds nobody with a
+        # service (C1).
+        lists = (
+            self._listed(practice_id, ClientList.ACTIVE),
+            self._listed(practice_id, ClientList.INACTIVE),
+        )
+        for client in heapq.merge(*lists, key=place_of):
+            if invoice_payer(client) is Payer.PRACTICE:
+                yield from monthly_lines(client, self.catalogue)
+
+    def next_invoice_total(self, practice_id: str) -> Decimal:
+        """Return what a practice's next invoice comes to.
+
+        Where the repository counts services itself, no client is loaded.
+
+        Raises:
+            InvalidValue, RepositoryError: as :meth:`next_invoice`.
+        """
+        check_practice_id(practice_id)
+        if not isinstance(self.repository, ServiceCounts):
+            return total_of(self.invoice_lines(practice_id))
+        counts = self.repository.service_counts(practice_id)
+        return sum(
+            (self.catalogue.held(code).monthly_price * n for code, n in counts.items()), Decimal(0)
+        )
+
+    def next_invoice_of_client(self, client_id: UUID) -> Invoice:
+        """Return a client's own next monthly invoice; without lines where it does not pay (S6).
+
+        Raises:
+            CommandRefused: `unknown_client`: there is none, or it was deleted.
+            InvalidValue: the id is malformed, or the catalogue lacks a service that is held (S4).
+            RepositoryError: the repository failed.
+        """
+        client = readable(self._get(client_id), PlatformUser())
+        own = invoice_payer(client) is Payer.CLIENT
+        lines = monthly_lines(client, self.catalogue) if own else ()
+        return Invoice(lines, self.catalogue.currency)
+
+    # ── Loading and saving ───────────────────────────────────────────────────────────────────────
+
+    def _get(self, client_id: UUID) -> Client | None:
+        check_id("client_id", client_id)
+        return self.repository.get(client_id)
+
+    def _listed(self, practice_id: str, client_list: ClientList) -> Iterator[Client]:
+        after = None
+        while clients := self.repository.page(
+            practice_id, client_list, search="", limit=_BATCH, after=after
+        ):
+            yield from clients
+            after = place_of(clients[-1])
+
+    def _load(self, commands: Sequence[Command]) -> Unit:
+        needs = Needs.of(commands)
+        repository = self.repository
+        if len(commands) > 1 and isinstance(repository, Lookup):
+            clients = repository.get_many(needs.client_ids)
+            owners = repository.find_many_by_email(needs.email_keys)
+        else:
+            found = ((client_id, repository.get(client_id)) for client_id in needs.client_ids)
+            clients = {client_id: client for client_id, client in found if client is not None}
+            holders = ((key, repository.find_by_email(key)) for key in needs.email_keys)
+            owners = {key: client.id for key, client in holders if client is not None}
+        return Unit(clients, owners, at=self.clock(), catalogue=self.catalogue, policy=self.policy)
+
+    def _save(
+        self, commands: Sequence[Command], decide: Callable[[Unit, Sequence[Command]], Outcomes]
+    ) -> Outcomes:
+        conflict: StaleClient | EmailTaken | None = None
+        for _ in range(ATTEMPTS):
+            outcomes = decide(self._load(commands), commands)
+            changes = to_save(outcomes)
+            try:
+                if changes:
+                    self.repository.save(changes)
+            except (StaleClient, EmailTaken) as problem:
+                conflict = problem
+            else:
+                return outcomes
+        assert conflict is not None  # every attempt ended in one
+        conflict.add_note(f"Decided {ATTEMPTS} times; other writers were first each time.")
+        raise conflict
+
+
+def readable(client: Client | None, by: Actor) -> Client:
+    """Return a client if the actor may read it.
+
+    Raises:
+        CommandRefused: `unknown_client`: it is not the actor's, or a practice is merely invited.
+        InvalidValue: `by` is no actor.
+    """
+    check_actor(by)
+    if client is None or not is_known(client, by) or is_invited(client, by):
+        raise CommandRefused(None, UNKNOWN_CLIENT)
+    return client

@@ -1,0 +1,126 @@
+"""Who gets in (rules §8, P6): asked after the host has checked the password."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import final
+
+from attrs import frozen
+
+from client_access.client import Client
+from client_access.commands import Activate, EnableAccess, ProvideDirectDebit
+from client_access.machines.lifecycle import Status
+from client_access.notices import AccessRemoved, AtSignIn, DirectDebitNeeded
+from client_access.procedure import is_known
+from client_access.refusals import (
+    CHECK_ADDRESS,
+    CONTACT_SUPPORT,
+    JUNK_FOLDER,
+    Refusal,
+    RefusalCode,
+    refuse,
+    way,
+)
+from client_access.values import (
+    Actor,
+    ClientUser,
+    HeldService,
+    PlatformUser,
+    PracticeUser,
+    check_actor,
+    to_utc,
+)
+
+
+@final
+@frozen
+class SignInDecision:
+    """Whether a client gets in, and what it finds.
+
+    Parameters:
+        allowed: whether it gets in.
+        refusal: why not; None where it does.
+        services: what it can open; none where it does not get in.
+        prompts: what to show it at sign-in, let in or not.
+    """
+
+    allowed: bool
+    refusal: Refusal | None
+    services: tuple[HeldService, ...]
+    prompts: tuple[AccessRemoved | DirectDebitNeeded, ...]
+
+
+def sign_in_of(client: Client | None, *, at: datetime) -> SignInDecision:
+    """Decide whether the client with an address gets in.
+
+    Parameters:
+        client: whom the address belongs to; None where nobody has it.
+        at: now, with a time zone.
+
+    Raises:
+        InvalidValue: the time has no time zone.
+    """
+    at = to_utc("at", at)
+    if client is None:
+        return _refused(RefusalCode.UNKNOWN_ADDRESS)
+    here = AtSignIn(client.id)
+    match client.status:
+        case Status.INACTIVE | Status.PRACTICE_ONLY | Status.DELETED:
+            return _refused(RefusalCode.UNKNOWN_ADDRESS)
+        case Status.AWAITING_ACTIVATION:
+            return _refused(RefusalCode.NOT_ACTIVATED)
+        case Status.DISABLED:
+            removed = AccessRemoved(
+                client.id,
+                client.version,
+                here,
+                client.business_name,
+                practice_id=client.practice_id,
+            )
+            return _refused(RefusalCode.DISABLED_BY_PRACTICE, removed)
+        case Status.BOTH_ACCESS | Status.UNMANAGED:
+            owed = client.direct_debit
+            if owed is None:
+                return SignInDecision(True, None, client.services, ())
+            prompt = DirectDebitNeeded(
+                client.id, client.version, here, client.business_name, due=owed.due
+            )
+            if owed.is_due(at):
+                return _refused(RefusalCode.DIRECT_DEBIT_MISSING, prompt)
+            return SignInDecision(True, None, client.services, (prompt,))
+
+
+def services_open_to(client: Client, by: Actor, *, at: datetime) -> tuple[HeldService, ...]:
+    """Return the services of a client that an actor can open now; none where it may not (§8).
+
+    Parameters:
+        client: the client.
+        by: who would open them.
+        at: now, with a time zone.
+
+    Raises:
+        InvalidValue: the time has no time zone.
+    """
+    at = to_utc("at", at)
+    check_actor(by)
+    if not is_known(client, by) or client.status is Status.INACTIVE:
+        return ()
+    match by:
+        case PracticeUser():
+            return client.services if client.managed else ()
+        case ClientUser():
+            return sign_in_of(client, at=at).services
+        case PlatformUser():
+            return client.services
+
+
+_WAYS_OUT = {
+    RefusalCode.UNKNOWN_ADDRESS: (CHECK_ADDRESS, CONTACT_SUPPORT),
+    RefusalCode.NOT_ACTIVATED: (way(Activate, ClientUser), JUNK_FOLDER, CONTACT_SUPPORT),
+    RefusalCode.DISABLED_BY_PRACTICE: (way(EnableAccess, PracticeUser),),
+    RefusalCode.DIRECT_DEBIT_MISSING: (way(ProvideDirectDebit, ClientUser),),
+}
+
+
+def _refused(code: RefusalCode, *prompts: AccessRemoved | DirectDebitNeeded) -> SignInDecision:
+    return SignInDecision(False, refuse(code, *_WAYS_OUT[code]), (), prompts)

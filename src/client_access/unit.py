@@ -1,0 +1,112 @@
+"""One unit of work: everything is loaded first, then decided, then saved at once.
+
+What lies between loading and saving is here and does no I/O, so that the sync and the async service
+are straight lines without a rule of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import final
+from uuid import UUID
+
+from attrs import frozen
+
+from client_access.catalogue import Catalogue
+from client_access.change import Change
+from client_access.client import Client
+from client_access.commands import COMMAND_NAMES, Command, email_of
+from client_access.deciding import decide
+from client_access.errors import CommandRefused, InvalidValue
+from client_access.values import Policy
+
+
+@final
+@frozen
+class Needs:
+    """What must be loaded to decide on commands: clients by id, and who has which address."""
+
+    client_ids: tuple[UUID, ...]
+    email_keys: tuple[str, ...]
+
+    @classmethod
+    def of(cls, commands: Sequence[Command]) -> Needs:
+        """Return what commands need.
+
+        Raises:
+            InvalidValue: something among them is no command.
+        """
+        for command in commands:
+            if type(command) not in COMMAND_NAMES:
+                raise InvalidValue("command", f"must be a command, not a {type(command).__name__}")
+        emails = (email_of(command) for command in commands)
+        return cls(
+            tuple(dict.fromkeys(command.client_id for command in commands)),
+            tuple(dict.fromkeys(email.key for email in emails if email is not None)),
+        )
+
+
+@final
+class Unit:
+    """Clients as loaded and as decided on since, so that each command sees those before it.
+
+    Parameters:
+        clients: the stored clients among those needed, by id.
+        owners: who has which of the needed addresses, by `email_key`.
+        at: now, for the whole unit.
+        catalogue, policy: as for :func:`~client_access.decide`.
+    """
+
+    def __init__(
+        self,
+        clients: Mapping[UUID, Client],
+        owners: Mapping[str, UUID],
+        *,
+        at: datetime,
+        catalogue: Catalogue,
+        policy: Policy,
+    ) -> None:
+        self._clients = dict(clients)
+        self._owners = dict(owners)
+        self._at = at
+        self._catalogue = catalogue
+        self._policy = policy
+
+    def decide(self, command: Command) -> Change:
+        """Decide on a command after those before it.
+
+        Raises:
+            CommandRefused, InvalidValue: as :func:`~client_access.decide`; the unit is unchanged.
+        """
+        email = email_of(command)
+        change = decide(
+            self._clients.get(command.client_id),
+            command,
+            at=self._at,
+            catalogue=self._catalogue,
+            policy=self._policy,
+            email_owner=None if email is None else self._owners.get(email.key),
+        )
+        if change.before is not None and change.before.email_key != change.after.email_key:
+            self._owners.pop(change.before.email_key, None)
+        self._owners[change.after.email_key] = change.after.id
+        self._clients[change.after.id] = change.after
+        return change
+
+    def decide_each(self, commands: Sequence[Command]) -> tuple[Change | CommandRefused, ...]:
+        """Decide on commands in order; a refused one is left out, and the next decided on."""
+        outcomes: list[Change | CommandRefused] = []
+        for command in commands:
+            try:
+                outcomes.append(self.decide(command))
+            except CommandRefused as refused:
+                outcomes.append(refused)
+        return tuple(outcomes)
+
+
+def to_save(outcomes: Sequence[Change | CommandRefused]) -> list[Change]:
+    """Return what a repository is given: the changes that have an event."""
+    return [
+        outcome for outcome in outcomes if isinstance(outcome, Change) and outcome.event is not None
+    ]
