@@ -33,6 +33,9 @@ from client_access.values import (
     fold,
 )
 
+ERASED_NAME = "(erased)"
+"""What stands in the place of a name that was erased."""
+
 
 @final
 @frozen
@@ -154,6 +157,11 @@ class Client:
         return self.status in ACTIVATED
 
     @property
+    def erased(self) -> bool:
+        """Whether the person was erased; a deleted client was too (L5)."""
+        return self.business_name in ("", ERASED_NAME)
+
+    @property
     def managed(self) -> bool:
         """Whether a practice manages the client (§8)."""
         return self.status in MANAGED
@@ -219,6 +227,8 @@ def _check_shape(client: Client) -> None:
         check("email", not shape.reachable)
         if client.email != EmailAddress.placeholder(client.id):
             raise InvalidValue("email", "is the placeholder of another client")
+    elif client.email.is_erased:
+        check("email", client.email == EmailAddress.erased(client.id))
 
     # Only a customer of its own comes back from unmanaged, and it goes on paying (P5).
     if client.source is Source.CUSTOMER:

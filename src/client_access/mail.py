@@ -6,7 +6,6 @@ from urllib.parse import quote
 
 from client_access._validation import check_type
 from client_access.client import Client
-from client_access.machines.lifecycle import Status
 
 
 def mailto(client: Client) -> str | None:
@@ -15,7 +14,7 @@ def mailto(client: Client) -> str | None:
     Whatever could end the address, add a recipient or begin a header field is percent-encoded.
     """
     check_type("client", client, Client)
-    if client.email.is_placeholder or client.status is Status.DELETED:
+    if not client.email.is_mailable:
         return None
     local, _, domain = client.email.address.rpartition("@")
     return f"mailto:{quote(local, safe='')}@{quote(domain, safe='')}"

@@ -62,7 +62,7 @@ def _notices(before: Client, event: Event, after: Client, catalogue: Catalogue) 
     match event:
         case Subscribed() | ServiceAdded() | AccessGiven() | ActivationResent() | EmailChanged():
             sent = event.activation
-            if sent is not None and after.practice_id:
+            if sent is not None and after.practice_id and after.email.is_mailable:
                 yield ActivationEmail(
                     client_id,
                     version,
@@ -77,7 +77,7 @@ def _notices(before: Client, event: Event, after: Client, catalogue: Catalogue) 
             pass
 
     match event:
-        case EmailChanged() if before.activated:
+        case EmailChanged() if before.activated and before.email.is_mailable:
             yield EmailReplaced(client_id, version, ToAddress(before.email), name)
         case ManagementStopped():
             if isinstance(event.by, PracticeUser | PlatformUser) and before.practice_id:

@@ -7,12 +7,16 @@ own, which :class:`~client_access.ClientAccess` uses where it is there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from datetime import datetime, timedelta
+from typing import Protocol, final, runtime_checkable
 from uuid import UUID
+
+from attrs import frozen
 
 from client_access.change import Change
 from client_access.client import Client
 from client_access.events import Event
+from client_access.notices import Notice
 from client_access.values import ClientList
 
 
@@ -88,3 +92,123 @@ class ServiceCounts(Protocol):
     def service_counts(self, practice_id: str) -> Mapping[str, int]:
         """Return how many clients hold each service for which the practice is the payer (S6)."""
         ...
+
+
+@runtime_checkable
+class HostTransaction(Protocol):
+    """A repository that may work inside a transaction of its host.
+
+    There, nothing is decided again on a conflict: only the host can begin its transaction anew.
+    """
+
+    @property
+    def in_host_transaction(self) -> bool:
+        """Whether the host begins, commits and repeats the transaction."""
+        ...
+
+
+@runtime_checkable
+class CommandMemory(Protocol):
+    """A repository that remembers outcomes by a command's own id, so that it is handled once."""
+
+    def recall(self, command_id: str, *, at: datetime) -> Outcome | None:
+        """Return what was remembered under an id and is not forgotten yet, or None."""
+        ...
+
+    def save_once(self, command_id: str, change: Change, *, at: datetime, until: datetime) -> None:
+        """Store a change, if it has an event, and remember its outcome, in one transaction.
+
+        Parameters:
+            command_id: the command's own id, of at most 200 characters.
+            change: with or without an event.
+            at: now; what was remembered until then is forgotten.
+            until: when this is forgotten.
+
+        Raises:
+            StaleClient: also where another process has remembered this id meanwhile.
+            EmailTaken: as :meth:`Repository.save`.
+        """
+        ...
+
+
+@runtime_checkable
+class Erasure(Protocol):
+    """A repository that can erase a person and keep what happened."""
+
+    def erase(self, client_id: UUID) -> None:
+        """Erase name, contact details and address from the client, its history and its notices.
+
+        The history still replays, to the client as it is then stored. Deleting a client erases it
+        too, in the transaction that saves the deletion (L5). Nothing happens where there is none.
+        """
+        ...
+
+
+@runtime_checkable
+class OutboxStore(Protocol):
+    """A repository that keeps every notice, from the change that made it until it is delivered.
+
+    Notices are saved in the transaction of their change. A claimed one is leased: until its lease
+    ends nobody else is given it, and afterwards anybody may be, so a relay that dies loses nothing.
+    """
+
+    def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
+        """Lease notices that are due, the first undelivered one of each client only.
+
+        A parked notice does not hold up those after it.
+        """
+        ...
+
+    def delivered(self, claim: Claim) -> bool:
+        """Forget a notice that was delivered; False where the lease had passed to another."""
+        ...
+
+    def failed(self, claim: Claim, *, retry_at: datetime | None) -> bool:
+        """Give a notice back, to be tried from a time on, or parked where that is None.
+
+        False where the lease had passed to another.
+        """
+        ...
+
+    def waiting(self, *, parked: bool, limit: int) -> Sequence[Claim]:
+        """Return notices that wait, or those that are parked, oldest first; lease none."""
+        ...
+
+    def retry(self, notice_id: UUID, *, at: datetime) -> bool:
+        """Make a parked notice due again from a time on; False where it is not parked."""
+        ...
+
+
+@final
+@frozen
+class Outcome:
+    """What a command that is handled again is answered with.
+
+    Parameters:
+        command: the command's stable name.
+        before, event, after, notices: as in :class:`~client_access.Change`.
+    """
+
+    command: str
+    before: Client | None
+    event: Event | None
+    after: Client
+    notices: tuple[Notice, ...]
+
+
+@final
+@frozen
+class Claim:
+    """A notice in an outbox.
+
+    Parameters:
+        notice: what to deliver.
+        attempts: how often it was claimed before.
+        lease: tells this claim from later ones of the same notice.
+        due: when it may be claimed next; None where it is parked.
+    """
+
+    notice: Notice
+    attempts: int
+    lease: UUID
+    due: datetime | None

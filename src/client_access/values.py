@@ -80,6 +80,7 @@ def fold(text: str) -> str:
 # ── Email addresses ──────────────────────────────────────────────────────────────────────────────
 
 _PLACEHOLDER_DOMAIN = "placeholder.invalid"
+_ERASED_DOMAIN = "erased.invalid"
 _ADDRESS_LENGTH = 254  # RFC 5321, §4.5.3.1.3
 
 # Plain ASCII addresses, the great majority, are told sound by this pattern at a fiftieth of the
@@ -112,18 +113,37 @@ class EmailAddress:
     @classmethod
     def placeholder(cls, client_id: UUID) -> EmailAddress:
         """Return the unique, invalid address of a client without one (E2)."""
+        return cls._invalid(client_id, _PLACEHOLDER_DOMAIN)
+
+    @classmethod
+    def erased(cls, client_id: UUID) -> EmailAddress:
+        """Return the unique, invalid address of a client whose own was erased."""
+        return cls._invalid(client_id, _ERASED_DOMAIN)
+
+    @classmethod
+    def _invalid(cls, client_id: UUID, domain: str) -> EmailAddress:
         check_id("client_id", client_id)
-        address = f"{client_id.hex}@{_PLACEHOLDER_DOMAIN}"
+        address = f"{client_id.hex}@{domain}"
         # Not by the constructor, which refuses whatever lies under .invalid.
-        placeholder = cls.__new__(cls)
-        object.__setattr__(placeholder, "address", address)
-        object.__setattr__(placeholder, "key", address)
-        return placeholder
+        email = cls.__new__(cls)
+        object.__setattr__(email, "address", address)
+        object.__setattr__(email, "key", address)
+        return email
 
     @property
     def is_placeholder(self) -> bool:
         """Whether this stands for an address that the client does not have."""
         return self.key.endswith("@" + _PLACEHOLDER_DOMAIN)
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether this stands for an address that was erased."""
+        return self.key.endswith("@" + _ERASED_DOMAIN)
+
+    @property
+    def is_mailable(self) -> bool:
+        """Whether mail can be sent to it."""
+        return not (self.is_placeholder or self.is_erased)
 
     def __str__(self) -> str:
         return self.address
@@ -156,7 +176,7 @@ def parse_email(name: str, value: object) -> EmailAddress:
             return EmailAddress(value)  # type: ignore[arg-type]  # its constructor checks the type
         except InvalidValue as problem:
             raise InvalidValue(name, problem.reason) from None
-    if value.is_placeholder:
+    if not value.is_mailable:
         raise InvalidValue(name, "is a placeholder, not an address that mail can be sent to")
     return value
 
