@@ -11,6 +11,16 @@ To read on: `commands` (what can be asked), `machines.lifecycle` (where a client
 `chapters` (what a command does), `repository` (what a caller implements).
 """
 
+from client_access.async_repository import (
+    AsyncCommandMemory,
+    AsyncErasure,
+    AsyncHistory,
+    AsyncLookup,
+    AsyncOutboxStore,
+    AsyncRepository,
+    AsyncServiceCounts,
+)
+from client_access.async_service import AsyncClientAccess
 from client_access.billing import (
     Invoice,
     InvoiceDifference,
@@ -107,9 +117,21 @@ from client_access.notices import (
 )
 from client_access.pages import Cursor, Page, Row
 from client_access.refusals import Refusal, RefusalCode, WayOut
-from client_access.repository import History, Lookup, Repository, ServiceCounts
-from client_access.service import ClientAccess, utc_now
+from client_access.repository import (
+    Claim,
+    CommandMemory,
+    Erasure,
+    History,
+    HostTransaction,
+    Lookup,
+    OutboxStore,
+    Outcome,
+    Repository,
+    ServiceCounts,
+)
+from client_access.service import ClientAccess
 from client_access.sign_in import SignInDecision, services_open_to, sign_in_of
+from client_access.unit import utc_now
 from client_access.values import (
     Activation,
     Actor,
@@ -131,6 +153,20 @@ from client_access.values import (
 )
 
 __all__ = [
+    "AsyncClientAccess",
+    "AsyncCommandMemory",
+    "AsyncErasure",
+    "AsyncHistory",
+    "AsyncLookup",
+    "AsyncOutboxStore",
+    "AsyncRepository",
+    "AsyncServiceCounts",
+    "Claim",
+    "CommandMemory",
+    "Erasure",
+    "HostTransaction",
+    "Outcome",
+    "OutboxStore",
     "Invoice",
     "InvoiceDifference",
     "InvoiceLine",

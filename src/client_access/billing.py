@@ -130,6 +130,30 @@ def monthly_lines(client: Client, catalogue: Catalogue) -> tuple[InvoiceLine, ..
     )
 
 
+def lines_for_practice(
+    client: Client, practice_id: str, catalogue: Catalogue
+) -> tuple[InvoiceLine, ...]:
+    """Return a client's lines on a practice's next invoice; none where another pays (S6)."""
+    theirs = client.practice_id == practice_id and invoice_payer(client) is Payer.PRACTICE
+    return monthly_lines(client, catalogue) if theirs else ()
+
+
+def invoice_of_client(client: Client, catalogue: Catalogue) -> Invoice:
+    """Return a client's own next invoice; without lines where it does not pay (S6)."""
+    own = invoice_payer(client) is Payer.CLIENT
+    return Invoice(monthly_lines(client, catalogue) if own else (), catalogue.currency)
+
+
+def total_of_counts(counts: Mapping[str, int], catalogue: Catalogue) -> Decimal:
+    """Return what services come to a month, given how often each is held.
+
+    Raises:
+        InvalidValue: the catalogue lacks one of them (S4).
+    """
+    prices = (catalogue.held(code).monthly_price * count for code, count in counts.items())
+    return sum(prices, Decimal(0))
+
+
 def difference(earlier: Invoice, later: Invoice) -> InvoiceDifference:
     """Return what changed between two invoices (S3)."""
     old = {(line.client_id, line.service): line for line in earlier.lines}

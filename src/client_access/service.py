@@ -4,25 +4,43 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar, final
+from typing import final
 from uuid import UUID
 
-from client_access._validation import check_id, check_type
-from client_access.billing import Invoice, InvoiceLine, invoice_payer, monthly_lines, total_of
+from client_access._validation import check_id
+from client_access.billing import (
+    Invoice,
+    InvoiceLine,
+    invoice_of_client,
+    lines_for_practice,
+    total_of,
+    total_of_counts,
+)
 from client_access.catalogue import Catalogue
 from client_access.change import Change
 from client_access.client import Client
 from client_access.commands import Command
 from client_access.deciding import Actions, actions_of
 from client_access.errors import CommandRefused, EmailTaken, StaleClient
-from client_access.machines.payer import Payer
 from client_access.pages import Cursor, Page, PageQuery, place_of
-from client_access.procedure import UNKNOWN_CLIENT, is_invited, is_known
-from client_access.repository import Lookup, Repository, ServiceCounts
+from client_access.repository import CommandMemory, Lookup, Repository, ServiceCounts
 from client_access.sign_in import SignInDecision, services_open_to, sign_in_of
-from client_access.unit import Needs, Unit, to_save
+from client_access.unit import (
+    BATCH,
+    REMEMBER_FOR,
+    Attempts,
+    Needs,
+    Outcomes,
+    Unit,
+    check_command_id,
+    check_settings,
+    readable,
+    recalled,
+    to_save,
+    utc_now,
+)
 from client_access.values import (
     DEFAULT_POLICY,
     Actor,
@@ -31,22 +49,9 @@ from client_access.values import (
     HeldService,
     PlatformUser,
     Policy,
-    check_actor,
     check_practice_id,
     parse_email,
 )
-
-ATTEMPTS = 10
-"""How often a unit of work is decided on before a conflict with other writers is told."""
-
-_BATCH = 500
-
-Outcomes = TypeVar("Outcomes", bound=Sequence[Change | CommandRefused])
-
-
-def utc_now() -> datetime:
-    """Return the present time in UTC."""
-    return datetime.now(UTC)
 
 
 @final
@@ -60,6 +65,7 @@ class ClientAccess:
         catalogue: the services on offer, and those still held.
         policy: what the platform has chosen.
         clock: returns the present time, with a time zone.
+        remember_for: how long an outcome is remembered by its command's id.
     """
 
     def __init__(
@@ -69,28 +75,38 @@ class ClientAccess:
         catalogue: Catalogue,
         policy: Policy = DEFAULT_POLICY,
         clock: Callable[[], datetime] = utc_now,
+        remember_for: timedelta = REMEMBER_FOR,
     ) -> None:
-        check_type("catalogue", catalogue, Catalogue)
-        check_type("policy", policy, Policy)
+        check_settings(catalogue, policy, remember_for)
         self.repository = repository
         self.catalogue = catalogue
         self.policy = policy
         self.clock = clock
+        self.remember_for = remember_for
 
     # ── Commands ─────────────────────────────────────────────────────────────────────────────────
 
-    def handle(self, command: Command) -> Change:
+    def handle(self, command: Command, *, command_id: str | None = None) -> Change:
         """Decide on a command and save what it changes.
 
+        Parameters:
+            command: what is asked.
+            command_id: the caller's own id of this very request, of at most 200 characters. Given
+                again, by whichever process, it returns the first outcome and changes nothing. What
+                was refused is not remembered, and is decided on again.
+
         Returns:
-            The change; its notices are the caller's to deliver.
+            The change; its notices are the caller's to deliver, or its outbox's.
 
         Raises:
             CommandRefused: a rule says no; nothing has changed.
-            InvalidValue: the command is malformed.
+            InvalidValue: the command is malformed; or `command_id` is, was given to another
+                command, or the repository does not remember any.
             StaleClient, EmailTaken: other writers were first, time after time.
             RepositoryError: the repository failed.
         """
+        if command_id is not None:
+            return self._handle_once(command, command_id)
         return self.handle_all((command,))[0]
 
     def handle_all(self, commands: Iterable[Command]) -> tuple[Change, ...]:
@@ -101,11 +117,7 @@ class ClientAccess:
                 has changed.
             InvalidValue, StaleClient, EmailTaken, RepositoryError: as :meth:`handle`.
         """
-
-        def decide_all(unit: Unit, commands: Sequence[Command]) -> tuple[Change, ...]:
-            return tuple(unit.decide(command) for command in commands)
-
-        return self._save(tuple(commands), decide_all)
+        return self._save(tuple(commands), Unit.decide_all)
 
     def handle_each(self, commands: Iterable[Command]) -> tuple[Change | CommandRefused, ...]:
         """Decide on commands in order; save those that are accepted, and return why others are not.
@@ -124,7 +136,7 @@ class ClientAccess:
         Raises:
             CommandRefused, InvalidValue, RepositoryError: as :meth:`handle`.
         """
-        return self._load((command,)).decide(command)
+        return self._load((command,), self.clock()).decide(command)
 
     # ── Questions ────────────────────────────────────────────────────────────────────────────────
 
@@ -234,8 +246,7 @@ class ClientAccess:
             self._listed(practice_id, ClientList.INACTIVE),
         )
         for client in heapq.merge(*lists, key=place_of):
-            if invoice_payer(client) is Payer.PRACTICE:
-                yield from monthly_lines(client, self.catalogue)
+            yield from lines_for_practice(client, practice_id, self.catalogue)
 
     def next_invoice_total(self, practice_id: str) -> Decimal:
         """Return what a practice's next invoice comes to.
@@ -248,10 +259,7 @@ class ClientAccess:
         check_practice_id(practice_id)
         if not isinstance(self.repository, ServiceCounts):
             return total_of(self.invoice_lines(practice_id))
-        counts = self.repository.service_counts(practice_id)
-        return sum(
-            (self.catalogue.held(code).monthly_price * n for code, n in counts.items()), Decimal(0)
-        )
+        return total_of_counts(self.repository.service_counts(practice_id), self.catalogue)
 
     def next_invoice_of_client(self, client_id: UUID) -> Invoice:
         """Return a client's own next monthly invoice; without lines where it does not pay (S6).
@@ -262,9 +270,7 @@ class ClientAccess:
             RepositoryError: the repository failed.
         """
         client = readable(self._get(client_id), PlatformUser())
-        own = invoice_payer(client) is Payer.CLIENT
-        lines = monthly_lines(client, self.catalogue) if own else ()
-        return Invoice(lines, self.catalogue.currency)
+        return invoice_of_client(client, self.catalogue)
 
     # ── Loading and saving ───────────────────────────────────────────────────────────────────────
 
@@ -275,12 +281,12 @@ class ClientAccess:
     def _listed(self, practice_id: str, client_list: ClientList) -> Iterator[Client]:
         after = None
         while clients := self.repository.page(
-            practice_id, client_list, search="", limit=_BATCH, after=after
+            practice_id, client_list, search="", limit=BATCH, after=after
         ):
             yield from clients
             after = place_of(clients[-1])
 
-    def _load(self, commands: Sequence[Command]) -> Unit:
+    def _load(self, commands: Sequence[Command], at: datetime) -> Unit:
         needs = Needs.of(commands)
         repository = self.repository
         if len(commands) > 1 and isinstance(repository, Lookup):
@@ -291,35 +297,36 @@ class ClientAccess:
             clients = {client_id: client for client_id, client in found if client is not None}
             holders = ((key, repository.find_by_email(key)) for key in needs.email_keys)
             owners = {key: client.id for key, client in holders if client is not None}
-        return Unit(clients, owners, at=self.clock(), catalogue=self.catalogue, policy=self.policy)
+        return Unit(clients, owners, at=at, catalogue=self.catalogue, policy=self.policy)
 
     def _save(
         self, commands: Sequence[Command], decide: Callable[[Unit, Sequence[Command]], Outcomes]
     ) -> Outcomes:
-        conflict: StaleClient | EmailTaken | None = None
-        for _ in range(ATTEMPTS):
-            outcomes = decide(self._load(commands), commands)
+        attempts = Attempts(self.repository)
+        while True:
+            outcomes = decide(self._load(commands, self.clock()), commands)
             changes = to_save(outcomes)
             try:
                 if changes:
                     self.repository.save(changes)
-            except (StaleClient, EmailTaken) as problem:
-                conflict = problem
+            except (StaleClient, EmailTaken) as conflict:
+                attempts.failed(conflict)
             else:
                 return outcomes
-        assert conflict is not None  # every attempt ended in one
-        conflict.add_note(f"Decided {ATTEMPTS} times; other writers were first each time.")
-        raise conflict
 
-
-def readable(client: Client | None, by: Actor) -> Client:
-    """Return a client if the actor may read it.
-
-    Raises:
-        CommandRefused: `unknown_client`: it is not the actor's, or a practice is merely invited.
-        InvalidValue: `by` is no actor.
-    """
-    check_actor(by)
-    if client is None or not is_known(client, by) or is_invited(client, by):
-        raise CommandRefused(None, UNKNOWN_CLIENT)
-    return client
+    def _handle_once(self, command: Command, command_id: str) -> Change:
+        memory = self.repository
+        check_command_id(command_id, remembers=isinstance(memory, CommandMemory))
+        assert isinstance(memory, CommandMemory)  # just checked
+        attempts = Attempts(memory)
+        while True:
+            at = self.clock()
+            if outcome := memory.recall(command_id, at=at):
+                return recalled(outcome, command)
+            change = self._load((command,), at).decide(command)
+            try:
+                memory.save_once(command_id, change, at=at, until=at + self.remember_for)
+            except (StaleClient, EmailTaken) as conflict:
+                attempts.failed(conflict)
+            else:
+                return change

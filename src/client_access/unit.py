@@ -7,19 +7,40 @@ are straight lines without a rule of their own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import final
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar, final
 from uuid import UUID
 
 from attrs import frozen
 
+from client_access._validation import check_text, check_type
 from client_access.catalogue import Catalogue
 from client_access.change import Change
 from client_access.client import Client
 from client_access.commands import COMMAND_NAMES, Command, email_of
 from client_access.deciding import decide
-from client_access.errors import CommandRefused, InvalidValue
-from client_access.values import Policy
+from client_access.errors import CommandRefused, EmailTaken, InvalidValue, StaleClient
+from client_access.procedure import UNKNOWN_CLIENT, is_invited, is_known
+from client_access.repository import HostTransaction, Outcome
+from client_access.values import Actor, Policy, check_actor
+
+ATTEMPTS = 10
+"""How often a unit of work is decided on before a conflict with other writers is told."""
+
+BATCH = 500
+"""How many clients are asked for at once where all of them are gone through."""
+
+REMEMBER_FOR = timedelta(days=7)
+"""How long an outcome is remembered by its command's id, unless the caller says otherwise."""
+
+COMMAND_ID_LENGTH = 200
+
+Outcomes = TypeVar("Outcomes", bound="Sequence[Change | CommandRefused]")
+
+
+def utc_now() -> datetime:
+    """Return the present time in UTC."""
+    return datetime.now(UTC)
 
 
 @final
@@ -94,6 +115,10 @@ class Unit:
         self._clients[change.after.id] = change.after
         return change
 
+    def decide_all(self, commands: Sequence[Command]) -> tuple[Change, ...]:
+        """Decide on commands in order, up to the first refusal, which is raised."""
+        return tuple(self.decide(command) for command in commands)
+
     def decide_each(self, commands: Sequence[Command]) -> tuple[Change | CommandRefused, ...]:
         """Decide on commands in order; a refused one is left out, and the next decided on."""
         outcomes: list[Change | CommandRefused] = []
@@ -110,3 +135,63 @@ def to_save(outcomes: Sequence[Change | CommandRefused]) -> list[Change]:
     return [
         outcome for outcome in outcomes if isinstance(outcome, Change) and outcome.event is not None
     ]
+
+
+@final
+class Attempts:
+    """How often one unit of work may still be decided on anew, after a conflict."""
+
+    def __init__(self, repository: object) -> None:
+        within = isinstance(repository, HostTransaction) and repository.in_host_transaction
+        self._allowed = 1 if within else ATTEMPTS
+        self._made = 0
+
+    def failed(self, conflict: StaleClient | EmailTaken) -> None:
+        """Count an attempt that another writer spoilt.
+
+        Raises:
+            StaleClient, EmailTaken: it was the last; only a host repeats its own transaction.
+        """
+        self._made += 1
+        if self._made >= self._allowed:
+            conflict.add_note(f"Decided {self._made} times; another writer was first each time.")
+            raise conflict
+
+
+def recalled(outcome: Outcome, command: Command) -> Change:
+    """Return what a command was answered with when its id was first given.
+
+    Raises:
+        InvalidValue: the id was given to another command.
+    """
+    given = (COMMAND_NAMES[type(command)], command.client_id)
+    if given != (outcome.command, outcome.after.id):
+        raise InvalidValue("command_id", "was given to another command")
+    return Change(command, outcome.before, outcome.event, outcome.after, outcome.notices)
+
+
+def check_command_id(command_id: str, *, remembers: bool) -> None:
+    """Raise :class:`InvalidValue` where an id is malformed, or the repository remembers none."""
+    check_text("command_id", command_id, COMMAND_ID_LENGTH)
+    if not remembers:
+        raise InvalidValue("command_id", "is given, but the repository remembers no commands")
+
+
+def readable(client: Client | None, by: Actor) -> Client:
+    """Return a client if the actor may read it.
+
+    Raises:
+        CommandRefused: `unknown_client`: it is not the actor's, or a practice is merely invited.
+        InvalidValue: `by` is no actor.
+    """
+    check_actor(by)
+    if client is None or not is_known(client, by) or is_invited(client, by):
+        raise CommandRefused(None, UNKNOWN_CLIENT)
+    return client
+
+
+def check_settings(catalogue: Catalogue, policy: Policy, remember_for: timedelta) -> None:
+    """Raise :class:`InvalidValue` where a service is given settings of the wrong kind."""
+    check_type("catalogue", catalogue, Catalogue)
+    check_type("policy", policy, Policy)
+    check_type("remember_for", remember_for, timedelta)

@@ -1,0 +1,262 @@
+"""The service for a repository that is awaited: the same straight lines as `service`.
+
+Every method does what its namesake in :class:`~client_access.ClientAccess` does, and raises the
+same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import final
+from uuid import UUID
+
+from client_access._validation import check_id
+from client_access.async_repository import (
+    AsyncCommandMemory,
+    AsyncLookup,
+    AsyncRepository,
+    AsyncServiceCounts,
+)
+from client_access.billing import (
+    Invoice,
+    InvoiceLine,
+    invoice_of_client,
+    lines_for_practice,
+    total_of,
+    total_of_counts,
+)
+from client_access.catalogue import Catalogue
+from client_access.change import Change
+from client_access.client import Client
+from client_access.commands import Command
+from client_access.deciding import Actions, actions_of
+from client_access.errors import CommandRefused, EmailTaken, StaleClient
+from client_access.pages import Cursor, Page, PageQuery, place_of
+from client_access.sign_in import SignInDecision, services_open_to, sign_in_of
+from client_access.unit import (
+    BATCH,
+    REMEMBER_FOR,
+    Attempts,
+    Needs,
+    Outcomes,
+    Unit,
+    check_command_id,
+    check_settings,
+    readable,
+    recalled,
+    to_save,
+    utc_now,
+)
+from client_access.values import (
+    DEFAULT_POLICY,
+    Actor,
+    ClientList,
+    EmailAddress,
+    HeldService,
+    PlatformUser,
+    Policy,
+    check_practice_id,
+    parse_email,
+)
+
+
+@final
+class AsyncClientAccess:
+    """What a practice, its clients and the platform do, on a repository that is awaited.
+
+    Parameters:
+        repository: where clients are stored.
+        catalogue: the services on offer, and those still held.
+        policy: what the platform has chosen.
+        clock: returns the present time, with a time zone.
+        remember_for: how long an outcome is remembered by its command's id.
+    """
+
+    def __init__(
+        self,
+        repository: AsyncRepository,
+        *,
+        catalogue: Catalogue,
+        policy: Policy = DEFAULT_POLICY,
+        clock: Callable[[], datetime] = utc_now,
+        remember_for: timedelta = REMEMBER_FOR,
+    ) -> None:
+        check_settings(catalogue, policy, remember_for)
+        self.repository = repository
+        self.catalogue = catalogue
+        self.policy = policy
+        self.clock = clock
+        self.remember_for = remember_for
+
+    # ── Commands ─────────────────────────────────────────────────────────────────────────────────
+
+    async def handle(self, command: Command, *, command_id: str | None = None) -> Change:
+        """Decide on a command and save what it changes; once only, given an id of its own."""
+        if command_id is not None:
+            return await self._handle_once(command, command_id)
+        return (await self.handle_all((command,)))[0]
+
+    async def handle_all(self, commands: Iterable[Command]) -> tuple[Change, ...]:
+        """Decide on commands in order, each seeing what those before it leave, all or none (S5)."""
+        return await self._save(tuple(commands), Unit.decide_all)
+
+    async def handle_each(self, commands: Iterable[Command]) -> tuple[Change | CommandRefused, ...]:
+        """Decide on commands in order; save the accepted, and return why others are not."""
+        return await self._save(tuple(commands), Unit.decide_each)
+
+    async def preview(self, command: Command) -> Change:
+        """Return what :meth:`handle` would answer now; nothing is saved (S2)."""
+        return (await self._load((command,), self.clock())).decide(command)
+
+    # ── Questions ────────────────────────────────────────────────────────────────────────────────
+
+    async def actions(self, client_id: UUID, by: Actor) -> Actions:
+        """Return which commands an actor could give for a client now, and why not the others."""
+        return actions_of(
+            await self._get(client_id),
+            by,
+            at=self.clock(),
+            catalogue=self.catalogue,
+            policy=self.policy,
+        )
+
+    async def client(self, client_id: UUID, by: Actor) -> Client:
+        """Return a client that the actor has."""
+        return readable(await self._get(client_id), by)
+
+    async def services_open_to(self, client_id: UUID, by: Actor) -> tuple[HeldService, ...]:
+        """Return the services of a client that an actor can open now (§8)."""
+        return services_open_to(await self.client(client_id, by), by, at=self.clock())
+
+    async def clients(
+        self,
+        practice_id: str,
+        client_list: ClientList,
+        *,
+        search: str = "",
+        limit: int = 50,
+        after: Cursor | None = None,
+    ) -> Page:
+        """Return a page of one of a practice's lists (C1, C2)."""
+        query = PageQuery.of(practice_id, client_list, search, limit, after)
+        return query.page(
+            await self.repository.page(
+                query.practice_id,
+                query.client_list,
+                search=query.search,
+                limit=query.limit + 1,
+                after=query.after,
+            )
+        )
+
+    async def sign_in(self, email: str | EmailAddress) -> SignInDecision:
+        """Decide whether the client with an address gets in."""
+        key = parse_email("email", email).key
+        return sign_in_of(await self.repository.find_by_email(key), at=self.clock())
+
+    # ── Invoices ─────────────────────────────────────────────────────────────────────────────────
+
+    async def next_invoice(self, practice_id: str) -> Invoice:
+        """Return a practice's next monthly invoice (S6)."""
+        lines = [line async for line in self.invoice_lines(practice_id)]
+        return Invoice(tuple(lines), self.catalogue.currency)
+
+    async def invoice_lines(self, practice_id: str) -> AsyncIterator[InvoiceLine]:
+        """Yield the lines of a practice's next invoice, without holding them all."""
+        check_practice_id(practice_id)
+        clients = _merge(
+            self._listed(practice_id, ClientList.ACTIVE),
+            self._listed(practice_id, ClientList.INACTIVE),
+        )
+        async for client in clients:
+            for line in lines_for_practice(client, practice_id, self.catalogue):
+                yield line
+
+    async def next_invoice_total(self, practice_id: str) -> Decimal:
+        """Return what a practice's next invoice comes to."""
+        check_practice_id(practice_id)
+        if not isinstance(self.repository, AsyncServiceCounts):
+            return total_of([line async for line in self.invoice_lines(practice_id)])
+        return total_of_counts(await self.repository.service_counts(practice_id), self.catalogue)
+
+    async def next_invoice_of_client(self, client_id: UUID) -> Invoice:
+        """Return a client's own next monthly invoice; without lines where it does not pay (S6)."""
+        client = readable(await self._get(client_id), PlatformUser())
+        return invoice_of_client(client, self.catalogue)
+
+    # ── Loading and saving ───────────────────────────────────────────────────────────────────────
+
+    async def _get(self, client_id: UUID) -> Client | None:
+        check_id("client_id", client_id)
+        return await self.repository.get(client_id)
+
+    async def _listed(self, practice_id: str, client_list: ClientList) -> AsyncIterator[Client]:
+        after = None
+        while clients := await self.repository.page(
+            practice_id, client_list, search="", limit=BATCH, after=after
+        ):
+            for client in clients:
+                yield client
+            after = place_of(clients[-1])
+
+    async def _load(self, commands: Sequence[Command], at: datetime) -> Unit:
+        needs = Needs.of(commands)
+        repository = self.repository
+        if len(commands) > 1 and isinstance(repository, AsyncLookup):
+            clients = await repository.get_many(needs.client_ids)
+            owners = await repository.find_many_by_email(needs.email_keys)
+        else:
+            found = [(key, await repository.get(key)) for key in needs.client_ids]
+            clients = {client_id: client for client_id, client in found if client is not None}
+            holders = [(key, await repository.find_by_email(key)) for key in needs.email_keys]
+            owners = {key: client.id for key, client in holders if client is not None}
+        return Unit(clients, owners, at=at, catalogue=self.catalogue, policy=self.policy)
+
+    async def _save(
+        self, commands: Sequence[Command], decide: Callable[[Unit, Sequence[Command]], Outcomes]
+    ) -> Outcomes:
+        attempts = Attempts(self.repository)
+        while True:
+            outcomes = decide(await self._load(commands, self.clock()), commands)
+            changes = to_save(outcomes)
+            try:
+                if changes:
+                    await self.repository.save(changes)
+            except (StaleClient, EmailTaken) as conflict:
+                attempts.failed(conflict)
+            else:
+                return outcomes
+
+    async def _handle_once(self, command: Command, command_id: str) -> Change:
+        memory = self.repository
+        check_command_id(command_id, remembers=isinstance(memory, AsyncCommandMemory))
+        assert isinstance(memory, AsyncCommandMemory)  # just checked
+        attempts = Attempts(memory)
+        while True:
+            at = self.clock()
+            if outcome := await memory.recall(command_id, at=at):
+                return recalled(outcome, command)
+            change = (await self._load((command,), at)).decide(command)
+            try:
+                await memory.save_once(command_id, change, at=at, until=at + self.remember_for)
+            except (StaleClient, EmailTaken) as conflict:
+                attempts.failed(conflict)
+            else:
+                return change
+
+
+async def _merge(
+    first: AsyncIterator[Client], second: AsyncIterator[Client]
+) -> AsyncIterator[Client]:
+    """Yield the clients of two ordered lists in one order."""
+    left, right = await anext(first, None), await anext(second, None)
+    while left is not None or right is not None:
+        if right is None or (left is not None and place_of(left) <= place_of(right)):
+            assert left is not None  # one of the two is there, and it is not the other
+            yield left
+            left = await anext(first, None)
+        else:
+            yield right
+            right = await anext(second, None)
