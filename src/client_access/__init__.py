@@ -60,7 +60,6 @@ from client_access.commands import (
 from client_access.deciding import Actions, actions_of, decide, evolve, replay
 from client_access.errors import (
     ClientAccessError,
-    CommandRefused,
     CorruptRecord,
     EmailTaken,
     InvalidValue,
@@ -116,7 +115,7 @@ from client_access.notices import (
     ToPractice,
 )
 from client_access.pages import Cursor, Page, Row
-from client_access.refusals import Refusal, RefusalCode, WayOut
+from client_access.refusals import CommandRefused, Refusal, RefusalCode, WayOut
 from client_access.repository import (
     Claim,
     CommandMemory,

@@ -19,11 +19,11 @@ from client_access.change import Change
 from client_access.chapters import access, activation, adding, details, managing, subscriptions
 from client_access.client import Client
 from client_access.commands import Command
-from client_access.errors import CommandRefused, CorruptRecord, InvalidValue
+from client_access.errors import CorruptRecord, InvalidValue
 from client_access.events import Event
 from client_access.notifying import notices_of
 from client_access.procedure import UNKNOWN_CLIENT, Case, Procedure, is_known
-from client_access.refusals import Refusal
+from client_access.refusals import CommandRefused, Refusal
 from client_access.values import DEFAULT_POLICY, Actor, Policy, check_actor, to_utc
 
 # A procedure fits its own command and event only, which the look-up below ensures.

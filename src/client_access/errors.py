@@ -1,18 +1,13 @@
 """What can go wrong, and by whose fault.
 
-Malformed input is :class:`InvalidValue`, a rule's no is :class:`CommandRefused`, trouble with
-stored data is a :class:`RepositoryError`. Nothing else leaves the library.
+Malformed input is :class:`InvalidValue`, a rule's no is :class:`~client_access.CommandRefused`
+(which stands with the refusals), trouble with stored data is a :class:`RepositoryError`. Nothing
+else leaves the library.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from uuid import UUID
-
-    from client_access.commands import Command
-    from client_access.refusals import Refusal
+from uuid import UUID
 
 
 class ClientAccessError(Exception):
@@ -34,24 +29,6 @@ class InvalidValue(ClientAccessError, ValueError):
 
     def __str__(self) -> str:
         return f"{self.field} {self.reason}"
-
-
-class CommandRefused(ClientAccessError):
-    """A rule's no: nothing has changed.
-
-    Attributes:
-        command: what was asked; None where a client was only read.
-        refusal: the code, the rule, a sentence for people and the ways out.
-    """
-
-    def __init__(self, command: Command | None, refusal: Refusal) -> None:
-        super().__init__(command, refusal)
-        self.command = command
-        self.refusal = refusal
-
-    def __str__(self) -> str:
-        refusal = self.refusal
-        return f"{refusal.code.value} ({refusal.rule}): {refusal.message}"
 
 
 class RepositoryError(ClientAccessError):

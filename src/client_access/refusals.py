@@ -39,6 +39,7 @@ from client_access.commands import (
     Subscribe,
     WithdrawPracticeInvitation,
 )
+from client_access.errors import ClientAccessError
 from client_access.values import Actor, ClientUser, PlatformUser, PracticeUser
 
 
@@ -292,6 +293,24 @@ class Refusal:
                 evolve(step, sentence=texts.get(step.key, step.sentence)) for step in self.ways_out
             ),
         )
+
+
+class CommandRefused(ClientAccessError):
+    """A rule's no: nothing has changed.
+
+    Attributes:
+        command: what was asked; None where a client was only read.
+        refusal: the code, the rule, a sentence for people and the ways out.
+    """
+
+    def __init__(self, command: Command | None, refusal: Refusal) -> None:
+        super().__init__(command, refusal)
+        self.command = command
+        self.refusal = refusal
+
+    def __str__(self) -> str:
+        refusal = self.refusal
+        return f"{refusal.code.value} ({refusal.rule}): {refusal.message}"
 
 
 def refuse(code: RefusalCode, *ways_out: WayOut, rule: str | None = None) -> Refusal:

@@ -23,8 +23,9 @@ from client_access.change import Change
 from client_access.client import Client
 from client_access.commands import Command
 from client_access.deciding import Actions, actions_of
-from client_access.errors import CommandRefused, EmailTaken, StaleClient
+from client_access.errors import EmailTaken, StaleClient
 from client_access.pages import Cursor, Page, PageQuery, place_of
+from client_access.refusals import CommandRefused
 from client_access.repository import CommandMemory, Lookup, Repository, ServiceCounts
 from client_access.sign_in import SignInDecision, services_open_to, sign_in_of
 from client_access.unit import (

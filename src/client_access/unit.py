@@ -19,8 +19,9 @@ from client_access.change import Change
 from client_access.client import Client
 from client_access.commands import COMMAND_NAMES, Command, email_of
 from client_access.deciding import decide
-from client_access.errors import CommandRefused, EmailTaken, InvalidValue, StaleClient
+from client_access.errors import EmailTaken, InvalidValue, StaleClient
 from client_access.procedure import UNKNOWN_CLIENT, is_invited, is_known
+from client_access.refusals import CommandRefused
 from client_access.repository import HostTransaction, Outcome
 from client_access.values import Actor, Policy, check_actor
 
