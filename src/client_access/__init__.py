@@ -22,10 +22,11 @@ from client_access.async_repository import (
 )
 from client_access.async_service import AsyncClientAccess
 from client_access.billing import (
+    Cause,
     Invoice,
     InvoiceDifference,
     InvoiceLine,
-    difference,
+    differences,
     monthly_lines,
     monthly_total,
 )
@@ -169,7 +170,8 @@ __all__ = [
     "Invoice",
     "InvoiceDifference",
     "InvoiceLine",
-    "difference",
+    "differences",
+    "Cause",
     "monthly_lines",
     "monthly_total",
     "Catalogue",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from enum import Enum
 from typing import final
 from uuid import UUID
 
@@ -55,22 +56,30 @@ class Invoice:
         object.__setattr__(self, "total", total_of(self.lines))
 
 
+class Cause(Enum):
+    """Why a line of an invoice differs from the one before."""
+
+    CLIENT_CAME = "client_came"
+    CLIENT_LEFT = "client_left"
+    SERVICE_ADDED = "service_added"
+    SERVICE_REMOVED = "service_removed"
+    PRICE_CHANGED = "price_changed"
+
+
 @final
 @frozen
 class InvoiceDifference:
-    """What changed between two invoices, and why.
+    """One line that differs between two invoices, and why.
 
     Parameters:
-        added: lines that only the later one has: a service added, or a client that came.
-        removed: lines that only the earlier one has.
-        repriced: lines of both whose price differs, as (earlier, later).
-        total: how much more the later one comes to; negative where it is less.
+        before: the earlier line; None where there was none.
+        after: the later line; None where there is none.
+        cause: why. A client that holds no line in the other invoice came or left as a whole.
     """
 
-    added: tuple[InvoiceLine, ...]
-    removed: tuple[InvoiceLine, ...]
-    repriced: tuple[tuple[InvoiceLine, InvoiceLine], ...]
-    total: Decimal
+    before: InvoiceLine | None
+    after: InvoiceLine | None
+    cause: Cause
 
 
 def total_of(lines: Iterable[InvoiceLine]) -> Decimal:
@@ -154,17 +163,24 @@ def total_of_counts(counts: Mapping[str, int], catalogue: Catalogue) -> Decimal:
     return sum(prices, Decimal(0))
 
 
-def difference(earlier: Invoice, later: Invoice) -> InvoiceDifference:
-    """Return what changed between two invoices (S3)."""
+def differences(earlier: Invoice, later: Invoice) -> tuple[InvoiceDifference, ...]:
+    """Return what changed between two invoices, and why (S3).
+
+    The lines of the later invoice come first, in its order; then those that only the earlier has.
+    """
     old = {(line.client_id, line.service): line for line in earlier.lines}
     new = {(line.client_id, line.service): line for line in later.lines}
-    return InvoiceDifference(
-        added=tuple(line for key, line in new.items() if key not in old),
-        removed=tuple(line for key, line in old.items() if key not in new),
-        repriced=tuple(
-            (old[key], line)
-            for key, line in new.items()
-            if key in old and old[key].monthly_price != line.monthly_price
-        ),
-        total=later.total - earlier.total,
-    )
+    were, are = ({client_id for client_id, _ in lines} for lines in (old, new))
+    found = []
+    for key, line in new.items():
+        before = old.get(key)
+        if before is None:
+            cause = Cause.SERVICE_ADDED if line.client_id in were else Cause.CLIENT_CAME
+            found.append(InvoiceDifference(None, line, cause))
+        elif before.monthly_price != line.monthly_price:
+            found.append(InvoiceDifference(before, line, Cause.PRICE_CHANGED))
+    for key, line in old.items():
+        if key not in new:
+            cause = Cause.SERVICE_REMOVED if line.client_id in are else Cause.CLIENT_LEFT
+            found.append(InvoiceDifference(line, None, cause))
+    return tuple(found)
