@@ -1,0 +1,58 @@
+"""What a user installs: the wheel, built from this tree."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (built,) = target.glob("*.whl")
+    return built
+
+
+def test_the_wheel_has_every_file_of_the_package_and_nothing_else(wheel: Path) -> None:
+    package = ROOT / "src" / "client_access"
+    ours = {
+        str(path.relative_to(package.parent))
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    with ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert names == ours
+    assert "client_access/py.typed" in names
+
+
+def test_importing_the_installed_package_imports_no_package_of_an_extra(wheel: Path) -> None:
+    """The core needs attrs, transitions and email-validator only."""
+    program = (
+        "import client_access, sys;"
+        "print(client_access.__file__);"
+        "print(sorted({'sqlalchemy', 'cattrs', 'itsdangerous', 'jinja2', 'hypothesis', 'pytest',"
+        " 'rich', 'psycopg', 'aiosqlite', 'asyncio'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(wheel), "PATH": ""},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    where, extras = done.stdout.splitlines()
+    assert where.startswith(str(wheel))
+    assert extras == "[]"
