@@ -1,0 +1,7 @@
+"""Hypothesis, the same on every machine: no deadline, few examples, found in the same order."""
+
+from hypothesis import settings
+
+settings.register_profile("default", deadline=None, max_examples=100, derandomize=True)
+settings.register_profile("thorough", deadline=None, max_examples=5000)
+settings.load_profile("default")

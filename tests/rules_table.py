@@ -1,0 +1,622 @@
+"""The oracle: rules §8 as a table, written from the rules and not from the library.
+
+`answer` says what the rules say of a command: a refusal code, the event that it yields, that
+nothing would change, or that it is malformed. `facts_after` says what the client is then, as plain
+words. Both look at a client through `facts`, which copies its fields out as strings, numbers and
+tuples. Nothing of the library is used but the fields of its values and the classes that it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import client_access as ca
+
+# ── What is looked at ────────────────────────────────────────────────────────────────────────────
+
+PRACTICE, CLIENT, PLATFORM = "practice", "client", "platform"
+KINDS: dict[type, str] = {
+    ca.PracticeUser: PRACTICE,
+    ca.ClientUser: CLIENT,
+    ca.PlatformUser: PLATFORM,
+}
+
+Facts = dict[str, Any]
+
+
+def facts(client: ca.Client | None) -> Facts:
+    """Copy a client out into plain words; an empty one where there is none."""
+    if client is None:
+        return {}
+    activation, invitation = client.activation, client.practice_invitation
+    owed = client.direct_debit
+    return {
+        "id": client.id,
+        "version": client.version,
+        "kind": client.kind.value,
+        "business_name": client.business_name,
+        "contact": client.contact,
+        "email": client.email.address,
+        "source": client.source.value,
+        "status": client.status.value,
+        "payer_state": client.payer_state.value,
+        "services": {held.code: held.setup for held in client.services},
+        "practice_id": client.practice_id,
+        "activation": activation
+        and (activation.id, activation.sent_at, activation.expires_at, activation.times_sent),
+        "invitation": invitation and (invitation.practice_id, invitation.invited_at),
+        "established": client.established,
+        "direct_debit": owed and (owed.asked_at, owed.due),
+    }
+
+
+@dataclass(frozen=True)
+class Shop:
+    """What is on offer, in the words of S1 and S4."""
+
+    offered: frozenset[str]
+    needs_setup: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question put to the oracle."""
+
+    client: Facts
+    command: Any
+    at: datetime
+    shop: Shop
+    owner: UUID | None = None
+    activation_lifetime: timedelta = timedelta(days=30)
+    unpaid_access: timedelta | None = timedelta(days=30)
+
+    @property
+    def kind(self) -> str:
+        return KINDS[type(self.command.by)]
+
+    @property
+    def status(self) -> str | None:
+        return self.client.get("status")
+
+    @property
+    def selection(self) -> dict[str, Any]:
+        """The services that the command would add."""
+        if isinstance(self.command, ca.AddService):
+            return {self.command.service: self.command.setup}
+        return {held.code: held.setup for held in self.command.services}
+
+    @property
+    def placeholder(self) -> bool:
+        return is_placeholder(self.client["email"])
+
+    @property
+    def client_pays(self) -> bool:
+        return self.client["payer_state"] in {"client_chosen", "client_locked"}
+
+
+def is_placeholder(address: str) -> bool:
+    """E2: under the reserved domain."""
+    return address.endswith(".invalid")
+
+
+def key(address: str) -> str:
+    """E1, for the ASCII addresses that these tests use."""
+    assert address.isascii()
+    return address.lower()
+
+
+# ── The table ────────────────────────────────────────────────────────────────────────────────────
+
+MANAGED = frozenset({"inactive", "practice_only", "awaiting_activation", "both_access", "disabled"})
+UNMANAGED = frozenset({"unmanaged"})
+ANY = MANAGED | UNMANAGED
+NOT_INACTIVE = ANY - {"inactive"}
+MANAGED_NOT_INACTIVE = MANAGED - {"inactive"}
+NEW = frozenset({"new"})
+
+
+@dataclass(frozen=True)
+class Own:
+    """A refusal of a command's own, and when it applies.
+
+    `reads` tells whether it reads the command's own fields: what `actions` cannot know beforehand.
+    """
+
+    code: str
+    applies: Callable[[Asked], bool]
+    reads: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of rules §8."""
+
+    command: type
+    event: type
+    by: Mapping[str, frozenset[str]]
+    own: tuple[Own, ...] = ()
+    changes: Callable[[Asked], Facts] = field(default=lambda asked: {})
+    unchanged: Callable[[Asked], bool] | None = None
+    malformed: Callable[[Asked], bool] = field(default=lambda asked: False)
+
+
+def _services_missing(asked: Asked) -> bool:
+    return not asked.selection
+
+
+def _unknown_service(asked: Asked) -> bool:
+    return any(code not in asked.shop.offered for code in asked.selection)
+
+
+def _setup_required(asked: Asked) -> bool:
+    return any(
+        setup is None and code in asked.shop.needs_setup for code, setup in asked.selection.items()
+    )
+
+
+def _needless_setup(asked: Asked) -> bool:
+    return any(
+        setup is not None and code not in asked.shop.needs_setup
+        for code, setup in asked.selection.items()
+    )
+
+
+def _taken(asked: Asked) -> bool:
+    return asked.owner is not None and asked.owner != asked.command.client_id
+
+
+def _practice_where_client_pays(asked: Asked) -> bool:
+    return asked.kind == PRACTICE and asked.client_pays
+
+
+def _with_client(asked: Asked) -> bool:
+    return bool(asked.command.sign_in is ca.SignIn.PRACTICE_AND_CLIENT)
+
+
+CLIENT_EXISTS = Own("client_exists", lambda asked: bool(asked.client))
+EMAIL_TAKEN = Own("email_taken", _taken, reads=True)
+NO_SERVICES = Own("no_services", _services_missing, reads=True)
+UNKNOWN_SERVICE = Own("unknown_service", _unknown_service, reads=True)
+SETUP_REQUIRED = Own("setup_required", _setup_required, reads=True)
+CLIENT_PAYS = Own("client_pays", _practice_where_client_pays)
+NO_PENDING_INVITATION = Own("no_pending_invitation", lambda asked: not asked.client["invitation"])
+
+
+def _sent(asked: Asked, activation_id: UUID) -> tuple[Any, ...]:
+    """A new activation (E6)."""
+    return (activation_id, asked.at, asked.at + asked.activation_lifetime, 1)
+
+
+def _sent_again(asked: Asked) -> Facts:
+    """The same activation, its lifetime begun anew and the sending counted (E5)."""
+    if asked.status != "awaiting_activation":
+        return {}
+    activation_id, _, _, times = asked.client["activation"]
+    ends = asked.at + asked.activation_lifetime
+    return {"activation": (activation_id, asked.at, ends, times + 1)}
+
+
+def _new(asked: Asked) -> Facts:
+    command = asked.command
+    practice, payer = command.by, getattr(command, "payer", None)
+    start: Facts = {
+        "id": command.client_id,
+        "version": 0,
+        "kind": command.kind.value,
+        "business_name": command.business_name,
+        "contact": command.contact,
+        "email": command.email.address
+        if command.email
+        else f"{command.client_id.hex}@placeholder.invalid",
+        "source": "customer",
+        "status": "unmanaged",
+        "payer_state": "client_locked",
+        "services": {},
+        "practice_id": None,
+        "activation": None,
+        "invitation": None,
+        "established": False,
+        "direct_debit": None,
+    }
+    if isinstance(command, ca.RegisterCustomer):
+        return {**start, "services": asked.selection}
+    return {
+        **start,
+        "status": "inactive",
+        "source": "added" if isinstance(command, ca.AddClient) else "imported",
+        "payer_state": "undecided" if payer is None else f"{payer.value}_chosen",
+        "practice_id": practice.practice_id,
+    }
+
+
+def _subscribe(asked: Asked) -> Facts:
+    command = asked.command
+    together = _with_client(asked)
+    return {
+        "status": "awaiting_activation" if together else "practice_only",
+        "payer_state": f"{command.payer.value}_locked",
+        "services": asked.selection,
+        "activation": _sent(asked, command.activation_id) if together else None,
+        "established": not together,
+    }
+
+
+def _add_service(asked: Asked) -> Facts:
+    return {"services": {**asked.client["services"], **asked.selection}, **_sent_again(asked)}
+
+
+def _remove_service(asked: Asked) -> Facts:
+    left = dict(asked.client["services"])
+    del left[asked.command.service]
+    return {"services": left}
+
+
+def _give_access(asked: Asked) -> Facts:
+    command = asked.command
+    return {
+        "status": "awaiting_activation",
+        "email": command.email.address,
+        "activation": _sent(asked, command.activation_id),
+    }
+
+
+def _change_email(asked: Asked) -> Facts:
+    command = asked.command
+    awaiting = asked.status == "awaiting_activation"
+    return {
+        "email": command.email.address,
+        "activation": _sent(asked, command.activation_id) if awaiting else None,
+    }
+
+
+def _stop_managing(asked: Asked) -> Facts:
+    owed = asked.client["direct_debit"]
+    if asked.client["payer_state"] == "practice_locked":
+        grace = asked.unpaid_access
+        owed = (asked.at, None if grace is None else asked.at + grace)
+    return {
+        "status": "unmanaged",
+        "payer_state": "client_locked",
+        "practice_id": None,
+        "direct_debit": owed,
+    }
+
+
+def _delete(asked: Asked) -> Facts:
+    return {
+        "status": "deleted",
+        "business_name": "",
+        "contact": ca.ContactDetails(),
+        "email": f"{asked.client['id'].hex}@placeholder.invalid",
+        "services": {},
+        "practice_id": None,
+        "activation": None,
+    }
+
+
+ROWS: tuple[Row, ...] = (
+    Row(ca.AddClient, ca.ClientAdded, {PRACTICE: NEW}, (CLIENT_EXISTS, EMAIL_TAKEN), _new),
+    Row(ca.ImportClient, ca.ClientImported, {PRACTICE: NEW}, (CLIENT_EXISTS, EMAIL_TAKEN), _new),
+    Row(
+        ca.RegisterCustomer,
+        ca.CustomerRegistered,
+        {PLATFORM: NEW},
+        (CLIENT_EXISTS, NO_SERVICES, UNKNOWN_SERVICE, SETUP_REQUIRED, EMAIL_TAKEN),
+        _new,
+        malformed=_needless_setup,
+    ),
+    Row(
+        ca.ChoosePayer,
+        ca.PayerChosen,
+        {PRACTICE: MANAGED},
+        (
+            Own(
+                "payer_locked",
+                lambda asked: asked.client["payer_state"] in {"practice_locked", "client_locked"},
+            ),
+        ),
+        lambda asked: {"payer_state": f"{asked.command.payer.value}_chosen"},
+        unchanged=lambda asked: (
+            asked.client["payer_state"] == f"{asked.command.payer.value}_chosen"
+        ),
+    ),
+    Row(
+        ca.Subscribe,
+        ca.Subscribed,
+        {PRACTICE: frozenset({"inactive"})},
+        (
+            NO_SERVICES,
+            UNKNOWN_SERVICE,
+            SETUP_REQUIRED,
+            Own(
+                "email_missing",
+                lambda asked: _with_client(asked) and asked.placeholder,
+                reads=True,
+            ),
+            Own(
+                "client_cannot_pay",
+                lambda asked: not _with_client(asked) and asked.command.payer is ca.Payer.CLIENT,
+                reads=True,
+            ),
+        ),
+        _subscribe,
+        malformed=_needless_setup,
+    ),
+    Row(
+        ca.AddService,
+        ca.ServiceAdded,
+        {PRACTICE: MANAGED_NOT_INACTIVE, PLATFORM: NOT_INACTIVE},
+        (
+            CLIENT_PAYS,
+            UNKNOWN_SERVICE,
+            Own(
+                "service_already_added",
+                lambda asked: asked.command.service in asked.client["services"],
+                reads=True,
+            ),
+            SETUP_REQUIRED,
+        ),
+        _add_service,
+        malformed=_needless_setup,
+    ),
+    Row(
+        ca.RemoveService,
+        ca.ServiceRemoved,
+        {PRACTICE: MANAGED_NOT_INACTIVE, PLATFORM: NOT_INACTIVE},
+        (
+            CLIENT_PAYS,
+            Own(
+                "service_not_held",
+                lambda asked: asked.command.service not in asked.client["services"],
+                reads=True,
+            ),
+        ),
+        _remove_service,
+    ),
+    Row(
+        ca.GiveAccess,
+        ca.AccessGiven,
+        dict.fromkeys((PRACTICE, PLATFORM), frozenset({"practice_only"})),
+        (
+            Own(
+                "emails_differ",
+                lambda asked: (
+                    key(asked.command.email.address) != key(asked.command.confirm_email.address)
+                ),
+                reads=True,
+            ),
+            EMAIL_TAKEN,
+        ),
+        _give_access,
+    ),
+    Row(
+        ca.ResendActivation,
+        ca.ActivationResent,
+        dict.fromkeys((PRACTICE, PLATFORM), frozenset({"awaiting_activation"})),
+        (
+            Own(
+                "no_services",
+                lambda asked: asked.kind == PRACTICE and not asked.client["services"],
+            ),
+        ),
+        _sent_again,
+    ),
+    Row(
+        ca.ChangeEmail,
+        ca.EmailChanged,
+        {
+            PRACTICE: frozenset({"inactive", "awaiting_activation"}),
+            CLIENT: frozenset({"both_access", "unmanaged"}),
+            PLATFORM: ANY - {"practice_only"},
+        },
+        (EMAIL_TAKEN,),
+        _change_email,
+        unchanged=lambda asked: key(asked.client["email"]) == key(asked.command.email.address),
+        malformed=lambda asked: (
+            asked.status == "awaiting_activation"
+            and asked.client["activation"][0] == asked.command.activation_id
+        ),
+    ),
+    Row(
+        ca.Activate,
+        ca.Activated,
+        {CLIENT: ANY - {"inactive", "practice_only"}},
+        (
+            Own("already_activated", lambda asked: asked.status != "awaiting_activation"),
+            Own(
+                "activation_unknown",
+                lambda asked: asked.client["activation"][0] != asked.command.activation_id,
+                reads=True,
+            ),
+            Own("activation_expired", lambda asked: asked.at >= asked.client["activation"][2]),
+        ),
+        lambda asked: {"status": "both_access", "activation": None, "established": True},
+    ),
+    Row(
+        ca.DisableAccess,
+        ca.AccessDisabled,
+        {PRACTICE: frozenset({"both_access"})},
+        (
+            Own("not_invited_by_practice", lambda asked: asked.client["source"] == "customer"),
+            Own("client_pays", lambda asked: asked.client_pays),
+        ),
+        lambda asked: {"status": "disabled"},
+    ),
+    Row(
+        ca.EnableAccess,
+        ca.AccessEnabled,
+        {PRACTICE: frozenset({"disabled"})},
+        (),
+        lambda asked: {"status": "both_access"},
+    ),
+    Row(
+        ca.StopManaging,
+        ca.ManagementStopped,
+        {
+            **dict.fromkeys((PRACTICE, PLATFORM), MANAGED_NOT_INACTIVE),
+            CLIENT: frozenset({"both_access"}),
+        },
+        (
+            Own(
+                "no_client_sign_in",
+                lambda asked: asked.status in {"practice_only", "awaiting_activation"},
+            ),
+        ),
+        _stop_managing,
+    ),
+    Row(
+        ca.ProvideDirectDebit,
+        ca.DirectDebitProvided,
+        dict.fromkeys((CLIENT, PLATFORM), frozenset({"both_access", "unmanaged"})),
+        (),
+        lambda asked: {"direct_debit": None},
+        unchanged=lambda asked: asked.client["direct_debit"] is None,
+    ),
+    Row(
+        ca.DeleteClient,
+        ca.ClientDeleted,
+        dict.fromkeys((PRACTICE, PLATFORM), frozenset({"inactive", "awaiting_activation"})),
+        (Own("has_been_active", lambda asked: bool(asked.client["established"])),),
+        _delete,
+    ),
+    Row(
+        ca.InvitePractice,
+        ca.PracticeInvited,
+        {CLIENT: UNMANAGED},
+        (Own("invitation_pending", lambda asked: asked.client["invitation"] is not None),),
+        lambda asked: {"invitation": (asked.command.practice_id, asked.at)},
+    ),
+    Row(
+        ca.WithdrawPracticeInvitation,
+        ca.PracticeInvitationWithdrawn,
+        {CLIENT: UNMANAGED},
+        (NO_PENDING_INVITATION,),
+        lambda asked: {"invitation": None},
+    ),
+    Row(
+        ca.AcceptPracticeInvitation,
+        ca.PracticeInvitationAccepted,
+        {PRACTICE: UNMANAGED},
+        (),
+        lambda asked: {
+            "status": "both_access",
+            "practice_id": asked.client["invitation"][0],
+            "invitation": None,
+            "source": "customer",
+            "established": True,
+        },
+    ),
+    Row(
+        ca.DeclinePracticeInvitation,
+        ca.PracticeInvitationDeclined,
+        {PRACTICE: UNMANAGED},
+        (),
+        lambda asked: {"invitation": None},
+    ),
+    Row(
+        ca.ChangeContactDetails,
+        ca.ContactDetailsChanged,
+        {
+            PRACTICE: MANAGED,
+            CLIENT: frozenset({"both_access", "unmanaged"}),
+            PLATFORM: ANY,
+        },
+        (),
+        lambda asked: {"contact": asked.command.contact},
+        unchanged=lambda asked: asked.client["contact"] == asked.command.contact,
+    ),
+    Row(
+        ca.ChangeBusinessName,
+        ca.BusinessNameChanged,
+        dict.fromkeys((PRACTICE, CLIENT, PLATFORM), ANY),
+        (
+            Own(
+                "contact_customer_services",
+                lambda asked: (
+                    asked.kind == CLIENT or (asked.kind == PRACTICE and asked.status != "inactive")
+                ),
+            ),
+        ),
+        lambda asked: {"business_name": asked.command.business_name},
+        unchanged=lambda asked: asked.client["business_name"] == asked.command.business_name,
+    ),
+)
+
+ROW_OF: dict[type, Row] = {row.command: row for row in ROWS}
+
+# ── The answers ──────────────────────────────────────────────────────────────────────────────────
+
+UNCHANGED = "="
+MALFORMED = "malformed"
+
+
+def has_client(client: Facts, by: Any) -> bool:
+    """§8: whether an actor has a client."""
+    if not client or client["status"] == "deleted":
+        return False
+    match KINDS[type(by)]:
+        case "practice":
+            invited = client["invitation"] and client["invitation"][0]
+            return by.practice_id in {client["practice_id"], invited}
+        case "client":
+            return bool(by.client_id == client["id"])
+        case _:
+            return True
+
+
+def _of_actor(asked: Asked, row: Row) -> str | None:
+    new = NEW in row.by.values()
+    if not new and not has_client(asked.client, asked.command.by):
+        return "unknown_client"
+    if asked.kind not in row.by:
+        return "actor_not_allowed"
+    if not new and asked.status not in row.by[asked.kind]:
+        return "not_in_this_status"
+    return None
+
+
+def refusal_before_fields(asked: Asked) -> str | None:
+    """The refusal by the checks that do not read the command's own fields, as `actions` has it."""
+    row = ROW_OF[type(asked.command)]
+    if code := _of_actor(asked, row):
+        return code
+    return next((own.code for own in row.own if not own.reads and own.applies(asked)), None)
+
+
+def own_refusals(asked: Asked) -> list[str]:
+    """Every refusal of its own that applies, in order; none where an earlier check fails."""
+    row = ROW_OF[type(asked.command)]
+    if _of_actor(asked, row):
+        return []
+    codes = []
+    for own in row.own:
+        if own.applies(asked):
+            codes.append(own.code)
+            if own.code == "already_activated":
+                break  # those after it look at an activation, which is not there
+    return codes
+
+
+def answer(asked: Asked) -> str | type:
+    """What the rules say of a command."""
+    row = ROW_OF[type(asked.command)]
+    if code := _of_actor(asked, row):
+        return code
+    for own in row.own:
+        if own.applies(asked):
+            return own.code
+    if row.unchanged is not None and row.unchanged(asked):
+        return UNCHANGED
+    if row.malformed(asked):
+        return MALFORMED
+    return row.event
+
+
+def facts_after(asked: Asked) -> Facts:
+    """What the client is once the command is accepted."""
+    after = {**asked.client, **ROW_OF[type(asked.command)].changes(asked)}
+    return {**after, "version": after["version"] + 1}
