@@ -5,16 +5,26 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import count
 from threading import RLock
 from typing import final
-from uuid import UUID
+from uuid import UUID, uuid4
+
+from attrs import define
 
 from client_access.billing import invoice_payer
 from client_access.change import Change
 from client_access.client import Client
+from client_access.commands import COMMAND_NAMES
+from client_access.deciding import replay
+from client_access.erasing import erase_event, erase_notice
 from client_access.errors import EmailTaken, StaleClient
 from client_access.events import Event
+from client_access.machines.lifecycle import Status
 from client_access.machines.payer import Payer
+from client_access.notices import Notice
+from client_access.repository import Claim, Outcome
 from client_access.values import ClientList
 
 
@@ -28,6 +38,9 @@ class MemoryRepository:
         self._owners: dict[str, UUID] = {}
         self._lists: defaultdict[tuple[str, ClientList], list[tuple[str, UUID]]] = defaultdict(list)
         self._events: defaultdict[UUID, list[Event]] = defaultdict(list)
+        self._outbox: defaultdict[UUID, list[_Waiting]] = defaultdict(list)
+        self._numbers = count()
+        self._remembered: dict[str, _Remembered] = {}
 
     def get(self, client_id: UUID) -> Client | None:
         """Return the client with this id, a deleted one too."""
@@ -98,6 +111,101 @@ class MemoryRepository:
                 for service in client.services
             )
 
+    def recall(self, command_id: str, *, at: datetime) -> Outcome | None:
+        """Return what was remembered under an id and is not forgotten yet."""
+        with self._lock:
+            remembered = self._remembered.get(command_id)
+            if remembered is None or remembered.until <= at:
+                return None
+            events = self._events[remembered.client_id][: remembered.version]
+            after, last = replay(events), events.pop()
+            if not remembered.changed:
+                return Outcome(remembered.command, after, None, after, ())
+            before = replay(events) if events else None
+            return Outcome(remembered.command, before, last, after, remembered.notices)
+
+    def save_once(self, command_id: str, change: Change, *, at: datetime, until: datetime) -> None:
+        """Store a change and remember its outcome.
+
+        Raises:
+            StaleClient: another writer was there first, or has remembered the id.
+            EmailTaken: two clients would have one address.
+        """
+        with self._lock:
+            self._remembered = {
+                key: kept for key, kept in self._remembered.items() if kept.until > at
+            }
+            if command_id in self._remembered:
+                raise StaleClient(change.after.id)
+            if change.event is not None:
+                self.save((change,))
+            erased = change.after.status is Status.DELETED
+            self._remembered[command_id] = _Remembered(
+                command=COMMAND_NAMES[type(change.command)],
+                client_id=change.after.id,
+                version=change.after.version,
+                changed=change.event is not None,
+                notices=_erased(change.notices) if erased else change.notices,
+                until=until,
+            )
+
+    def erase(self, client_id: UUID) -> None:
+        """Erase name, contact details and address from the client, its history and its notices."""
+        with self._lock:
+            stored = self._clients.get(client_id)
+            if stored is None:
+                return
+            events = [erase_event(event) for event in self._events[client_id]]
+            self._remove(stored)
+            self._events[client_id] = events
+            self._insert(replay(events))
+            self._forget(client_id)
+
+    def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
+        """Lease notices that are due, the first undelivered one of each client only."""
+        with self._lock:
+            firsts = (
+                next((entry for entry in entries if not entry.parked), None)
+                for entries in self._outbox.values()
+            )
+            due = [entry for entry in firsts if entry is not None and entry.is_due(at)][:limit]
+            return [entry.claim(at + lease) for entry in due]
+
+    def delivered(self, claim: Claim) -> bool:
+        """Forget a notice that was delivered; False where the lease had passed to another."""
+        with self._lock:
+            entry = self._claimed(claim)
+            if entry is None:
+                return False
+            self._outbox[claim.notice.client_id].remove(entry)
+            return True
+
+    def failed(self, claim: Claim, *, retry_at: datetime | None) -> bool:
+        """Give a notice back, to be tried from a time on, or parked where that is None."""
+        with self._lock:
+            entry = self._claimed(claim)
+            if entry is None:
+                return False
+            entry.lease = None
+            entry.due, entry.parked = retry_at or entry.due, retry_at is None
+            return True
+
+    def waiting(self, *, parked: bool, limit: int) -> Sequence[Claim]:
+        """Return notices that wait, or those that are parked, oldest first."""
+        with self._lock:
+            entries = [entry for waiting in self._outbox.values() for entry in waiting]
+            entries.sort(key=lambda entry: entry.number)
+            return [entry.shown() for entry in entries if entry.parked is parked][:limit]
+
+    def retry(self, notice_id: UUID, *, at: datetime) -> bool:
+        """Make a parked notice due again from a time on; False where it is not parked."""
+        with self._lock:
+            for entry in (entry for waiting in self._outbox.values() for entry in waiting):
+                if entry.notice.id == notice_id and entry.parked:
+                    entry.parked, entry.due, entry.attempts = False, at, 0
+                    return True
+            return False
+
     def _check(self, changes: Sequence[Change]) -> None:
         """Go through the changes one by one on paper, so that none is stored if any fails."""
         clients: dict[UUID, Client] = {}
@@ -106,7 +214,8 @@ class MemoryRepository:
             after = change.after
             stored = clients.get(after.id, self._clients.get(after.id))
             expected = change.before and change.before.version
-            if (stored and stored.version) != expected:
+            erased_since = stored and change.before and stored.erased != change.before.erased
+            if (stored and stored.version) != expected or erased_since:
                 raise StaleClient(after.id)
             if owners.get(after.email_key, self._owners.get(after.email_key)) not in (
                 None,
@@ -119,17 +228,86 @@ class MemoryRepository:
             clients[after.id] = after
 
     def _apply(self, change: Change) -> None:
-        after = change.after
-        stored = self._clients.get(after.id)
-        if stored is not None:
-            del self._owners[stored.email_key]
-            if listing := stored.listing:
-                places = self._lists[listing.practice_id, listing.client_list]
-                del places[bisect_left(places, (listing.folded_name, stored.id))]
-        self._clients[after.id] = after
-        self._owners[after.email_key] = after.id
-        if listing := after.listing:
+        after, event = change.after, change.event
+        if stored := self._clients.get(after.id):
+            self._remove(stored)
+        self._insert(after)
+        assert event is not None  # the protocol says so
+        self._events[after.id].append(event)
+        for notice in change.notices:
+            self._outbox[after.id].append(_Waiting(notice, event.at, next(self._numbers)))
+        if after.status is Status.DELETED:
+            self._events[after.id] = [erase_event(event) for event in self._events[after.id]]
+            self._forget(after.id)
+
+    def _remove(self, client: Client) -> None:
+        del self._owners[client.email_key]
+        if listing := client.listing:
             places = self._lists[listing.practice_id, listing.client_list]
-            insort(places, (listing.folded_name, after.id))
-        if change.event is not None:
-            self._events[after.id].append(change.event)
+            del places[bisect_left(places, (listing.folded_name, client.id))]
+
+    def _insert(self, client: Client) -> None:
+        self._clients[client.id] = client
+        self._owners[client.email_key] = client.id
+        if listing := client.listing:
+            places = self._lists[listing.practice_id, listing.client_list]
+            insort(places, (listing.folded_name, client.id))
+
+    def _forget(self, client_id: UUID) -> None:
+        """Erase a person from notices that wait, and from outcomes that are remembered."""
+        kept = []
+        for entry in self._outbox.pop(client_id, []):
+            if (notice := erase_notice(entry.notice)) is not None:
+                entry.notice = notice
+                kept.append(entry)
+        if kept:
+            self._outbox[client_id] = kept
+        for remembered in self._remembered.values():
+            if remembered.client_id == client_id:
+                remembered.notices = _erased(remembered.notices)
+
+    def _claimed(self, claim: Claim) -> _Waiting | None:
+        for entry in self._outbox.get(claim.notice.client_id, ()):
+            if entry.notice.id == claim.notice.id and entry.lease == claim.lease:
+                return entry
+        return None
+
+
+@define
+class _Waiting:
+    """A notice in the outbox."""
+
+    notice: Notice
+    due: datetime
+    number: int
+    attempts: int = 0
+    parked: bool = False
+    lease: UUID | None = None
+
+    def is_due(self, at: datetime) -> bool:
+        return self.due <= at
+
+    def claim(self, until: datetime) -> Claim:
+        """Lease the notice: while it is leased it is not due."""
+        self.lease, self.due, self.attempts = uuid4(), until, self.attempts + 1
+        return Claim(self.notice, self.attempts - 1, self.lease, until)
+
+    def shown(self) -> Claim:
+        return Claim(self.notice, self.attempts, UUID(int=0), None if self.parked else self.due)
+
+
+@define
+class _Remembered:
+    """An outcome, without what the history tells."""
+
+    command: str
+    client_id: UUID
+    version: int
+    changed: bool
+    notices: tuple[Notice, ...]
+    until: datetime
+
+
+def _erased(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
+    erased = (erase_notice(notice) for notice in notices)
+    return tuple(notice for notice in erased if notice is not None)

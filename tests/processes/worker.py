@@ -14,7 +14,7 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
 
-from client_access.outbox import Outbox
+from client_access.outbox import Outbox, RelayPolicy
 from client_access.sql import SqlRepository
 
 from client_access import (
@@ -158,7 +158,7 @@ def relay(repository: SqlRepository, seed: int) -> None:
             at=time.monotonic_ns(),
         )
 
-    outbox = Outbox(repository, lease=timedelta(seconds=1))
+    outbox = Outbox(repository, policy=RelayPolicy(lease=timedelta(seconds=1)))
     while repository.waiting(parked=False, limit=1):
         outbox.relay(deliver)
     say(done=seed)
