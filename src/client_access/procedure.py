@@ -178,7 +178,13 @@ class Procedure(Generic[C, E]):
         return None
 
     def _who_may(self, case: Case) -> tuple[WayOut, ...]:
-        """Return this command by those who could give it now, else whose business it is."""
+        """Return this command by those who could give it now, else whose business it is.
+
+        Of a command for a new client only the latter: whether the id is in use stays untold (C3).
+        """
+        business = tuple(_WHOSE_BUSINESS[kind] for kind in self.by)
+        if self.creates:
+            return business
         # A type variable bound by a union is no type of that union to mypy.
         command = cast("type[Command]", self.command)
         now = [
@@ -186,7 +192,7 @@ class Procedure(Generic[C, E]):
             for by in _everybody(case)
             if type(by) in self.by and self.refusal_of_state(evolve(case, by=by)) is None
         ]
-        return tuple(now) or tuple(_WHOSE_BUSINESS[kind] for kind in self.by)
+        return tuple(now) or business
 
 
 _WHOSE_BUSINESS: dict[type[Actor], WayOut] = {
@@ -197,10 +203,8 @@ _WHOSE_BUSINESS: dict[type[Actor], WayOut] = {
 
 
 def _everybody(case: Case) -> tuple[Actor, ...]:
-    """Return one actor of each kind that has the client of a case, or could make it."""
-    client = case.existing
-    if client is None:
-        return (PracticeUser("new"), PlatformUser())
+    """Return one actor of each kind that has the client of a case."""
+    client = case.client
     practices = (
         client.practice_id,
         client.practice_invitation and client.practice_invitation.practice_id,

@@ -186,7 +186,7 @@ _INSIDE: dict[tuple[type[Command], type[Actor]], str] = {
     (GiveAccess, PlatformUser): "Customer Services give the client access.",
     (ResendActivation, PracticeUser): "The practice sends the activation again.",
     (ResendActivation, PlatformUser): "Customer Services send the activation again.",
-    (ChangeEmail, PracticeUser): "The practice checks the email address and corrects it.",
+    (ChangeEmail, PracticeUser): "The practice checks the email address and enters the right one.",
     (ChangeEmail, ClientUser): "The client changes its email address.",
     (ChangeEmail, PlatformUser): "Customer Services change the email address.",
     (Activate, ClientUser): "The client follows the link in its activation email.",

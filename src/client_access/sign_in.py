@@ -7,8 +7,9 @@ from typing import final
 
 from attrs import frozen
 
+from client_access.chapters.guards import ways_to_activate
 from client_access.client import Client
-from client_access.commands import Activate, EnableAccess, ProvideDirectDebit
+from client_access.commands import EnableAccess, ProvideDirectDebit
 from client_access.machines.lifecycle import Status
 from client_access.notices import AccessRemoved, AtSignIn, DirectDebitNeeded
 from client_access.procedure import is_known
@@ -18,6 +19,7 @@ from client_access.refusals import (
     JUNK_FOLDER,
     Refusal,
     RefusalCode,
+    WayOut,
     refuse,
     way,
 )
@@ -62,13 +64,14 @@ def sign_in_of(client: Client | None, *, at: datetime) -> SignInDecision:
     """
     at = to_utc("at", at)
     if client is None:
-        return _refused(RefusalCode.UNKNOWN_ADDRESS)
+        return _refused(RefusalCode.UNKNOWN_ADDRESS, CHECK_ADDRESS, CONTACT_SUPPORT)
     here = AtSignIn(client.id)
     match client.status:
         case Status.INACTIVE | Status.PRACTICE_ONLY | Status.DELETED:
-            return _refused(RefusalCode.UNKNOWN_ADDRESS)
+            return _refused(RefusalCode.UNKNOWN_ADDRESS, CHECK_ADDRESS, CONTACT_SUPPORT)
         case Status.AWAITING_ACTIVATION:
-            return _refused(RefusalCode.NOT_ACTIVATED)
+            ways = ways_to_activate(client, ClientUser, at)
+            return _refused(RefusalCode.NOT_ACTIVATED, *ways, JUNK_FOLDER, CONTACT_SUPPORT)
         case Status.DISABLED:
             removed = AccessRemoved(
                 client.id,
@@ -77,7 +80,8 @@ def sign_in_of(client: Client | None, *, at: datetime) -> SignInDecision:
                 client.business_name,
                 practice_id=client.practice_id,
             )
-            return _refused(RefusalCode.DISABLED_BY_PRACTICE, removed)
+            enable = way(EnableAccess, PracticeUser)
+            return _refused(RefusalCode.DISABLED_BY_PRACTICE, enable, prompts=(removed,))
         case Status.BOTH_ACCESS | Status.UNMANAGED:
             owed = client.direct_debit
             if owed is None:
@@ -86,7 +90,8 @@ def sign_in_of(client: Client | None, *, at: datetime) -> SignInDecision:
                 client.id, client.version, here, client.business_name, due=owed.due
             )
             if owed.is_due(at):
-                return _refused(RefusalCode.DIRECT_DEBIT_MISSING, prompt)
+                provide = way(ProvideDirectDebit, ClientUser)
+                return _refused(RefusalCode.DIRECT_DEBIT_MISSING, provide, prompts=(prompt,))
             return SignInDecision(True, None, client.services, (prompt,))
 
 
@@ -114,13 +119,7 @@ def services_open_to(client: Client, by: Actor, *, at: datetime) -> tuple[HeldSe
             return client.services
 
 
-_WAYS_OUT = {
-    RefusalCode.UNKNOWN_ADDRESS: (CHECK_ADDRESS, CONTACT_SUPPORT),
-    RefusalCode.NOT_ACTIVATED: (way(Activate, ClientUser), JUNK_FOLDER, CONTACT_SUPPORT),
-    RefusalCode.DISABLED_BY_PRACTICE: (way(EnableAccess, PracticeUser),),
-    RefusalCode.DIRECT_DEBIT_MISSING: (way(ProvideDirectDebit, ClientUser),),
-}
-
-
-def _refused(code: RefusalCode, *prompts: AccessRemoved | DirectDebitNeeded) -> SignInDecision:
-    return SignInDecision(False, refuse(code, *_WAYS_OUT[code]), (), prompts)
+def _refused(
+    code: RefusalCode, *ways: WayOut, prompts: tuple[AccessRemoved | DirectDebitNeeded, ...] = ()
+) -> SignInDecision:
+    return SignInDecision(False, refuse(code, *ways), (), prompts)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from client_access.chapters.guards import by_resending
+from client_access.chapters.guards import activating, by_resending
 from client_access.client import Client
 from client_access.commands import (
-    Activate,
     DeclinePracticeInvitation,
     DeleteClient,
     DisableAccess,
@@ -22,7 +21,7 @@ from client_access.machines.lifecycle import Status
 from client_access.machines.payer import Payer
 from client_access.procedure import Case, Procedure, StateGuard
 from client_access.refusals import NOTHING_TO_DO, Refusal, RefusalCode, WayOut, refuse, way
-from client_access.values import ClientUser, PracticeUser, Source
+from client_access.values import PracticeUser, Source
 
 # ── Guards ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -46,7 +45,7 @@ def practice_pays(case: Case) -> Refusal | None:
 def _never_in(case: Case) -> tuple[WayOut, ...]:
     """Return what helps against a client that has not signed in yet."""
     if case.client.established:
-        return (way(Activate, ClientUser),)
+        return activating(case)
     return (way(DeleteClient, PracticeUser),)
 
 

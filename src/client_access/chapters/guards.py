@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from client_access.client import Client
 from client_access.commands import (
+    Activate,
     AddClient,
     AddService,
     ChangeEmail,
@@ -29,7 +33,14 @@ from client_access.refusals import (
     refuse,
     way,
 )
-from client_access.values import Activation, HeldService, PlatformUser, PracticeUser
+from client_access.values import (
+    Activation,
+    Actor,
+    ClientUser,
+    HeldService,
+    PlatformUser,
+    PracticeUser,
+)
 
 # ── Ids and addresses ────────────────────────────────────────────────────────────────────────────
 
@@ -110,11 +121,29 @@ def sent_again(case: Case) -> Activation | None:
     return activation_machine.send_again(activation, case.at, case.policy)
 
 
-def resending(case: Case) -> WayOut:
+def ways_to_activate(client: Client, kind: type[Actor], at: datetime) -> tuple[WayOut, ...]:
+    """Return how a client gets in that has an activation: sent anew first, where it is too late."""
+    activate = way(Activate, ClientUser)
+    if client.activation is not None and at >= client.activation.expires_at:
+        return (_resent_by(client, kind), activate)
+    return (activate,)
+
+
+def _resent_by(client: Client, kind: type[Actor]) -> WayOut:
     """Return who can send the activation again: the practice needs a service for it (E5)."""
-    if case.client.services:
-        return way(ResendActivation, type(case.by), PracticeUser)
+    if client.services:
+        return way(ResendActivation, kind, PracticeUser)
     return way(ResendActivation, PlatformUser)
+
+
+def activating(case: Case) -> tuple[WayOut, ...]:
+    """Return how the client of a case gets in."""
+    return ways_to_activate(case.client, type(case.by), case.at)
+
+
+def resending(case: Case) -> WayOut:
+    """Return who can send the activation of a case again."""
+    return _resent_by(case.client, type(case.by))
 
 
 def by_resending(case: Case) -> tuple[WayOut, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from client_access.chapters.guards import resending
+from client_access.chapters.guards import activating, resending
 from client_access.client import Client
 from client_access.commands import (
     AcceptPracticeInvitation,
@@ -119,6 +119,21 @@ def _deleting(case: Case) -> tuple[WayOut, ...]:
 
 def _from_practice_only(case: Case) -> tuple[WayOut, ...]:
     return (_give(case), way(Activate, ClientUser), _leaving(case))
+
+
+def _from_inactive(case: Case) -> tuple[WayOut, ...]:
+    """Return the client's way from the practice that added it: in first, and then away."""
+    address = (way(ChangeEmail, PracticeUser),) if case.client.email.is_placeholder else ()
+    return (
+        *address,
+        way(Subscribe, PracticeUser),
+        way(Activate, ClientUser),
+        way(StopManaging, ClientUser),
+    )
+
+
+def _from_awaiting(case: Case) -> tuple[WayOut, ...]:
+    return (*activating(case), way(StopManaging, ClientUser))
 
 
 def _by_leaving(case: Case) -> tuple[WayOut, ...]:
@@ -258,7 +273,7 @@ STOP = Procedure(
         Status.INACTIVE: _deleting,
         # Only the client itself is refused in these three.
         Status.PRACTICE_ONLY: (way(GiveAccess, PracticeUser), way(Activate, ClientUser)),
-        Status.AWAITING_ACTIVATION: (way(Activate, ClientUser),),
+        Status.AWAITING_ACTIVATION: activating,
         Status.DISABLED: (way(StopManaging, PlatformUser),),
         Status.UNMANAGED: _not_managed,
     },
@@ -296,17 +311,13 @@ INVITE = Procedure(
     decide=_invite,
     evolve=_invited,
     elsewhere={
-        Status.INACTIVE: (
-            way(Subscribe, PracticeUser),
-            way(Activate, ClientUser),
-            way(StopManaging, ClientUser),
-        ),
+        Status.INACTIVE: _from_inactive,
         Status.PRACTICE_ONLY: (
             way(GiveAccess, PracticeUser),
             way(Activate, ClientUser),
             way(StopManaging, ClientUser),
         ),
-        Status.AWAITING_ACTIVATION: (way(Activate, ClientUser), way(StopManaging, ClientUser)),
+        Status.AWAITING_ACTIVATION: _from_awaiting,
         Status.BOTH_ACCESS: (way(StopManaging, ClientUser),),
         Status.DISABLED: (way(StopManaging, PlatformUser),),
     },
