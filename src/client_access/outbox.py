@@ -54,7 +54,7 @@ class RelayPolicy:
         """Return when to try again after so many failures, or None where it is parked."""
         if failures >= self.attempts:
             return None
-        doublings = min(failures - 1, 30)  # enough from any delay to any other in use
+        doublings = min(failures - 1, 20)  # a year times that is within a timedelta
         return at + min(self.first_delay * (1 << doublings), self.longest_delay)
 
 

@@ -112,7 +112,10 @@ class CommandMemory(Protocol):
     """A repository that remembers outcomes by a command's own id, so that it is handled once."""
 
     def recall(self, command_id: str, *, at: datetime) -> Outcome | None:
-        """Return what was remembered under an id and is not forgotten yet, or None."""
+        """Return what was remembered under an id and is not forgotten yet, or None.
+
+        Of a person erased meanwhile, the outcome is erased too.
+        """
         ...
 
     def save_once(self, command_id: str, change: Change, *, at: datetime, until: datetime) -> None:

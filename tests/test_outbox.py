@@ -1,0 +1,214 @@
+"""Delivering notices: at least once, in order for each client, and never for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+import world
+
+import client_access as ca
+from client_access.outbox import AsyncOutbox, Outbox, RelayPolicy, RelayReport
+
+HOUR = timedelta(hours=1)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = world.T0
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def filled(resent: int = 2) -> ca.MemoryRepository:
+    """Return a repository in which two clients have notices that wait."""
+    repository = ca.MemoryRepository()
+    access = ca.ClientAccess(repository, catalogue=world.CATALOGUE, clock=Clock())
+    for client_id, email in ((world.CLIENT_ID, world.FIRST), (world.OTHER_ID, world.THIRD)):
+        access.handle(ca.AddClient(client_id, world.NORTH, business_name="A", email=email))
+        access.handle(
+            ca.Subscribe(
+                client_id,
+                world.NORTH,
+                payer=ca.Payer.PRACTICE,
+                sign_in=ca.SignIn.PRACTICE_AND_CLIENT,
+                services={"payroll": None},
+            )
+        )
+        for _ in range(resent):
+            access.handle(ca.ResendActivation(client_id, world.NORTH))
+    return repository
+
+
+def waiting(repository: ca.MemoryRepository, *, parked: bool = False) -> Sequence[ca.Notice]:
+    return [claim.notice for claim in repository.waiting(parked=parked, limit=100)]
+
+
+def of_client(notices: Sequence[ca.Notice], client_id: UUID) -> list[UUID]:
+    return [notice.id for notice in notices if notice.client_id == client_id]
+
+
+class AwaitedStore:
+    """The store that is awaited."""
+
+    def __init__(self, memory: ca.MemoryRepository) -> None:
+        self.memory = memory
+
+    async def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[ca.Claim]:
+        return self.memory.claim(at=at, lease=lease, limit=limit)
+
+    async def delivered(self, claim: ca.Claim) -> bool:
+        return self.memory.delivered(claim)
+
+    async def failed(self, claim: ca.Claim, *, retry_at: datetime | None) -> bool:
+        return self.memory.failed(claim, retry_at=retry_at)
+
+    async def waiting(self, *, parked: bool, limit: int) -> Sequence[ca.Claim]:
+        return self.memory.waiting(parked=parked, limit=limit)
+
+    async def retry(self, notice_id: UUID, *, at: datetime) -> bool:
+        return self.memory.retry(notice_id, at=at)
+
+
+class Relay:
+    """A relay, sync or awaited, that keeps what it is given, and fails when told to."""
+
+    def __init__(self, memory: ca.MemoryRepository, policy: RelayPolicy, *, awaited: bool) -> None:
+        self.clock = Clock()
+        self.taken: list[ca.Notice] = []
+        self.failing: set[UUID] = set()
+        self._sync = Outbox(memory, clock=self.clock, policy=policy)
+        self._async = AsyncOutbox(AwaitedStore(memory), clock=self.clock, policy=policy)
+        self._awaited = awaited
+
+    def run(self) -> RelayReport:
+        if self._awaited:
+            return asyncio.run(self._async.relay(self._deliver_awaited))
+        return self._sync.relay(self._deliver)
+
+    def _deliver(self, notice: ca.Notice) -> None:
+        if notice.id in self.failing:
+            raise ConnectionError("no mail today")
+        self.taken.append(notice)
+
+    async def _deliver_awaited(self, notice: ca.Notice) -> None:
+        self._deliver(notice)
+
+
+@pytest.fixture(params=[False, True], ids=["sync", "async"])
+def awaited(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+def test_a_relay_delivers_all_that_waits_in_the_order_of_each_clients_changes(
+    awaited: bool,
+) -> None:
+    """§9: the caller's outbox delivers every notice; nothing waits afterwards."""
+    repository = filled()
+    expected = waiting(repository)
+    relay = Relay(repository, RelayPolicy(batch=1), awaited=awaited)
+    assert relay.run() == RelayReport(len(expected), ())
+    for client_id in (world.CLIENT_ID, world.OTHER_ID):
+        assert of_client(relay.taken, client_id) == of_client(expected, client_id)
+    assert waiting(repository) == []
+    assert relay.run() == RelayReport(0, ())
+
+
+def test_a_failing_notice_holds_up_its_own_client_only_until_it_is_parked(
+    awaited: bool,
+) -> None:
+    """Back-off that doubles up to a bound; then parked, and those after it go on."""
+    repository = filled()
+    first, *rest = of_client(waiting(repository), world.CLIENT_ID)
+    policy = RelayPolicy(first_delay=HOUR, longest_delay=1.5 * HOUR, attempts=4)
+    relay = Relay(repository, policy, awaited=awaited)
+    relay.failing = {first}
+    delays = []
+    for _ in range(3):
+        (failure,) = relay.run().failures
+        assert failure.notice.id == first
+        assert isinstance(failure.error, ConnectionError)
+        assert of_client(relay.taken, world.CLIENT_ID) == []
+        assert failure.retry_at is not None
+        delays.append(failure.retry_at - relay.clock.now)
+        relay.clock.now = failure.retry_at - timedelta(microseconds=1)
+        assert relay.run() == RelayReport(0, ())
+        relay.clock.now = failure.retry_at
+    assert delays == [HOUR, 1.5 * HOUR, 1.5 * HOUR]
+    (failure,) = relay.run().failures
+    assert failure.retry_at is None
+    assert of_client(relay.taken, world.CLIENT_ID) == rest
+    assert [notice.id for notice in waiting(repository, parked=True)] == [first]
+    assert waiting(repository) == []
+
+    relay.failing = set()
+    assert relay.run() == RelayReport(0, ())
+    assert not repository.retry(UUID(int=0), at=relay.clock.now)
+    assert repository.retry(first, at=relay.clock.now)
+    assert not repository.retry(first, at=relay.clock.now)
+    assert relay.run() == RelayReport(1, ())
+    assert waiting(repository, parked=True) == []
+
+
+def test_what_a_dead_relay_has_claimed_is_anybodys_when_its_lease_ends(awaited: bool) -> None:
+    """A lease withholds a notice, and survives nobody."""
+    repository = filled(resent=0)
+    policy = RelayPolicy(lease=HOUR)
+    dead = repository.claim(at=world.T0, lease=HOUR, limit=100)
+    assert len(dead) == 2
+    relay = Relay(repository, policy, awaited=awaited)
+    relay.clock.now = world.T0 + HOUR - timedelta(microseconds=1)
+    assert relay.run() == RelayReport(0, ())
+    relay.clock.now = world.T0 + HOUR
+    assert relay.run().delivered == 4
+    assert not repository.delivered(dead[0])
+    assert not repository.failed(dead[0], retry_at=None)
+
+
+def test_a_relay_that_is_slower_than_its_lease_leaves_the_rest_to_be_claimed_again(
+    awaited: bool,
+) -> None:
+    """What it no longer holds it does not deliver on the old claim."""
+    repository = filled(resent=0)
+    relay = Relay(repository, RelayPolicy(lease=HOUR), awaited=awaited)
+    taken, tick = relay.taken, relay.clock
+
+    class Slow(list[ca.Notice]):
+        def append(self, notice: ca.Notice) -> None:
+            taken.append(notice)
+            tick.now += HOUR
+
+    relay.taken = Slow()
+    assert relay.run().delivered == 4
+    assert len({notice.id for notice in taken}) == len(taken) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("lease", {"lease": timedelta(0)}),
+        ("first_delay", {"first_delay": timedelta(seconds=-1)}),
+        ("longest_delay", {"first_delay": 2 * HOUR, "longest_delay": HOUR}),
+        ("longest_delay", {"longest_delay": timedelta(days=366)}),
+        ("attempts", {"attempts": 0}),
+        ("batch", {"batch": True}),
+        ("lease", {"lease": 5}),
+    ],
+)
+def test_a_relay_policy_that_cannot_work_is_malformed(
+    name: str, settings: dict[str, timedelta | int]
+) -> None:
+    with pytest.raises(ca.InvalidValue) as malformed:
+        RelayPolicy(**settings)  # type: ignore[arg-type]  # on purpose
+    assert malformed.value.field == name
+
+
+def test_no_number_of_failures_makes_a_delay_beyond_the_calendar() -> None:
+    policy = RelayPolicy(
+        first_delay=timedelta(days=365), longest_delay=timedelta(days=365), attempts=10**9
+    )
+    assert policy.retry_at(10**6, world.T0) == world.T0 + timedelta(days=365)
