@@ -1,0 +1,914 @@
+"""Every refusal: reached, its ways out followed, its words fit for anybody to read."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from uuid import UUID
+
+import pytest
+import world
+from rules_table import facts, has_client
+from world import (
+    ACTORS,
+    CATALOGUE,
+    CLIENT,
+    CLIENT_ID,
+    EAST,
+    FIRST,
+    FIRST_ACTIVATION,
+    FREE,
+    LATE,
+    NORTH,
+    OTHER_ID,
+    PLATFORM,
+    SECOND_ACTIVATION,
+    SETUP,
+    SOON,
+    SOUTH,
+    STRANGER,
+    T0,
+    TAKEN,
+    THIRD,
+)
+
+import client_access as ca
+from client_access.refusals import RULES, english
+
+Code = ca.RefusalCode
+
+# ── All refusals that there are ──────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Somebody was refused something: by a command's own checks, by `actions`, or at sign-in."""
+
+    client: ca.Client | None
+    by: ca.Actor | None
+    at: datetime
+    command: type | None
+    refusal: ca.Refusal
+
+
+@cache
+def all_refusals() -> tuple[Refused, ...]:
+    """Return every refusal of every reachable client, actor and command, each once."""
+    return tuple(dict.fromkeys(_all_refusals()))
+
+
+def _all_refusals() -> Iterator[Refused]:
+    for client in (None, *world.clients()):
+        in_time = client is None or client.activation is None
+        for at in (SOON,) if in_time else (SOON, LATE):
+            for by in ACTORS:
+                actions = ca.actions_of(client, by, at=at, catalogue=CATALOGUE)
+                for kind, refusal in actions.refused.items():
+                    yield Refused(client, by, at, kind, refusal)
+                for command in world.commands(by):
+                    try:
+                        world.decide(client, command, at)
+                    except ca.CommandRefused as refused:
+                        yield Refused(client, by, at, type(command), refused.refusal)
+                    except ca.InvalidValue:
+                        pass
+        for at in (SOON, LATE):
+            if refusal_at_sign_in := ca.sign_in_of(client, at=at).refusal:
+                yield Refused(client, None, at, None, refusal_at_sign_in)
+
+
+def test_every_code_is_reached() -> None:
+    """All 28, the four of sign-in among them."""
+    assert len(Code) == 28
+    assert {refused.refusal.code for refused in all_refusals()} == set(Code)
+
+
+# ── Ways out, in general ─────────────────────────────────────────────────────────────────────────
+
+
+def those_who_have(client: ca.Client, kind: type) -> tuple[ca.Actor, ...]:
+    """Return the actors of a kind that have a client (§8)."""
+    return tuple(
+        by for by in (NORTH, SOUTH, CLIENT, PLATFORM) if type(by) is kind and _has(client, by)
+    )
+
+
+def _has(client: ca.Client, by: ca.Actor) -> bool:
+    return has_client(facts(client), by)
+
+
+@cache
+def after_step(client: ca.Client, step: ca.WayOut, at: datetime) -> tuple[bool, list[ca.Client]]:
+    """Tell whether a step is allowed, by `actions`; return each client that it can lead to."""
+    allowed, led_to = False, []
+    for by in those_who_have(client, step.by or type(None)):
+        if step.command not in ca.actions_of(client, by, at=at, catalogue=CATALOGUE).allowed:
+            continue
+        allowed = True
+        for command in world.commands(by):
+            if type(command) is step.command:
+                try:
+                    led_to.append(world.decide(client, command, at).after)
+                except ca.ClientAccessError:
+                    continue
+    return allowed, led_to
+
+
+def test_every_way_out_inside_is_allowed_now_or_after_those_before_it() -> None:
+    """Over all reachable states, actors and commands, sign-in too: no way out is a blind alley."""
+    blind = []
+    followed: Counter[str] = Counter()
+    ways = {
+        (refused.client, refused.at, refused.refusal.ways_out): refused
+        for refused in all_refusals()
+        if refused.client is not None
+    }
+    for (client, at, steps), refused in ways.items():
+        assert client is not None
+        here = {client}
+        for step in steps:
+            if step.command is None:
+                continue
+            tried = [after_step(state, step, at) for state in here]
+            if not any(allowed for allowed, _ in tried):
+                blind.append((client.status, refused.command, refused.refusal.code, step.key))
+            followed[step.key] += 1
+            here |= {after for _, led_to in tried for after in led_to}
+    assert not blind, sorted(set(map(str, blind)))
+    assert len(followed) >= 20, followed
+
+
+def test_every_refusal_says_what_helps() -> None:
+    """At least one way out each, none twice; one inside names a command and by whom."""
+    for refused in all_refusals():
+        ways = refused.refusal.ways_out
+        assert ways
+        assert len({step.key for step in ways}) == len(ways)
+        for step in ways:
+            assert (step.command is None) == (step.by is None)
+            assert step.command is None or "." in step.key
+
+
+def test_the_only_way_out_is_never_what_was_refused_itself() -> None:
+    """To be told to do the very thing that one was refused helps nobody."""
+    for refused in all_refusals():
+        (first, *_) = refused.refusal.ways_out
+        assert (first.command, first.by) != (refused.command, type(refused.by)), refused
+
+
+# ── Ways out, code by code ───────────────────────────────────────────────────────────────────────
+
+i, o = CLIENT_ID, OTHER_ID
+practice, client = ca.Payer.PRACTICE, ca.Payer.CLIENT
+alone, together = ca.SignIn.PRACTICE_ONLY, ca.SignIn.PRACTICE_AND_CLIENT
+
+ADD = ca.AddClient(i, NORTH, business_name="Acme", email=FIRST)
+ADD_WITHOUT_ADDRESS = ca.AddClient(i, NORTH, business_name="Acme")
+OTHERS = ca.AddClient(o, EAST, business_name="Other", email=TAKEN)
+REGISTER = ca.RegisterCustomer(
+    i, PLATFORM, business_name="A", email=FIRST, services={"extra": None}
+)
+
+
+def subscribe(
+    payer: ca.Payer = practice, sign_in: ca.SignIn = together, **services: ca.ServiceSetup | None
+) -> ca.Subscribe:
+    return ca.Subscribe(
+        i,
+        NORTH,
+        payer=payer,
+        sign_in=sign_in,
+        services=services or {"payroll": None},
+        activation_id=FIRST_ACTIVATION,
+    )
+
+
+def activate(activation_id: UUID = FIRST_ACTIVATION) -> ca.Activate:
+    return ca.Activate(i, CLIENT, activation_id=activation_id)
+
+
+def give_access(email: str = FREE, again: str = FREE) -> ca.GiveAccess:
+    return ca.GiveAccess(
+        i, NORTH, email=email, confirm_email=again, activation_id=SECOND_ACTIVATION
+    )
+
+
+def invite(by_practice: ca.PracticeUser = NORTH) -> ca.InvitePractice:
+    return ca.InvitePractice(i, CLIENT, practice_id=by_practice.practice_id)
+
+
+def correct(email: str = THIRD) -> ca.ChangeEmail:
+    return ca.ChangeEmail(i, NORTH, email=email, activation_id=SECOND_ACTIVATION)
+
+
+def add_service(by: ca.Actor = NORTH, service: str = "extra") -> ca.AddService:
+    return ca.AddService(i, by, service=service)
+
+
+def remove_service(by: ca.Actor = NORTH, service: str = "payroll") -> ca.RemoveService:
+    return ca.RemoveService(i, by, service=service)
+
+
+ACTIVE = (ADD, subscribe(), activate())
+AWAITING = (ADD, subscribe())
+ALONE = (ADD, subscribe(sign_in=alone))
+GIVEN = (*ALONE, give_access())
+CUSTOMERS = (REGISTER, invite(), ca.AcceptPracticeInvitation(i, NORTH))
+
+Given = tuple[ca.Command, ...]
+Step = ca.Command | timedelta
+SKIP = None
+"""Another way than the one that this story goes, or a step outside that needs no other command."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """A refusal, its ways out in order, and what comes of following them.
+
+    Each way out stands with the command that goes that way, or SKIP. `then` is accepted
+    afterwards: what was refused, or the same as the refusal advised, done right. Where the rules
+    never let it be accepted, `instead` says what is reached in its place.
+    """
+
+    code: ca.RefusalCode
+    given: Given
+    asked: ca.Command
+    ways: dict[str, ca.Command | None]
+    then: ca.Command | None
+    instead: str = ""
+    wait: timedelta = field(default=timedelta(hours=1))
+
+
+DAYS = timedelta(days=1)
+
+STORIES = (
+    Story(
+        Code.UNKNOWN_CLIENT,
+        ACTIVE,
+        ca.StopManaging(i, EAST),
+        {"from_the_list": SKIP},
+        ca.StopManaging(i, NORTH),
+    ),
+    Story(
+        Code.ACTOR_NOT_ALLOWED,
+        (ADD,),
+        ca.Subscribe(i, CLIENT, payer=client, sign_in=together, services={"extra": None}),
+        {"subscribe.practice": subscribe(client)},
+        None,
+        instead="the practice has done it",
+    ),
+    Story(
+        Code.ACTOR_NOT_ALLOWED,
+        (),
+        ca.AddClient(i, PLATFORM, business_name="Acme"),
+        {"for_practice": SKIP},
+        ADD,
+    ),
+    Story(
+        Code.NOT_IN_THIS_STATUS,
+        (ADD,),
+        add_service(),
+        {"subscribe.practice": subscribe()},
+        add_service(),
+    ),
+    Story(
+        Code.NOT_IN_THIS_STATUS,
+        (ADD_WITHOUT_ADDRESS,),
+        invite(SOUTH),
+        {
+            "change_email.practice": correct(),
+            "subscribe.practice": subscribe(),
+            "activate.client": activate(),
+            "stop_managing.client": ca.StopManaging(i, CLIENT),
+        },
+        invite(SOUTH),
+    ),
+    Story(
+        Code.CLIENT_EXISTS,
+        (ADD,),
+        ADD,
+        {"new_id": SKIP},
+        ca.AddClient(UUID(int=77), NORTH, business_name="Acme", email=FREE),
+    ),
+    Story(
+        Code.EMAIL_TAKEN,
+        (OTHERS,),
+        ca.AddClient(i, NORTH, business_name="Acme", email=TAKEN.upper()),
+        {"another_address": SKIP, "invite_you": SKIP, "customer_services": SKIP},
+        ADD,
+    ),
+    Story(
+        Code.EMAIL_TAKEN,
+        (
+            ca.RegisterCustomer(
+                o, PLATFORM, business_name="B", email=TAKEN, services={"extra": None}
+            ),
+        ),
+        ca.AddClient(i, NORTH, business_name="Acme", email=TAKEN),
+        {
+            "another_address": SKIP,
+            "invite_you": ca.InvitePractice(o, STRANGER, practice_id=NORTH.practice_id),
+            "customer_services": SKIP,
+        },
+        ca.AcceptPracticeInvitation(o, NORTH),
+    ),
+    Story(
+        Code.NO_SERVICES,
+        (ADD,),
+        ca.Subscribe(i, NORTH, payer=practice, sign_in=together, services={}),
+        {"choose_services": SKIP},
+        subscribe(),
+    ),
+    Story(
+        Code.NO_SERVICES,
+        (*AWAITING, remove_service()),
+        ca.ResendActivation(i, NORTH),
+        {"add_service.practice": add_service(), "resend_activation.platform": SKIP},
+        ca.ResendActivation(i, NORTH),
+    ),
+    Story(
+        Code.NO_SERVICES,
+        (ADD, subscribe(client), remove_service(PLATFORM)),
+        ca.ResendActivation(i, NORTH),
+        {"resend_activation.platform": ca.ResendActivation(i, PLATFORM)},
+        activate(),
+    ),
+    Story(
+        Code.UNKNOWN_SERVICE,
+        ALONE,
+        add_service(service="legacy"),
+        {"choose_offered": SKIP},
+        add_service(),
+    ),
+    Story(
+        Code.SETUP_REQUIRED,
+        (ADD,),
+        subscribe(start=None),
+        {"enter_setup": SKIP},
+        subscribe(start=SETUP),
+    ),
+    Story(
+        Code.PAYER_LOCKED,
+        ACTIVE,
+        ca.ChoosePayer(i, NORTH, payer=client),
+        {"stop_managing.practice": ca.StopManaging(i, NORTH)},
+        None,
+        instead="the client pays",
+    ),
+    Story(
+        Code.PAYER_LOCKED,
+        ALONE,
+        ca.ChoosePayer(i, NORTH, payer=client),
+        {
+            "give_access.practice": give_access(),
+            "activate.client": activate(SECOND_ACTIVATION),
+            "stop_managing.practice": ca.StopManaging(i, NORTH),
+        },
+        None,
+        instead="the client pays",
+    ),
+    Story(
+        Code.PAYER_LOCKED,
+        AWAITING,
+        ca.ChoosePayer(i, NORTH, payer=client),
+        {
+            "resend_activation.practice": ca.ResendActivation(i, NORTH),
+            "activate.client": activate(),
+            "stop_managing.practice": ca.StopManaging(i, NORTH),
+        },
+        None,
+        instead="the client pays",
+    ),
+    Story(
+        Code.PAYER_LOCKED,
+        (ADD, subscribe(client)),
+        ca.ChoosePayer(i, NORTH, payer=practice),
+        {"settled": SKIP},
+        None,
+        instead="the client pays",
+    ),
+    Story(
+        Code.EMAIL_MISSING,
+        (ADD_WITHOUT_ADDRESS,),
+        subscribe(),
+        {"change_email.practice": correct(), "practice_alone": SKIP},
+        subscribe(),
+    ),
+    Story(
+        Code.EMAIL_MISSING,
+        (ADD_WITHOUT_ADDRESS,),
+        subscribe(),
+        {"change_email.practice": SKIP, "practice_alone": SKIP},
+        subscribe(sign_in=alone),
+    ),
+    *(
+        Story(
+            Code.CLIENT_CANNOT_PAY,
+            (ADD,),
+            subscribe(client, alone),
+            {"let_practice_pay": SKIP, "let_client_sign_in": SKIP},
+            then,
+        )
+        for then in (subscribe(practice, alone), subscribe(client, together))
+    ),
+    Story(
+        Code.CLIENT_PAYS,
+        (ADD, subscribe(client)),
+        add_service(),
+        {"add_service.platform": add_service(PLATFORM)},
+        None,
+        instead="it has been done",
+    ),
+    Story(
+        Code.CLIENT_PAYS,
+        (ADD, subscribe(client)),
+        remove_service(),
+        {"remove_service.platform": remove_service(PLATFORM)},
+        None,
+        instead="it has been done",
+    ),
+    Story(
+        Code.CLIENT_PAYS,
+        (ADD, subscribe(client), activate()),
+        ca.DisableAccess(i, NORTH),
+        {"stop_managing.practice": ca.StopManaging(i, NORTH)},
+        None,
+        instead="the practice has nothing to do with the client any more",
+    ),
+    Story(
+        Code.SERVICE_ALREADY_ADDED,
+        ALONE,
+        add_service(service="payroll"),
+        {
+            "remove_service.practice": remove_service(),
+            "add_service.practice": add_service(service="payroll"),
+        },
+        None,
+        instead="it has been done",
+    ),
+    Story(
+        Code.SERVICE_NOT_HELD,
+        ALONE,
+        remove_service(service="extra"),
+        {"choose_held": SKIP},
+        remove_service(),
+    ),
+    Story(
+        Code.EMAILS_DIFFER,
+        ALONE,
+        give_access(FREE, THIRD),
+        {"same_address_twice": SKIP},
+        give_access(FREE, FREE.title()),
+    ),
+    Story(
+        Code.ALREADY_ACTIVATED,
+        ACTIVE,
+        activate(),
+        {"sign_in": SKIP},
+        None,
+        instead="the client signs in",
+    ),
+    Story(
+        Code.ALREADY_ACTIVATED,
+        (*ACTIVE, ca.DisableAccess(i, NORTH)),
+        activate(),
+        {"enable_access.practice": ca.EnableAccess(i, NORTH), "sign_in": SKIP},
+        None,
+        instead="the client signs in",
+    ),
+    Story(
+        Code.ACTIVATION_UNKNOWN,
+        (*AWAITING, correct()),
+        activate(FIRST_ACTIVATION),
+        {
+            "newest_email": SKIP,
+            "resend_activation.practice": ca.ResendActivation(i, NORTH),
+            "change_email.practice": SKIP,
+            "junk_folder": SKIP,
+            "contact_support": SKIP,
+        },
+        activate(SECOND_ACTIVATION),
+    ),
+    Story(
+        Code.ACTIVATION_EXPIRED,
+        AWAITING,
+        activate(),
+        {
+            "resend_activation.practice": ca.ResendActivation(i, NORTH),
+            "change_email.practice": SKIP,
+            "junk_folder": SKIP,
+            "contact_support": SKIP,
+        },
+        activate(),
+        wait=30 * DAYS,
+    ),
+    Story(
+        Code.ACTIVATION_EXPIRED,
+        AWAITING,
+        activate(),
+        {
+            "resend_activation.practice": SKIP,
+            "change_email.practice": correct(),
+            "junk_folder": SKIP,
+            "contact_support": SKIP,
+        },
+        activate(SECOND_ACTIVATION),
+        wait=30 * DAYS,
+    ),
+    Story(
+        Code.NOT_INVITED_BY_PRACTICE,
+        CUSTOMERS,
+        ca.DisableAccess(i, NORTH),
+        {"stop_managing.practice": ca.StopManaging(i, NORTH)},
+        None,
+        instead="the practice has nothing to do with the client any more",
+    ),
+    Story(
+        Code.NO_CLIENT_SIGN_IN,
+        ALONE,
+        ca.StopManaging(i, NORTH),
+        {
+            "give_access.practice": give_access(),
+            "activate.client": activate(SECOND_ACTIVATION),
+        },
+        ca.StopManaging(i, NORTH),
+    ),
+    Story(
+        Code.NO_CLIENT_SIGN_IN,
+        AWAITING,
+        ca.StopManaging(i, NORTH),
+        {
+            "resend_activation.practice": ca.ResendActivation(i, NORTH),
+            "change_email.practice": correct(),
+            "activate.client": activate(SECOND_ACTIVATION),
+            "delete_client.practice": SKIP,
+        },
+        ca.StopManaging(i, NORTH),
+    ),
+    Story(
+        Code.NO_CLIENT_SIGN_IN,
+        AWAITING,
+        ca.StopManaging(i, NORTH),
+        {
+            "resend_activation.practice": SKIP,
+            "change_email.practice": SKIP,
+            "activate.client": SKIP,
+            "delete_client.practice": ca.DeleteClient(i, NORTH),
+        },
+        None,
+        instead="the practice has nothing to do with the client any more",
+    ),
+    Story(
+        Code.NO_CLIENT_SIGN_IN,
+        GIVEN,
+        ca.StopManaging(i, PLATFORM),
+        {
+            "resend_activation.platform": ca.ResendActivation(i, PLATFORM),
+            "change_email.platform": SKIP,
+            "activate.client": activate(SECOND_ACTIVATION),
+        },
+        ca.StopManaging(i, PLATFORM),
+    ),
+    Story(
+        Code.HAS_BEEN_ACTIVE,
+        GIVEN,
+        ca.DeleteClient(i, NORTH),
+        {
+            "resend_activation.practice": ca.ResendActivation(i, NORTH),
+            "change_email.practice": SKIP,
+            "activate.client": activate(SECOND_ACTIVATION),
+            "stop_managing.practice": ca.StopManaging(i, NORTH),
+        },
+        None,
+        instead="the practice has nothing to do with the client any more",
+    ),
+    Story(
+        Code.INVITATION_PENDING,
+        (REGISTER, invite()),
+        invite(SOUTH),
+        {"withdraw_practice_invitation.client": ca.WithdrawPracticeInvitation(i, CLIENT)},
+        invite(SOUTH),
+    ),
+    Story(
+        Code.NO_PENDING_INVITATION,
+        (REGISTER,),
+        ca.WithdrawPracticeInvitation(i, CLIENT),
+        {"invite_practice.client": invite()},
+        ca.WithdrawPracticeInvitation(i, CLIENT),
+    ),
+    Story(
+        Code.CONTACT_CUSTOMER_SERVICES,
+        ALONE,
+        ca.ChangeBusinessName(i, NORTH, business_name="Bolt"),
+        {"change_business_name.platform": ca.ChangeBusinessName(i, PLATFORM, business_name="Bolt")},
+        None,
+        instead="it has been done",
+    ),
+)
+
+AT_SIGN_IN = {
+    Code.UNKNOWN_ADDRESS,
+    Code.NOT_ACTIVATED,
+    Code.DISABLED_BY_PRACTICE,
+    Code.DIRECT_DEBIT_MISSING,
+}
+
+
+class Office:
+    """The service on a repository in memory, with a clock to turn."""
+
+    def __init__(self, given: Given) -> None:
+        self.now = T0
+        self.repository = ca.MemoryRepository()
+        self.access = ca.ClientAccess(self.repository, catalogue=CATALOGUE, clock=lambda: self.now)
+        for command in given:
+            self.access.handle(command)
+
+    def refusal_of(self, command: ca.Command) -> ca.Refusal:
+        with pytest.raises(ca.CommandRefused) as refused:
+            self.access.handle(command)
+        assert refused.value.command == command
+        return refused.value.refusal
+
+    def client(self) -> ca.Client:
+        found = self.repository.get(CLIENT_ID)
+        assert found is not None
+        return found
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.code.value)
+def test_the_ways_out_of_a_refusal_lead_to_the_command(story: Story) -> None:
+    """The ways out are these, in this order; those inside are taken, and then it is accepted."""
+    office = Office(story.given)
+    office.now += story.wait
+    refusal = office.refusal_of(story.asked)
+    assert refusal.code is story.code
+    assert [step.key for step in refusal.ways_out] == list(story.ways)
+    for step, command in zip(refusal.ways_out, story.ways.values(), strict=True):
+        if command is not None:
+            if step.command is not None:
+                assert (type(command), type(command.by)) == (step.command, step.by)
+            assert office.access.handle(command).event is not None
+    if story.then is not None:
+        assert office.access.handle(story.then).event is not None
+        return
+    match story.instead:
+        case "the client pays":
+            assert office.client().payer is ca.Payer.CLIENT
+        case "the client signs in":
+            assert office.access.sign_in(office.client().email).allowed
+        case "the practice has nothing to do with the client any more":
+            assert office.refusal_of(story.asked).code is Code.UNKNOWN_CLIENT
+        case _:
+            # Another actor, or the two steps together, have done what was asked.
+            (*_, last) = [command for command in story.ways.values() if command is not None]
+            assert type(last) is type(story.asked)
+
+
+def test_every_refusal_of_a_command_has_its_story() -> None:
+    assert {story.code for story in STORIES} == set(Code) - AT_SIGN_IN
+
+
+def _sign_in(office: Office, email: str = FIRST) -> ca.SignInDecision:
+    return office.access.sign_in(email)
+
+
+@pytest.mark.parametrize(
+    ("code", "given", "wait", "ways"),
+    [
+        (
+            Code.NOT_ACTIVATED,
+            AWAITING,
+            29 * DAYS,
+            {"activate.client": activate(), "junk_folder": SKIP, "contact_support": SKIP},
+        ),
+        (
+            Code.NOT_ACTIVATED,
+            AWAITING,
+            30 * DAYS,
+            {
+                "resend_activation.practice": ca.ResendActivation(i, NORTH),
+                "activate.client": activate(),
+                "junk_folder": SKIP,
+                "contact_support": SKIP,
+            },
+        ),
+        (
+            Code.NOT_ACTIVATED,
+            (*AWAITING, remove_service()),
+            30 * DAYS,
+            {
+                "resend_activation.platform": ca.ResendActivation(i, PLATFORM),
+                "activate.client": activate(),
+                "junk_folder": SKIP,
+                "contact_support": SKIP,
+            },
+        ),
+        (
+            Code.DISABLED_BY_PRACTICE,
+            (*ACTIVE, ca.DisableAccess(i, NORTH)),
+            DAYS,
+            {"enable_access.practice": ca.EnableAccess(i, NORTH)},
+        ),
+        (
+            Code.DIRECT_DEBIT_MISSING,
+            (*ACTIVE, ca.StopManaging(i, NORTH)),
+            30 * DAYS,
+            {"provide_direct_debit.client": ca.ProvideDirectDebit(i, CLIENT)},
+        ),
+        (
+            Code.UNKNOWN_ADDRESS,
+            ALONE,
+            DAYS,
+            {"check_address": SKIP, "contact_support": give_access(FIRST, FIRST)},
+        ),
+    ],
+)
+def test_the_ways_out_of_a_refused_sign_in_lead_in(
+    code: ca.RefusalCode, given: Given, wait: timedelta, ways: dict[str, ca.Command | None]
+) -> None:
+    """§8: who is not let in is told what helps, and it does."""
+    office = Office(given)
+    office.now += wait
+    decision = _sign_in(office)
+    refusal = decision.refusal
+    assert refusal is not None
+    assert not decision.allowed
+    assert decision.services == ()
+    assert refusal.code is code
+    assert [step.key for step in refusal.ways_out] == list(ways)
+    for command in ways.values():
+        if command is not None:
+            office.access.handle(command)
+    if code is Code.UNKNOWN_ADDRESS:
+        office.access.handle(activate(SECOND_ACTIVATION))
+    assert _sign_in(office).allowed
+    assert _sign_in(office).refusal is None
+
+
+# ── Words ────────────────────────────────────────────────────────────────────────────────────────
+
+NUMBERED = {
+    *(f"L{n}" for n in range(1, 9)),
+    *(f"P{n}" for n in range(1, 7)),
+    *(f"E{n}" for n in range(1, 7)),
+    *(f"D{n}" for n in range(1, 4)),
+    *(f"S{n}" for n in range(1, 7)),
+    *(f"C{n}" for n in range(1, 4)),
+    *(f"§{n}" for n in range(1, 11)),
+}
+"""The numbers that the rules have."""
+
+
+def test_every_refusal_cites_a_rule_that_there_is() -> None:
+    """A reason can be looked up: its number is one of the rules'."""
+    assert set(RULES) == set(Code)
+    assert {refused.refusal.rule for refused in all_refusals()} <= NUMBERED
+    assert set(RULES.values()) <= NUMBERED
+
+
+def test_a_refusal_cites_the_rule_of_the_command_that_it_refuses() -> None:
+    """The same code follows from another rule where another command asks."""
+    cited = {(r.command, r.refusal.code): r.refusal.rule for r in all_refusals()}
+    assert cited[ca.Subscribe, Code.NO_SERVICES] == "P2"
+    assert cited[ca.ResendActivation, Code.NO_SERVICES] == "E5"
+    assert cited[ca.AddService, Code.CLIENT_PAYS] == "P4"
+    assert cited[ca.DisableAccess, Code.CLIENT_PAYS] == "L8"
+    assert cited[ca.DisableAccess, Code.NOT_INVITED_BY_PRACTICE] == "L8"
+    assert cited[ca.ChoosePayer, Code.PAYER_LOCKED] == "P2"
+
+
+def test_every_text_is_one_plain_sentence() -> None:
+    """A capital, a full stop, nothing between that ends it, and short enough to be read."""
+    for key, sentence in english().items():
+        assert re.fullmatch(r"[A-Z][^.!?\n{}%]{8,98}\.", sentence), (key, sentence)
+
+
+def test_no_text_holds_anything_of_a_client() -> None:
+    """C3: what a refusal says is word for word one of the fixed texts: nothing is put into them."""
+    texts = english()
+    for refused in all_refusals():
+        refusal = refused.refusal
+        assert refusal.message == texts[refusal.code.value]
+        for step in refusal.ways_out:
+            assert step.sentence == texts[step.key]
+    marked = ca.AddClient(
+        i,
+        NORTH,
+        business_name="Zyxwv Ltd",
+        email="zyxwv@zyxwv.example.com",
+        contact=ca.ContactDetails("Zyxwv", "0123498765", "Zyxwv Road"),
+    )
+    office = Office((marked,))
+    at_risk: list[str] = []
+    for by in ACTORS:
+        for command in world.commands(by):
+            try:
+                office.access.preview(command)
+            except ca.CommandRefused as refused_:
+                at_risk += [str(refused_), repr(refused_.refusal)]
+            except ca.InvalidValue as problem:
+                at_risk.append(str(problem))
+        at_risk.append(repr(office.access.actions(i, by)))
+    assert len(at_risk) > 200
+    for text in at_risk:
+        assert not re.search("zyxwv|0123498765|north|south", text, re.IGNORECASE), text
+
+
+def test_words_are_the_same_for_anothers_clients_and_for_ones_own() -> None:
+    """C3: `email_taken` and `client_exists` never tell by whom; all else is as for no client."""
+    own = ca.AddClient(UUID(int=5), NORTH, business_name="B", email="own@example.com")
+    office = Office((ADD, OTHERS, own))
+
+    taken = [
+        office.refusal_of(ca.AddClient(UUID(int=6), NORTH, business_name="C", email=email))
+        for email in ("own@example.com", TAKEN)
+    ]
+    assert taken[0] == taken[1]
+    exists = [
+        office.refusal_of(ca.AddClient(client_id, NORTH, business_name="C"))
+        for client_id in (own.client_id, o)
+    ]
+    assert exists[0] == exists[1]
+
+
+def test_what_is_not_ones_own_is_as_if_it_did_not_exist() -> None:
+    """C3: refusal for refusal, and action for action; whatever is asked, and by whom."""
+    for there in (*world.clients(),):
+        for by in ACTORS:
+            if _has(there, by):
+                continue
+            assert ca.actions_of(there, by, at=SOON, catalogue=CATALOGUE) == ca.actions_of(
+                None, by, at=SOON, catalogue=CATALOGUE
+            )
+            for command in world.commands(by):
+                refusal = _refusal(there, command)
+                if refusal is not None and refusal.code is not Code.CLIENT_EXISTS:
+                    assert refusal == _refusal(None, command), (there.status, command)
+
+
+def _refusal(client: ca.Client | None, command: ca.Command) -> ca.Refusal | None:
+    try:
+        world.decide(client, command, SOON)
+    except ca.CommandRefused as refused:
+        return refused.refusal
+    except ca.InvalidValue:
+        pass
+    return None
+
+
+# ── Other languages ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_text_can_be_replaced() -> None:
+    """A translation of `english()` replaces every word, and changes nothing else."""
+    upper = {key: text.upper() for key, text in english().items()}
+    for refusal in {refused.refusal for refused in all_refusals()}:
+        other = refusal.translated(upper)
+        assert other.message == refusal.message.upper()
+        assert [s.sentence for s in other.ways_out] == [
+            s.sentence.upper() for s in refusal.ways_out
+        ]
+        assert (other.code, other.rule) == (refusal.code, refusal.rule)
+        assert [(s.key, s.command, s.by) for s in other.ways_out] == [
+            (s.key, s.command, s.by) for s in refusal.ways_out
+        ]
+        assert refusal.translated({}) == refusal
+        assert other.translated(english()) == refusal
+
+
+def test_every_key_is_unique_and_every_text_is_used_for_one_thing() -> None:
+    texts = english()
+    assert len(set(texts.values())) == len(texts)
+    assert {code.value for code in Code} <= set(texts)
+
+
+# ── Errors travel ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_refusals_survive_pickle_and_copy() -> None:
+    for refusal in {refused.refusal for refused in all_refusals()}:
+        for same in (
+            pickle.loads(pickle.dumps(refusal)),
+            copy.copy(refusal),
+            copy.deepcopy(refusal),
+        ):
+            assert same == refusal
+            assert hash(same) == hash(refusal)
+
+
+def test_a_refused_command_says_code_rule_and_sentence() -> None:
+    error = ca.CommandRefused(ADD, _all_codes()[Code.CLIENT_EXISTS])
+    assert str(error) == (
+        "client_exists (L5): This client id has been used before, and an id is used only once."
+    )
+
+
+def _all_codes() -> dict[ca.RefusalCode, ca.Refusal]:
+    return {refused.refusal.code: refused.refusal for refused in all_refusals()}
