@@ -7,7 +7,7 @@ attribute's name. They check exact types first, so that everything after them ma
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
@@ -121,6 +121,19 @@ def check_type(field: str, value: object, kind: type) -> None:
     """Raise :class:`InvalidValue` unless `value` is of this kind."""
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise InvalidValue(field, f"must be a {kind.__name__}, not a {type(value).__name__}")
+
+
+def to_tuple(field: str, values: Iterable[T]) -> tuple[T, ...]:
+    """Return what an iterable yields.
+
+    Raises:
+        InvalidValue: it is none.
+    """
+    try:
+        items = iter(values)
+    except TypeError:
+        raise InvalidValue(field, "must be an iterable") from None
+    return tuple(items)
 
 
 def check_id(field: str, value: object) -> None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import final
 from uuid import UUID
 
-from client_access._validation import check_id
+from client_access._validation import check_id, to_tuple
 from client_access.async_repository import (
     AsyncCommandMemory,
     AsyncLookup,
@@ -101,11 +101,11 @@ class AsyncClientAccess:
 
     async def handle_all(self, commands: Iterable[Command]) -> tuple[Change, ...]:
         """Decide on commands in order, each seeing what those before it leave, all or none (S5)."""
-        return await self._save(tuple(commands), Unit.decide_all)
+        return await self._save(to_tuple("commands", commands), Unit.decide_all)
 
     async def handle_each(self, commands: Iterable[Command]) -> tuple[Change | CommandRefused, ...]:
         """Decide on commands in order; save the accepted, and return why others are not."""
-        return await self._save(tuple(commands), Unit.decide_each)
+        return await self._save(to_tuple("commands", commands), Unit.decide_each)
 
     async def preview(self, command: Command) -> Change:
         """Return what :meth:`handle` would answer now; nothing is saved (S2)."""

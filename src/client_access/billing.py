@@ -10,7 +10,7 @@ from uuid import UUID
 
 from attrs import field, frozen
 
-from client_access._validation import check_type
+from client_access._validation import check_type, to_tuple
 from client_access.catalogue import Catalogue
 from client_access.client import Client
 from client_access.errors import InvalidValue
@@ -97,8 +97,10 @@ def monthly_total(services: Iterable[str] | Mapping[str, object], catalogue: Cat
     Raises:
         InvalidValue: a service is not on offer.
     """
+    check_type("catalogue", catalogue, Catalogue)
     total = Decimal(0)
-    for code in services:
+    for code in to_tuple("services", services):
+        check_type("services", code, str)
         service = catalogue.get(code)
         if service is None or not service.offered:
             raise InvalidValue("services", "has a service that is not on offer")

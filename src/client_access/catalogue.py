@@ -9,7 +9,7 @@ from typing import final
 
 from attrs import field, frozen
 
-from client_access._validation import check_type, is_a, is_text
+from client_access._validation import check_type, is_a, is_text, to_tuple
 from client_access.errors import InvalidValue
 from client_access.values import SERVICE_CODE_LENGTH
 
@@ -49,10 +49,7 @@ class Service:
 
 
 def _to_services(services: Iterable[Service]) -> tuple[Service, ...]:
-    try:
-        return tuple(services)
-    except TypeError:
-        raise InvalidValue("services", "must be an iterable of Service") from None
+    return to_tuple("services", services)
 
 
 @final

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from attrs import frozen
 
-from client_access._validation import check_id, check_type
+from client_access._validation import check_id, check_type, to_tuple
 from client_access.catalogue import Catalogue
 from client_access.change import Change
 from client_access.chapters import access, activation, adding, details, managing, subscriptions
@@ -146,7 +146,7 @@ def replay(events: Iterable[Event]) -> Client:
         InvalidValue: something among them is no event.
     """
     client = None
-    for event in events:
+    for event in to_tuple("events", events):
         client = evolve(client, event)
     if client is None:
         raise CorruptRecord("a history has at least one event")

@@ -91,10 +91,14 @@ class PageQuery:
         if not 1 <= limit <= _HIGHEST_LIMIT:
             raise InvalidValue("limit", f"must be from 1 to {_HIGHEST_LIMIT}")
         match after:
-            case None | (str(), UUID()):
-                return cls(practice_id, client_list, fold(search), limit, after)
+            case None:
+                place = None
+            case (str() as name, UUID() as client_id):
+                check_text("after", name, _SEARCH_LENGTH, blank=True)
+                place = name, client_id
             case _:
                 raise InvalidValue("after", "must be what a page gave as next")
+        return cls(practice_id, client_list, fold(search), limit, place)
 
     def page(self, clients: Sequence[Client]) -> Page:
         """Return the page that a repository's answer makes."""

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import final
 from uuid import UUID
 
-from client_access._validation import check_id
+from client_access._validation import check_id, to_tuple
 from client_access.billing import (
     Invoice,
     InvoiceLine,
@@ -118,7 +118,7 @@ class ClientAccess:
                 has changed.
             InvalidValue, StaleClient, EmailTaken, RepositoryError: as :meth:`handle`.
         """
-        return self._save(tuple(commands), Unit.decide_all)
+        return self._save(to_tuple("commands", commands), Unit.decide_all)
 
     def handle_each(self, commands: Iterable[Command]) -> tuple[Change | CommandRefused, ...]:
         """Decide on commands in order; save those that are accepted, and return why others are not.
@@ -129,7 +129,7 @@ class ClientAccess:
             InvalidValue, StaleClient, EmailTaken, RepositoryError: as :meth:`handle`; nothing has
                 changed then.
         """
-        return self._save(tuple(commands), Unit.decide_each)
+        return self._save(to_tuple("commands", commands), Unit.decide_each)
 
     def preview(self, command: Command) -> Change:
         """Return what :meth:`handle` would answer now; nothing is saved (S2).

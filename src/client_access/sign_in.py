@@ -7,6 +7,7 @@ from typing import final
 
 from attrs import frozen
 
+from client_access._validation import check_type
 from client_access.chapters.guards import ways_to_activate
 from client_access.client import Client
 from client_access.commands import EnableAccess, ProvideDirectDebit
@@ -60,11 +61,12 @@ def sign_in_of(client: Client | None, *, at: datetime) -> SignInDecision:
         at: now, with a time zone.
 
     Raises:
-        InvalidValue: the time has no time zone.
+        InvalidValue: an argument is malformed.
     """
     at = to_utc("at", at)
     if client is None:
         return _refused(RefusalCode.UNKNOWN_ADDRESS, CHECK_ADDRESS, CONTACT_SUPPORT)
+    check_type("client", client, Client)
     here = AtSignIn(client.id)
     match client.status:
         case Status.INACTIVE | Status.PRACTICE_ONLY | Status.DELETED:
@@ -104,9 +106,10 @@ def services_open_to(client: Client, by: Actor, *, at: datetime) -> tuple[HeldSe
         at: now, with a time zone.
 
     Raises:
-        InvalidValue: the time has no time zone.
+        InvalidValue: an argument is malformed.
     """
     at = to_utc("at", at)
+    check_type("client", client, Client)
     check_actor(by)
     if not is_known(client, by) or client.status is Status.INACTIVE:
         return ()

@@ -152,16 +152,18 @@ class EmailAddress:
 def _identity_key(address: object) -> str:
     """Return what two addresses share when they are the same (E1)."""
     if not isinstance(address, str):
-        raise InvalidValue("email", f"must be a str, not a {type(address).__name__}")
+        raise InvalidValue("address", f"must be a str, not a {type(address).__name__}")
     if len(address) > _ADDRESS_LENGTH:
-        raise InvalidValue("email", f"is longer than {_ADDRESS_LENGTH} characters")
+        raise InvalidValue("address", f"is longer than {_ADDRESS_LENGTH} characters")
     plain = _PLAIN.fullmatch(address)
     if plain and plain[1].lower() not in _SPECIAL_USE:
         return address.lower()
     try:
         parts = email_validator.validate_email(address, check_deliverability=False)
     except email_validator.EmailNotValidError as problem:
-        raise InvalidValue("email", f"is not a valid address: {problem}") from None
+        # In brackets stands what repeats a part of the address.
+        reason = re.sub(r" \(.*\)", "", str(problem))
+        raise InvalidValue("address", f"is not a valid address: {reason}") from None
     return f"{fold(parts.local_part)}@{parts.ascii_domain.lower()}"
 
 
