@@ -1,0 +1,903 @@
+"""Values that cannot be wrong: whatever is passed, a sound value or InvalidValue by the field."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import sys
+import unicodedata
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any, get_args
+from uuid import UUID
+
+import attrs
+import email_validator
+import junk
+import pytest
+import world
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from world import CATALOGUE, CLIENT_ID, NORTH, OTHER_ID, PLATFORM, SETUP, SOON, T0
+
+import client_access as ca
+from client_access import values
+from client_access.values import fold
+
+# ── Samples of everything ────────────────────────────────────────────────────────────────────────
+
+
+def _changes() -> list[ca.Change]:
+    """Return one accepted change for each way of making a step."""
+    changes = []
+    for there in world.walk().histories:
+        before = ca.replay(there.events[:-1]) if there.events[1:] else None
+        at = there.events[-1].at
+        changes.append(world.decide(before, there.commands[-1], at, world.CATALOGUE_THEN))
+    # What the platform does for a practice is told it.
+    for client in world.clients():
+        for command in world.commands(PLATFORM):
+            if isinstance(command, ca.GiveAccess | ca.DeleteClient | ca.StopManaging):
+                with suppress(ca.CommandRefused):
+                    changes.append(world.decide(client, command, SOON))
+    return changes
+
+
+def _samples() -> dict[type, Any]:
+    """Return a sound value of every class that a caller makes or is given."""
+    changes = _changes()
+    sign_ins = [ca.sign_in_of(client, at=SOON) for client in world.clients()]
+    found: list[Any] = [
+        *(change.command for change in changes),
+        *(change.event for change in changes),
+        *(notice for change in changes for notice in change.notices),
+        *(notice.recipient for change in changes for notice in change.notices),
+        *(prompt for decision in sign_ins for prompt in decision.prompts),
+        *(prompt.recipient for decision in sign_ins for prompt in decision.prompts),
+        *world.commands(NORTH),
+        *world.clients(),
+        *(client.direct_debit for client in world.clients() if client.direct_debit),
+        *(client.activation for client in world.clients() if client.activation),
+        *(client.practice_invitation for client in world.clients() if client.practice_invitation),
+        *world.ACTORS,
+        ca.EmailAddress(world.FIRST),
+        ca.ContactDetails("Ann", "1", "2 Road\nTown"),
+        SETUP,
+        ca.HeldService("start", SETUP),
+        ca.Policy(),
+        CATALOGUE,
+        CATALOGUE.services[0],
+    ]
+    return {type(value): value for value in found}
+
+
+SAMPLES = _samples()
+GIVEN = {
+    *get_args(ca.Command),
+    *get_args(ca.Event),
+    *get_args(ca.Notice),
+    *get_args(ca.Recipient),
+    *get_args(ca.Actor),
+    ca.Client,
+    ca.EmailAddress,
+    ca.ContactDetails,
+    ca.ServiceSetup,
+    ca.HeldService,
+    ca.Activation,
+    ca.PracticeInvitation,
+    ca.DirectDebit,
+    ca.Policy,
+    ca.Service,
+    ca.Catalogue,
+}
+"""Every class whose values a caller may make."""
+
+
+def given_values() -> list[Any]:
+    """Return values of all sorts, made by the library and given to callers."""
+    change = max(_changes(), key=lambda change: len(change.notices))
+    client = next(c for c in world.clients() if c.status is ca.Status.DISABLED)
+    service = ca.ClientAccess(ca.MemoryRepository(), catalogue=CATALOGUE, clock=lambda: SOON)
+    service.handle(ca.AddClient(CLIENT_ID, NORTH, business_name="Acme"))
+    invoice = ca.Invoice(ca.monthly_lines(client, CATALOGUE), "GBP")
+    return [
+        *SAMPLES.values(),
+        ca.EmailAddress.placeholder(CLIENT_ID),
+        ca.EmailAddress.erased(CLIENT_ID),
+        change,
+        client.listing,
+        ca.actions_of(client, NORTH, at=SOON, catalogue=CATALOGUE),
+        ca.sign_in_of(client, at=SOON),
+        ca.sign_in_of(client, at=SOON).refusal,
+        invoice,
+        *invoice.lines,
+        *ca.differences(invoice, ca.Invoice((), "GBP")),
+        service.clients("north", ca.ClientList.INACTIVE),
+        *service.clients("north", ca.ClientList.INACTIVE).rows,
+        *next(iter(_refusals())).ways_out,
+    ]
+
+
+def _refusals() -> list[ca.Refusal]:
+    actions = ca.actions_of(world.clients()[0], PLATFORM, at=SOON, catalogue=CATALOGUE)
+    return list(actions.refused.values())
+
+
+def build(kind: type, /, **fields: Any) -> Any:
+    """Make the sample of a class again, with some fields replaced."""
+    sample = SAMPLES[kind]
+    kept = {
+        field.alias: getattr(sample, field.name)
+        for field in attrs.fields(kind)
+        if field.init and field.alias is not None
+    }
+    return kind(**{**kept, **fields})
+
+
+def fields_of(kind: type) -> list[str]:
+    return [f.alias for f in attrs.fields(kind) if f.init and f.alias is not None]
+
+
+def test_there_is_a_sample_of_everything() -> None:
+    assert set(SAMPLES) == GIVEN
+    for kind, sample in SAMPLES.items():
+        assert build(kind) == sample
+
+
+# ── Anything at all ──────────────────────────────────────────────────────────────────────────────
+
+FIELDS = [(kind, name) for kind in SAMPLES for name in fields_of(kind)]
+OF_NO_FIELD = (object(), object, 1j, {1, 2}, bytearray(b"x"), lambda: None)
+"""What no field of any class takes."""
+
+
+@pytest.mark.parametrize("kind", SAMPLES, ids=lambda kind: kind.__name__)
+def test_what_no_field_takes_is_named_by_the_field(kind: type) -> None:
+    """A wrong type is InvalidValue, and `field` is the argument's own name."""
+    for name in fields_of(kind):
+        for wrong in OF_NO_FIELD:
+            with pytest.raises(ca.InvalidValue) as told:
+                build(kind, **{name: wrong})
+            assert told.value.field == name, (kind, name, wrong)
+
+
+@settings(max_examples=1500)
+@given(st.sampled_from(FIELDS), junk.anything)
+def test_anything_makes_a_sound_value_or_is_invalid(field: tuple[type, str], value: object) -> None:
+    """No other exception, whatever is passed; what is made is sound to the bottom."""
+    kind, name = field
+    problem = None
+    try:
+        made = build(kind, **{name: value})
+    except ca.InvalidValue as told:
+        problem = told
+    if problem is not None:
+        assert problem.field in fields_of(kind)
+        assert problem.reason
+        return
+    assert hash(made) == hash(build(kind, **{name: value}))
+    assert pickle.loads(pickle.dumps(made)) == made
+    assert repr(made)
+
+
+@settings(max_examples=300)
+@given(junk.anything, junk.anything)
+def test_anything_passed_to_the_core_is_answered_or_invalid(one: Any, other: Any) -> None:
+    """The functions and the service say InvalidValue too, or a refusal, and nothing else."""
+    sound: dict[str, Any] = {"at": SOON, "catalogue": CATALOGUE}
+    repository = ca.MemoryRepository()
+    access = ca.ClientAccess(repository, catalogue=CATALOGUE, clock=lambda: SOON)
+    add = ca.AddClient(CLIENT_ID, NORTH, business_name="Acme")
+    access.handle(add)
+    client = repository.get(CLIENT_ID)
+    assert client is not None
+    lists = ca.ClientList.INACTIVE
+    calls: list[Callable[[], object]] = [
+        lambda: ca.decide(one, add, **sound),
+        lambda: ca.decide(client, one, **sound),
+        lambda: ca.decide(None, add, at=one, catalogue=CATALOGUE),
+        lambda: ca.decide(None, add, at=SOON, catalogue=one),
+        lambda: ca.decide(None, add, **sound, policy=one),
+        lambda: ca.decide(None, add, **sound, email_owner=one),
+        lambda: ca.evolve(one, other),
+        lambda: ca.evolve(client, one),
+        lambda: ca.replay(one),
+        lambda: ca.replay([one]),
+        lambda: ca.actions_of(one, other, **sound),
+        lambda: ca.actions_of(client, one, **sound),
+        lambda: ca.actions_of(client, NORTH, at=one, catalogue=other),
+        lambda: ca.sign_in_of(one, at=SOON),
+        lambda: ca.sign_in_of(client, at=one),
+        lambda: ca.services_open_to(one, NORTH, at=SOON),
+        lambda: ca.services_open_to(client, one, at=SOON),
+        lambda: ca.mailto(one),
+        lambda: ca.monthly_lines(one, CATALOGUE),
+        lambda: ca.monthly_lines(client, one),
+        lambda: ca.monthly_total(one, CATALOGUE),
+        lambda: ca.monthly_total(["payroll"], one),
+        lambda: ca.ClientAccess(repository, catalogue=one),
+        lambda: ca.ClientAccess(repository, catalogue=CATALOGUE, policy=one),
+        lambda: access.handle_all(one),
+        lambda: access.handle_each([one]),
+        lambda: access.preview(one),
+        lambda: access.actions(one, NORTH),
+        lambda: access.actions(CLIENT_ID, one),
+        lambda: access.client(one, NORTH),
+        lambda: access.client(CLIENT_ID, one),
+        lambda: access.services_open_to(CLIENT_ID, one),
+        lambda: access.clients(one, lists),
+        lambda: access.clients("north", one),
+        lambda: access.clients("north", lists, search=one),
+        lambda: access.clients("north", lists, limit=one),
+        lambda: access.clients("north", lists, after=one),
+        lambda: access.clients("north", lists, after=(one, CLIENT_ID)),
+        lambda: access.sign_in(one),
+        lambda: access.next_invoice(one),
+        lambda: access.next_invoice_total(one),
+        lambda: access.next_invoice_of_client(one),
+    ]
+    for call in calls:
+        with suppress(ca.InvalidValue, ca.CommandRefused, ca.CorruptRecord):
+            call()
+
+
+# ── Malformed, one by one ────────────────────────────────────────────────────────────────────────
+
+TEXT_FIELDS = [
+    (kind, name)
+    for kind, name in FIELDS
+    if isinstance(getattr(SAMPLES[kind], name, None), str) and kind is not ca.EmailAddress
+]
+BLANK = ("", " ", "\t", "\u00a0", "\u2003 ", "\u200b", "\u2060\u200d")
+CONTROL = (
+    "a\x00b",
+    "a\x1bb",
+    "a\rb",
+    "a\x7fb",
+    "a\x85b",
+    "a\u2028b",
+    "a\u2029b",
+    "a\u202eb",
+    "a\u2066b\u2069",
+    "\ud800",
+    "a\udfffb",
+)
+MAY_BE_BLANK = {
+    (ca.ContactDetails, "name"),
+    (ca.ContactDetails, "phone"),
+    (ca.ContactDetails, "address"),
+    (ca.ServiceSetup, "vat_number"),
+    *((actor, "user") for actor in get_args(ca.Actor)),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), TEXT_FIELDS, ids=[f"{kind.__name__}.{name}" for kind, name in TEXT_FIELDS]
+)
+def test_text_is_neither_blank_nor_endless_nor_of_control_characters(kind: type, name: str) -> None:
+    """Every text of every value: names, codes, ids, notes; only some of them may be left out."""
+    for bad in (*CONTROL, "x" * 1001):
+        with pytest.raises(ca.InvalidValue) as told:
+            build(kind, **{name: bad})
+        assert told.value.field == name
+        assert bad not in str(told.value)
+    for blank in BLANK[:1] + BLANK[3:]:
+        if (kind, name) in MAY_BE_BLANK:
+            build(kind, **{name: blank})
+        else:
+            with pytest.raises(ca.InvalidValue, match=name):
+                build(kind, **{name: blank})
+    if (kind, name) != (ca.ContactDetails, "address"):
+        with pytest.raises(ca.InvalidValue, match=name):
+            build(kind, **{name: "a\nb"})
+
+
+def test_only_a_postal_address_has_several_lines() -> None:
+    assert ca.ContactDetails(address="1 Road\nTown\n").address == "1 Road\nTown\n"
+    with pytest.raises(ca.InvalidValue, match=r"address contains the control character U\+000D"):
+        ca.ContactDetails(address="1 Road\r\nTown")
+
+
+def test_text_is_kept_as_it_was_given() -> None:
+    """Names beyond ASCII, with joiners and spaces, are nobody's to correct."""
+    for name in (
+        "Ångström & Söhne",
+        "李明",
+        "  A  ",
+        "\u200fمحمد",
+        "नी\u200dति",
+        "👩\u200d💻",
+        "e\u0301",
+    ):
+        assert ca.AddClient(CLIENT_ID, NORTH, business_name=name).business_name == name
+
+
+@pytest.mark.parametrize(
+    ("limit", "make", "field"),
+    [
+        (200, lambda text: ca.AddClient(CLIENT_ID, NORTH, business_name=text), "business_name"),
+        (200, lambda text: ca.PracticeUser(text), "practice_id"),
+        (200, lambda text: ca.PlatformUser(text), "user"),
+        (64, lambda text: ca.HeldService(text), "code"),
+        (64, lambda text: ca.AddService(CLIENT_ID, NORTH, service=text), "service"),
+        (50, lambda text: ca.ContactDetails(phone=text), "phone"),
+        (1000, lambda text: ca.ContactDetails(address=text), "address"),
+        (20, lambda text: ca.ServiceSetup(ca.VatScheme.CASH, text), "vat_number"),
+    ],
+)
+def test_text_is_as_long_as_is_said_and_no_longer(
+    limit: int, make: Callable[[str], object], field: str
+) -> None:
+    make("x" * limit)
+    with pytest.raises(ca.InvalidValue, match=f"{field} is longer than {limit} characters"):
+        make("x" * (limit + 1))
+
+
+NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001  # what is refused here
+AWARE_FIELDS = [
+    (kind, name)
+    for kind, name in FIELDS
+    if isinstance(getattr(SAMPLES[kind], name, None), datetime)
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), AWARE_FIELDS, ids=[f"{kind.__name__}.{name}" for kind, name in AWARE_FIELDS]
+)
+def test_moments_have_a_time_zone(kind: type, name: str) -> None:
+    for wrong in (NAIVE, date(2026, 1, 1), 1.5, "2026-01-01"):
+        with pytest.raises(ca.InvalidValue) as told:
+            build(kind, **{name: wrong})
+        assert told.value.field == name
+
+
+COUNTS = [(kind, name) for kind, name in FIELDS if name in {"version", "times_sent"}]
+
+
+@pytest.mark.parametrize(("kind", "name"), COUNTS)
+def test_counts_are_whole_numbers_from_one(kind: type, name: str) -> None:
+    """A bool is no int, nor is a float that happens to be whole."""
+    for wrong in (True, 0, -1, 1.0, Decimal(1), "1", None):
+        with pytest.raises(ca.InvalidValue) as told:
+            build(kind, **{name: wrong})
+        assert told.value.field == name
+
+
+@pytest.mark.parametrize(
+    "price",
+    [
+        Decimal("-0.01"),
+        Decimal("-0"),
+        Decimal("NaN"),
+        Decimal("sNaN"),
+        Decimal("Infinity"),
+        Decimal("-Infinity"),
+        Decimal(10) ** 9,
+        Decimal("1E+999999"),
+        Decimal("0.00001"),
+        Decimal("1E-999999"),
+        1,
+        1.5,
+        True,
+        "1.50",
+        None,
+    ],
+)
+def test_a_price_is_finite_and_exact(price: Any) -> None:
+    """Neither negative nor not a number nor endless, and never a float."""
+    with pytest.raises(ca.InvalidValue) as told:
+        ca.Service("x", "X", price)
+    assert told.value.field == "monthly_price"
+
+
+def test_prices_at_their_limits() -> None:
+    for price in ("0", "0.0000", "0.0001", "999999999.9999", "1E+8"):
+        assert ca.Service("x", "X", Decimal(price)).monthly_price == Decimal(price)
+
+
+@pytest.mark.parametrize(
+    ("make", "field", "reason"),
+    [
+        (lambda: ca.Catalogue([CATALOGUE.services[0]] * 2), "services", "the code 'start' twice"),
+        (lambda: ca.Catalogue([], currency="gbp"), "currency", "ISO 4217"),
+        (lambda: ca.Catalogue([], currency="£"), "currency", "ISO 4217"),
+        (lambda: ca.Catalogue([], currency="GBPX"), "currency", "longer than 3"),
+        (lambda: ca.Catalogue(5), "services", "iterable"),  # type: ignore[arg-type]
+        (lambda: ca.Catalogue(["start"]), "services", "Service"),  # type: ignore[list-item]
+        (
+            lambda: ca.ServiceSetup(ca.VatScheme.NOT_REGISTERED, "GB1"),
+            "vat_number",
+            "not registered",
+        ),
+        (
+            lambda: ca.ServiceSetup(ca.VatScheme.CASH, accounts_start=T0),
+            "accounts_start",
+            "not a datetime",
+        ),
+        (lambda: ca.Activation(CLIENT_ID, T0, T0), "expires_at", "later than sent_at"),
+        (lambda: ca.DirectDebit(SOON, T0), "due", "earlier than asked_at"),
+        (lambda: ca.Policy(timedelta(0)), "activation_lifetime", "longer than nothing"),
+        (lambda: ca.Policy(-timedelta(1)), "activation_lifetime", "longer than nothing"),
+        (lambda: ca.Policy(unpaid_access=-timedelta(1)), "unpaid_access", "negative"),
+        (lambda: ca.Policy(unpaid_access=30), "unpaid_access", "timedelta"),  # type: ignore[arg-type]
+        (lambda: ca.EmailAddress.placeholder("x"), "client_id", "UUID"),  # type: ignore[arg-type]
+        (lambda: ca.EmailAddress("x" * 255), "address", "longer than 254"),
+        (lambda: ca.EmailAddress(b"a@b.com"), "address", "str"),  # type: ignore[arg-type]
+    ],
+)
+def test_malformed_values_say_what_is_wrong(
+    make: Callable[[], object], field: str, reason: str
+) -> None:
+    with pytest.raises(ca.InvalidValue, match=reason) as told:
+        make()
+    assert told.value.field == field
+
+
+def test_values_at_their_limits() -> None:
+    """What is just allowed: due at once, a grace of nothing, no grace, one tick of lifetime."""
+    assert ca.DirectDebit(T0, T0).is_due(T0)
+    assert ca.Policy(unpaid_access=timedelta(0)).direct_debit(T0) == ca.DirectDebit(T0, T0)
+    assert ca.Policy(unpaid_access=None).direct_debit(T0) == ca.DirectDebit(T0, None)
+    assert not ca.DirectDebit(T0, None).is_due(datetime.max.replace(tzinfo=UTC))
+    tick = ca.Policy(timedelta(microseconds=1))
+    assert tick.activation_expires(T0) == T0 + timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        5,
+        None,
+        "payroll",
+        ["payroll"],
+        {"payroll": 5},
+        {5: None},
+        {"": None},
+        {"payroll": "standard"},
+        [ca.HeldService("payroll"), ca.HeldService("payroll")],
+        [ca.HeldService("payroll"), ca.HeldService("payroll", SETUP)],
+        [None],
+    ],
+)
+def test_a_selection_maps_codes_to_setups_each_code_once(selection: Any) -> None:
+    with pytest.raises(ca.InvalidValue) as told:
+        build(ca.Subscribe, services=selection)
+    assert told.value.field == "services"
+
+
+def test_a_selection_is_held_ordered_by_code() -> None:
+    """However it is given, equal selections make equal commands."""
+    as_mapping = build(ca.Subscribe, services={"start": SETUP, "payroll": None})
+    as_services = build(
+        ca.Subscribe, services=iter([ca.HeldService("start", SETUP), ca.HeldService("payroll")])
+    )
+    assert as_mapping == as_services
+    assert [held.code for held in as_mapping.services] == ["payroll", "start"]
+
+
+def test_addresses_may_be_given_as_text_or_made_already() -> None:
+    """The field that held the text is named, not the address's own."""
+    spelt = build(ca.GiveAccess, email="A@Example.com", confirm_email="a@example.COM")
+    assert spelt == build(
+        ca.GiveAccess,
+        email=ca.EmailAddress("A@Example.com"),
+        confirm_email=ca.EmailAddress("a@example.COM"),
+    )
+    for name in ("email", "confirm_email"):
+        for wrong in ("a@b", None, 5, ca.EmailAddress.placeholder(CLIENT_ID)):
+            with pytest.raises(ca.InvalidValue) as told:
+                build(ca.GiveAccess, **{name: wrong})
+            assert told.value.field == name
+    assert build(ca.AddClient, email=None).email is None
+
+
+# ── Moments and the calendar ─────────────────────────────────────────────────────────────────────
+
+LAST = datetime.max.replace(tzinfo=UTC)
+
+
+def test_the_end_of_the_calendar_is_malformed_and_no_overflow() -> None:
+    """A moment from which a lifetime leads out of the calendar, or that UTC does not have."""
+    inactive = next(c for c in world.clients() if c.status is ca.Status.INACTIVE)
+    subscribe = ca.Subscribe(
+        inactive.id,
+        ca.PracticeUser(inactive.practice_id or ""),
+        payer=ca.Payer.PRACTICE,
+        sign_in=ca.SignIn.PRACTICE_AND_CLIENT,
+        services={"payroll": None},
+    )
+    reachable = attrs.evolve(inactive, email=ca.EmailAddress(world.FREE))
+    for at in (
+        LAST,
+        datetime.max.replace(tzinfo=timezone(-timedelta(hours=1))),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=1))),
+    ):
+        with pytest.raises(ca.InvalidValue) as told:
+            ca.decide(reachable, subscribe, at=at, catalogue=CATALOGUE)
+        assert told.value.field == "at"
+
+
+def test_time_is_compared_as_moments_and_told_in_utc() -> None:
+    """An event's moment is in UTC, wherever the clock was set."""
+    tokyo = SOON.astimezone(timezone(timedelta(hours=9)))
+    command = ca.AddClient(CLIENT_ID, NORTH, business_name="Acme")
+    change = ca.decide(None, command, at=tokyo, catalogue=CATALOGUE)
+    assert change.event is not None
+    assert change.event.at == SOON
+    assert change.event.at.utcoffset() == timedelta(0)
+
+
+# ── Email addresses ──────────────────────────────────────────────────────────────────────────────
+
+_letters = st.sampled_from("abcXYZ019-_.+%!'@ éß\u0130\ufb03日\u0301")
+_labels = st.one_of(
+    st.sampled_from(
+        [
+            "example",
+            "com",
+            "co",
+            "COM",
+            "c",
+            "museum",
+            "1",
+            "123",
+            "c0m",
+            "invalid",
+            "test",
+            "local",
+            "localhost",
+            "onion",
+            "arpa",
+            "home",
+            "-a",
+            "a-",
+            "a--b",
+            "ab--c",
+            "xn--p1ai",
+            "xn--a",
+            "xn--",
+            "a_b",
+            "",
+            "a" * 63,
+            "a" * 64,
+            "faß",
+            "日本",
+        ]
+    ),
+    st.text(_letters, min_size=1, max_size=8),
+)
+_locals = st.one_of(
+    st.sampled_from(
+        [
+            "a",
+            "A.b",
+            ".a",
+            "a.",
+            "a..b",
+            "a%0Abcc=x",
+            "a+b",
+            "!#$%&'*+/=?^_`{|}~-",
+            '"a b"',
+            "a" * 64,
+            "a" * 65,
+            "a b",
+            "a\\b",
+            "a,b",
+            "(a)b",
+            "İ",
+            "ß" * 40,
+            "",
+        ]
+    ),
+    st.text(_letters, min_size=1, max_size=12),
+)
+adversarial = st.one_of(
+    st.builds(
+        lambda local, domain: f"{local}@{'.'.join(domain)}",
+        _locals,
+        st.lists(_labels, min_size=1, max_size=4),
+    ),
+    st.builds(
+        lambda local, n: f"{local}@{'a' * 60}.{'b' * n}.{'c' * 60}.{'d' * 50}.com",
+        _locals,
+        st.integers(1, 64),
+    ),
+    st.emails(),
+    st.text(max_size=20),
+    junk.texts,
+)
+
+
+def _by_email_validator(address: str) -> str | None:
+    """The identity key by email-validator alone; None where it refuses."""
+    if len(address) > 254:
+        return None
+    try:
+        parts = email_validator.validate_email(address, check_deliverability=False)
+    except email_validator.EmailNotValidError:
+        return None
+    return f"{fold(parts.local_part)}@{parts.ascii_domain.lower()}"
+
+
+def _by_library(address: str) -> str | None:
+    try:
+        return ca.EmailAddress(address).key
+    except ca.InvalidValue:
+        return None
+
+
+@settings(max_examples=1000)
+@given(adversarial)
+@example("a@example.com")
+@example("a@b.co-m")
+@example("a@example.com\n")
+@example("\ud800@example.com")
+@example("a@\ud800.com")
+def test_the_short_way_for_plain_addresses_is_email_validators(address: str) -> None:
+    """The same addresses are sound, with the same key, as without the pattern for plain ones."""
+    assert _by_library(address) == _by_email_validator(address)
+
+
+def test_the_short_way_is_taken() -> None:
+    """It is there to save time, so the plain ones must go by it, and the reserved must not."""
+    for plain in ("a@example.com", "Jo.O'Neil+x@mail-1.Example.co.uk", f"{'a' * 64}@b.org"):
+        assert values._PLAIN.fullmatch(plain)
+    assert _by_library("a@b.test") is None
+    assert _by_library("a@B.INVALID") is None
+
+
+@settings(max_examples=500)
+@given(adversarial)
+@example("İ@example.com")
+@example("x@FAẞ.de")
+@example("a\u0345b@example.com")
+def test_the_identity_key_is_idempotent(address: str) -> None:
+    """E1: the key of a key is itself."""
+    key = _by_library(address)
+    if key is not None:
+        assert _by_library(key) in (key, None)
+        assert key.rpartition("@")[2].isascii()
+        assert unicodedata.is_normalized("NFC", key)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Ann@Example.com", "ann@EXAMPLE.COM"),
+        ("a@faß.de", "a@xn--fa-hia.de"),
+        ("jos\u00e9@example.com", "jose\u0301@example.com"),
+        ("JOSÉ@example.com", "josé@example.com"),
+        ("a@bücher.example.com", "a@XN--BCHER-KVA.example.com"),
+        ("straße@example.com", "STRASSE@example.com"),
+    ],
+)
+def test_addresses_that_are_the_same(one: str, other: str) -> None:
+    """E1: the domain's IDNA form, the local part case-folded and in NFC; kept as first spelt."""
+    assert ca.EmailAddress(one).key == ca.EmailAddress(other).key
+    assert ca.EmailAddress(one) != ca.EmailAddress(other)
+    assert str(ca.EmailAddress(one)) == one
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ann@example.com", "ann@example.org"),
+        ("ann+x@example.com", "ann@example.com"),
+        ("a.nn@example.com", "ann@example.com"),
+        ("a@faß.de", "a@fass.de"),
+    ],
+)
+def test_addresses_that_are_not_the_same(one: str, other: str) -> None:
+    """Nothing is guessed about what a mail server does with tags and dots."""
+    assert ca.EmailAddress(one).key != ca.EmailAddress(other).key
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a",
+        "a@",
+        "@a.com",
+        "a@b",
+        "a b@c.com",
+        "a@b.com, c@d.com",
+        "Ann <a@b.com>",
+        "a@[127.0.0.1]",
+        '"a"@b.com',
+        "a@b.com\nbcc: x@y.com",
+        " a@b.com",
+        "a@b.com ",
+        "a@b_c.com",
+        "a@b.invalid",
+        f"{CLIENT_ID.hex}@placeholder.invalid",
+        f"{CLIENT_ID.hex}@erased.invalid",
+    ],
+)
+def test_what_is_no_address(address: str) -> None:
+    """E2: a placeholder is malformed when typed in, like anything else that cannot be mailed."""
+    with pytest.raises(ca.InvalidValue) as told:
+        ca.EmailAddress(address)
+    assert told.value.field == "address"
+
+
+@given(st.text("☃♥日xyz", min_size=3, max_size=9))
+def test_the_reason_does_not_repeat_the_address(label: str) -> None:
+    """Reasons end up in logs, and addresses must not."""
+    with pytest.raises(ca.InvalidValue) as told:
+        ca.EmailAddress(f"{label}☃@{label}☃.com")
+    assert label not in told.value.reason
+
+
+def test_placeholders_are_unique_invalid_and_never_mailed() -> None:
+    """E2: made from the id, under a reserved domain, and told from those that were erased."""
+    one, other = ca.EmailAddress.placeholder(CLIENT_ID), ca.EmailAddress.placeholder(OTHER_ID)
+    erased = ca.EmailAddress.erased(CLIENT_ID)
+    assert len({one, other, erased, one.key, other.key, erased.key}) == 6
+    assert (one.is_placeholder, one.is_erased, one.is_mailable) == (True, False, False)
+    assert (erased.is_placeholder, erased.is_erased, erased.is_mailable) == (False, True, False)
+    assert ca.EmailAddress(world.FIRST).is_mailable
+    assert one.address.endswith(".invalid")
+    for copied in (copy.deepcopy(one), pickle.loads(pickle.dumps(one))):
+        assert (copied, copied.key) == (one, one.key)
+
+
+# ── Folding ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_folding_twice_is_folding_once() -> None:
+    """C2, E1: for every character that there is, alone and after a letter and before a mark."""
+    for code in range(sys.maxunicode + 1):
+        character = chr(code)
+        if character.casefold() != character or unicodedata.decomposition(character):
+            for text in (character, f"a{character}\u0301"):
+                folded = fold(text)
+                assert fold(folded) == folded, hex(code)
+                assert unicodedata.is_normalized("NFC", folded), hex(code)
+
+
+@given(st.text(max_size=10))
+def test_folding_makes_no_difference_of_case_or_composition(text: str) -> None:
+    folded = fold(text)
+    assert fold(folded) == folded
+    assert fold(unicodedata.normalize("NFD", text)) == folded
+    assert fold(unicodedata.normalize("NFC", text)) == folded
+
+
+def test_folding_ascii_is_the_same_the_short_way() -> None:
+    every = "".join(map(chr, range(128)))
+    assert fold(every) == fold(every + "é")[:-1]
+
+
+# ── What values are made of ──────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("value", given_values(), ids=lambda value: type(value).__name__)
+def test_values_are_frozen_slotted_hashable_and_travel(value: Any) -> None:
+    """Frozen and hashable to the bottom, no dictionary, and the same after pickle and copy."""
+    kind = type(value)
+    assert not hasattr(value, "__dict__")
+    (name, *_) = [field.name for field in attrs.fields(kind)]
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        setattr(value, name, None)
+    with pytest.raises((AttributeError, TypeError)):
+        value.something_new = 1
+    for same in (
+        copy.copy(value),
+        copy.deepcopy(value),
+        *(pickle.loads(pickle.dumps(value, n)) for n in range(2, pickle.HIGHEST_PROTOCOL + 1)),
+    ):
+        assert same == value
+        assert hash(same) == hash(value)
+        assert type(same) is kind
+    _assert_immutable(value)
+
+
+def _assert_immutable(value: Any) -> None:
+    """Go down to the bottom: only frozen values and what Python itself does not let change."""
+    if attrs.has(type(value)):
+        hash(value)
+        for field in attrs.fields(type(value)):
+            if field.eq:  # what is left out of comparisons is worked out from the rest
+                _assert_immutable(getattr(value, field.name))
+    elif isinstance(value, (tuple, frozenset)):
+        for item in value:
+            _assert_immutable(item)
+    else:
+        hash(value)
+        assert not isinstance(value, (list, dict, set, bytearray))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ca.ClientAccessError("x"),
+        ca.InvalidValue("email", "is blank"),
+        ca.StaleClient(CLIENT_ID),
+        ca.EmailTaken(CLIENT_ID),
+        ca.CorruptRecord("no events"),
+        ca.CommandRefused(world.commands(NORTH)[0], _refusals()[0]),
+        ca.CommandRefused(None, _refusals()[0]),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_survive_pickle_and_copy(error: ca.ClientAccessError) -> None:
+    """With every attribute, and the same words."""
+    for same in (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
+        assert type(same) is type(error)
+        assert str(same) == str(error)
+        assert vars(same) == vars(error)
+        assert same.args == error.args
+
+
+def test_errors_have_one_root_and_say_whose_fault_it_is() -> None:
+    assert issubclass(ca.InvalidValue, ValueError)
+    assert issubclass(ca.InvalidValue, ca.ClientAccessError)
+    assert issubclass(ca.CommandRefused, ca.ClientAccessError)
+    assert issubclass(ca.RepositoryError, ca.ClientAccessError)
+    for kind in (ca.StaleClient, ca.EmailTaken, ca.CorruptRecord):
+        assert issubclass(kind, ca.RepositoryError)
+    assert str(ca.InvalidValue("email", "is blank")) == "email is blank"
+    assert str(CLIENT_ID) in str(ca.StaleClient(CLIENT_ID))
+    assert str(CLIENT_ID) in str(ca.EmailTaken(CLIENT_ID))
+    assert str(ca.CorruptRecord("no events")) == "no events"
+
+
+def test_final_classes_make_match_statements_total() -> None:
+    """The unions are of final classes, so that `assert_never` closes a match."""
+    for union in (ca.Command, ca.Event, ca.Notice, ca.Recipient, ca.Actor):
+        for kind in get_args(union):
+            assert getattr(kind, "__final__", False), kind
+
+
+# ── Mail ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _with_address(address: str) -> ca.Client:
+    (client, *_) = [c for c in world.clients() if c.status is ca.Status.UNMANAGED]
+    return attrs.evolve(client, email=ca.EmailAddress(address))
+
+
+@pytest.mark.parametrize(
+    ("address", "link"),
+    [
+        ("ann@example.com", "mailto:ann@example.com"),
+        ("a%0Abcc=x@example.com", "mailto:a%250Abcc%3Dx@example.com"),
+        ("a?cc=b&d@example.com", "mailto:a%3Fcc%3Db%26d@example.com"),
+        ("o'neil+tag@example.com", "mailto:o%27neil%2Btag@example.com"),
+        ("josé@faß.de", "mailto:jos%C3%A9@fa%C3%9F.de"),
+    ],
+)
+def test_a_link_to_write_to_a_client(address: str, link: str) -> None:
+    """D3, RFC 6068: what could end the address, add recipients or headers is percent-encoded."""
+    assert ca.mailto(_with_address(address)) == link
+
+
+@settings(max_examples=300)
+@given(adversarial)
+def test_no_address_can_add_to_its_link(address: str) -> None:
+    """D3: decoded, the link is the address and nothing else, whatever the address is."""
+    from urllib.parse import unquote, urlsplit
+
+    if _by_library(address) is None:
+        return
+    link = ca.mailto(_with_address(address))
+    assert link is not None
+    parts = urlsplit(link)
+    assert (parts.scheme, parts.query, parts.fragment) == ("mailto", "", "")
+    assert unquote(parts.path) == address
+    assert parts.path.count("@") == 1
+    assert not set(parts.path) & set(',;:?&# \r\n"<>')
+    assert parts.path.isascii()
+
+
+def test_there_is_nobody_to_write_to_at_a_placeholder() -> None:
+    for client in world.clients():
+        assert (ca.mailto(client) is None) == client.email.is_placeholder
+
+
+def test_ids_are_opaque() -> None:
+    """Any UUID is an id, the nil one too."""
+    nil = UUID(int=0)
+    assert ca.AddClient(nil, NORTH, business_name="Acme").client_id == nil
