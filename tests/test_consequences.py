@@ -1,0 +1,321 @@
+"""The check-your-information step (S2): exactly what would happen, and nothing is saved."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import pytest
+import world
+from rules_table import facts
+from world import CATALOGUE, CLIENT, CLIENT_ID, LATE, NORTH, PLATFORM, SOON, SOUTH, T0
+
+import client_access as ca
+from client_access.consequences import (
+    SENTENCES,
+    Consequences,
+    Irreversible,
+    Standing,
+    consequences_of,
+)
+
+PRACTICE, PAYING_CLIENT = ca.Payer.PRACTICE, ca.Payer.CLIENT
+ALONE, TOGETHER = ca.SignIn.PRACTICE_ONLY, ca.SignIn.PRACTICE_AND_CLIENT
+
+ADD = ca.AddClient(CLIENT_ID, NORTH, business_name="Acme", email=world.FIRST)
+REGISTER = ca.RegisterCustomer(
+    CLIENT_ID, PLATFORM, business_name="Acme", email=world.FIRST, services={"extra": None}
+)
+
+
+def subscribe(payer: ca.Payer = PRACTICE, sign_in: ca.SignIn = TOGETHER) -> ca.Subscribe:
+    return ca.Subscribe(
+        CLIENT_ID,
+        NORTH,
+        payer=payer,
+        sign_in=sign_in,
+        services={"payroll": None, "extra": None},
+        activation_id=world.FIRST_ACTIVATION,
+    )
+
+
+ACTIVATE = ca.Activate(CLIENT_ID, CLIENT, activation_id=world.FIRST_ACTIVATION)
+STOP = ca.StopManaging(CLIENT_ID, NORTH)
+
+
+class ReadOnly:
+    """A repository in memory that cannot be written to."""
+
+    def __init__(self, inside: ca.MemoryRepository) -> None:
+        self.get = inside.get
+        self.find_by_email = inside.find_by_email
+        self.page = inside.page
+
+    def save(self, changes: Sequence[ca.Change]) -> NoReturn:
+        raise AssertionError("a preview saves nothing")
+
+
+def preview(*given: ca.Command, at: Any = SOON) -> Consequences:
+    """Preview the last command after the others, on a repository that cannot be written to."""
+    repository = ca.MemoryRepository()
+    ca.ClientAccess(repository, catalogue=CATALOGUE, clock=lambda: T0).handle_all(given[:-1])
+    stored = copy.deepcopy(repository.get(CLIENT_ID)), tuple(repository.history(CLIENT_ID))
+    service = ca.ClientAccess(ReadOnly(repository), catalogue=CATALOGUE, clock=lambda: at)
+    consequences = consequences_of(service.preview(given[-1]), at=at, catalogue=CATALOGUE)
+    assert (repository.get(CLIENT_ID), tuple(repository.history(CLIENT_ID))) == stored
+    return consequences
+
+
+def shown(standing: Standing) -> tuple[Any, ...]:
+    invoice = standing.invoice
+    return (
+        standing.status and standing.status.value,
+        [who for who in ("client_signs_in", "practice_opens") if getattr(standing, who)],
+        standing.payer and standing.payer.value,
+        standing.invoiced_to and standing.invoiced_to.value,
+        invoice and str(invoice.total),
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "before", "after", "final"),
+    [
+        ((ADD,), (None, [], None, None, "0"), ("inactive", [], None, None, "0"), []),
+        (
+            (REGISTER,),
+            (None, [], None, None, "0"),
+            ("unmanaged", ["client_signs_in"], "client", "client", "1.25"),
+            ["payer_lock"],
+        ),
+        (
+            (ADD, ca.ChoosePayer(CLIENT_ID, NORTH, payer=PAYING_CLIENT)),
+            ("inactive", [], None, None, "0"),
+            ("inactive", [], "client", None, "0"),
+            [],
+        ),
+        (
+            (ADD, subscribe()),
+            ("inactive", [], None, None, "0"),
+            ("awaiting_activation", ["practice_opens"], "practice", "practice", "6.75"),
+            ["payer_lock"],
+        ),
+        (
+            (ADD, subscribe(PAYING_CLIENT)),
+            ("inactive", [], None, None, "0"),
+            ("awaiting_activation", ["practice_opens"], "client", None, "0"),
+            ["payer_lock"],
+        ),
+        (
+            (ADD, subscribe(PAYING_CLIENT), ACTIVATE),
+            ("awaiting_activation", ["practice_opens"], "client", None, "0"),
+            ("both_access", ["client_signs_in", "practice_opens"], "client", "client", "6.75"),
+            [],
+        ),
+        (
+            (ADD, subscribe(), ACTIVATE, STOP),
+            ("both_access", ["client_signs_in", "practice_opens"], "practice", "practice", "6.75"),
+            ("unmanaged", ["client_signs_in"], "client", "client", "6.75"),
+            ["payer_passes_to_client"],
+        ),
+        (
+            (ADD, subscribe(PAYING_CLIENT), ACTIVATE, STOP),
+            ("both_access", ["client_signs_in", "practice_opens"], "client", "client", "6.75"),
+            ("unmanaged", ["client_signs_in"], "client", "client", "6.75"),
+            [],
+        ),
+        (
+            (ADD, subscribe(), ACTIVATE, ca.DisableAccess(CLIENT_ID, NORTH)),
+            ("both_access", ["client_signs_in", "practice_opens"], "practice", "practice", "6.75"),
+            ("disabled", ["practice_opens"], "practice", "practice", "6.75"),
+            [],
+        ),
+        (
+            (ADD, subscribe(), ca.DeleteClient(CLIENT_ID, NORTH)),
+            ("awaiting_activation", ["practice_opens"], "practice", "practice", "6.75"),
+            ("deleted", [], "practice", None, "0"),
+            ["deletion"],
+        ),
+        (
+            (ADD, subscribe(), ca.RemoveService(CLIENT_ID, NORTH, service="extra")),
+            ("awaiting_activation", ["practice_opens"], "practice", "practice", "6.75"),
+            ("awaiting_activation", ["practice_opens"], "practice", "practice", "5.50"),
+            [],
+        ),
+    ],
+    ids=lambda value: type(value[-1]).__name__ if isinstance(value, tuple) else "",
+)
+def test_what_is_shown_before_it_happens(
+    given: tuple[ca.Command, ...], before: Any, after: Any, final: list[str]
+) -> None:
+    found = preview(*given)
+    assert shown(found.before) == before
+    assert shown(found.after) == after
+    assert [what.value for what in found.cannot_be_undone] == final
+
+
+def test_whose_lines_they_are_and_under_which_practice() -> None:
+    found = preview(ADD, subscribe(), ACTIVATE, STOP)
+    assert (found.before.practice_id, found.after.practice_id) == ("north", None)
+    assert found.before.payer_locked
+    assert found.after.payer_locked
+    assert found.before.invoice is not None
+    assert [line.service for line in found.before.invoice.lines] == ["extra", "payroll"]
+    assert found.before.invoice.currency == "GBP"
+
+
+def test_sign_in_is_that_of_the_moment() -> None:
+    """A client that owes direct debit details gets in until they are due (P6)."""
+    given = (ADD, subscribe(), ACTIVATE, STOP, ca.ProvideDirectDebit(CLIENT_ID, CLIENT))
+    assert preview(*given, at=SOON).before.client_signs_in
+    late = preview(*given, at=T0 + timedelta(days=30))
+    assert not late.before.client_signs_in
+    assert late.after.client_signs_in
+
+
+def test_what_changes_nothing_has_no_consequences() -> None:
+    again = ca.ChangeBusinessName(CLIENT_ID, NORTH, business_name="Acme")
+    found = preview(ADD, again)
+    assert found.before == found.after
+    assert found.cannot_be_undone == ()
+
+
+# ── Over everything ──────────────────────────────────────────────────────────────────────────────
+
+
+def every_change() -> list[ca.Change]:
+    changes = []
+    for client in (None, *world.clients()):
+        for by in (NORTH, SOUTH, CLIENT, PLATFORM):
+            for command in world.commands(by):
+                try:
+                    changes.append(world.decide(client, command, SOON))
+                except ca.ClientAccessError:
+                    continue
+    return changes
+
+
+def test_of_every_change_there_is_they_say_what_the_library_itself_does() -> None:
+    changes = every_change()
+    assert len(changes) > 1000
+    locked = PAYING_CLIENT, PRACTICE
+    for change in changes:
+        found = consequences_of(change, at=SOON, catalogue=CATALOGUE)
+        for client, standing in ((change.before, found.before), (change.after, found.after)):
+            if client is None:
+                continue
+            own = ca.services_open_to(client, ca.ClientUser(client.id), at=SOON)
+            assert standing.client_signs_in or not own
+            assert standing.payer in (None, *locked)
+            if client.services:
+                theirs = ca.services_open_to(client, ca.PracticeUser("north"), at=SOON)
+                assert bool(theirs) == (standing.practice_opens and client.practice_id == "north")
+            assert standing.invoice is not None
+            assert standing.invoice.lines == ca.monthly_lines(client, CATALOGUE)
+        # What the notices say of the invoices is what is shown beforehand.
+        for notice in change.notices:
+            match notice:
+                case ca.PracticeInvoiceChanged() | ca.ClientInvoiceChanged():
+                    whose = (
+                        PRACTICE if isinstance(notice, ca.PracticeInvoiceChanged) else PAYING_CLIENT
+                    )
+                    for standing, lines in (
+                        (found.before, notice.before),
+                        (found.after, notice.after),
+                    ):
+                        assert standing.invoice is not None
+                        assert lines == (
+                            standing.invoice.lines if standing.invoiced_to is whose else ()
+                        )
+                case _:
+                    pass
+
+
+def test_what_cannot_be_undone_is_told_of_every_change_that_does_it_and_of_no_other() -> None:
+    """The payer lock (P2), the payer passing to the client (P3), deleting (L5)."""
+    met = set()
+    for change in every_change():
+        final = consequences_of(change, at=SOON, catalogue=CATALOGUE).cannot_be_undone
+        met |= set(final)
+        kind = type(change.command)
+        assert (Irreversible.DELETION in final) == (kind is ca.DeleteClient)
+        assert (Irreversible.PAYER_LOCK in final) == (kind in (ca.Subscribe, ca.RegisterCustomer))
+        was = change.before and change.before.payer
+        passes = kind is ca.StopManaging and was is PRACTICE
+        assert (Irreversible.PAYER_PASSES_TO_CLIENT in final) == passes
+    assert met == set(Irreversible)
+
+
+# ── What the catalogue lacks (S4) ────────────────────────────────────────────────────────────────
+
+WITHOUT_EXTRA = ca.Catalogue([service for service in CATALOGUE.services if service.code != "extra"])
+
+
+def client_with_an_unknown_service() -> ca.Client:
+    changes = ca.ClientAccess(
+        ca.MemoryRepository(), catalogue=CATALOGUE, clock=lambda: T0
+    ).handle_all((ADD, subscribe()))
+    return changes[-1].after
+
+
+def test_removing_what_the_catalogue_lacks_is_shown_without_a_smaller_invoice() -> None:
+    change = ca.decide(
+        client_with_an_unknown_service(),
+        ca.RemoveService(CLIENT_ID, NORTH, service="extra"),
+        at=SOON,
+        catalogue=WITHOUT_EXTRA,
+    )
+    found = consequences_of(change, at=SOON, catalogue=WITHOUT_EXTRA)
+    assert found.before.invoice is None
+    assert found.before.unpriced == ("extra",)
+    assert found.before.invoiced_to is PRACTICE
+    assert found.after.invoice is not None
+    assert found.after.invoice.total == Decimal("5.50")
+    assert found.after.unpriced == ()
+
+
+def test_what_does_not_touch_services_is_shown_all_the_same() -> None:
+    change = ca.decide(
+        client_with_an_unknown_service(),
+        ca.ChangeContactDetails(CLIENT_ID, NORTH, contact=ca.ContactDetails("Ann")),
+        at=SOON,
+        catalogue=WITHOUT_EXTRA,
+    )
+    found = consequences_of(change, at=SOON, catalogue=WITHOUT_EXTRA)
+    assert found.before == found.after
+    assert found.after.unpriced == ("extra",)
+
+
+# ── The values ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_has_one_sentence_for_people() -> None:
+    assert set(SENTENCES) == set(Irreversible)
+    for what in Irreversible:
+        assert what.sentence.endswith(".")
+        assert what.sentence.count(".") == 1
+
+
+def test_they_are_values() -> None:
+    found = preview(ADD, subscribe())
+    assert hash(found) == hash(preview(ADD, subscribe()))
+    for again in (pickle.loads(pickle.dumps(found)), copy.deepcopy(found)):
+        assert again == found
+    with pytest.raises(AttributeError):
+        found.cannot_be_undone = ()  # type: ignore[misc]  # that is the point
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"), [("change", None), ("at", T0.replace(tzinfo=None)), ("catalogue", {})]
+)
+def test_malformed_arguments(field: str, wrong: Any) -> None:
+    change = world.decide(None, ADD, LATE)
+    arguments: dict[str, Any] = {"change": change, "at": LATE, "catalogue": CATALOGUE}
+    arguments[field] = wrong
+    with pytest.raises(ca.InvalidValue) as caught:
+        consequences_of(arguments.pop("change"), **arguments)
+    assert caught.value.field == field
+    assert facts(change.after)["status"] == "inactive"
