@@ -1,0 +1,104 @@
+"""Engines as this package needs them, and how it begins a transaction on one."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Dialect, Engine, Pool, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+from client_access.errors import InvalidValue
+
+_BUSY_TIMEOUT: Final = 30  # seconds that a writer on SQLite waits for another
+_READY: Final = "client_access.ready"
+_WAL_ATTEMPTS, _WAL_PAUSE = 100, 0.02
+
+# FULL, so that what was committed survives a failure of power, not only of the process; erased rows
+# are overwritten with zeros.
+_PRAGMAS: Final = (
+    f"PRAGMA busy_timeout = {_BUSY_TIMEOUT * 1000}",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA secure_delete = ON",
+)
+
+
+def parse_url(url: str | URL, sqlite_driver: str, postgresql_driver: str) -> URL:
+    """Return the URL of a database, with a driver where it names none.
+
+    Raises:
+        InvalidValue: it is no URL, or one of another database.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InvalidValue("url", "is no database URL") from None
+    drivers = {"sqlite": sqlite_driver, "postgresql": postgresql_driver}
+    name, _, driver = parsed.drivername.partition("+")
+    if name not in drivers:
+        raise InvalidValue("url", "must be of SQLite or PostgreSQL")
+    return parsed if driver else parsed.set(drivername=f"{name}+{drivers[name]}")
+
+
+def engine_options(url: URL, pool: type[Pool]) -> dict[str, Any]:
+    """Return the arguments with which an engine is made."""
+    # What an error shows of a statement never holds what is about a person.
+    options: dict[str, Any] = {"hide_parameters": True}
+    if url.get_backend_name() == "sqlite":
+        options["connect_args"] = {"timeout": _BUSY_TIMEOUT, "check_same_thread": False}
+        if url.database in (None, "", ":memory:"):
+            # There is one connection, and who comes second waits.
+            options |= {"poolclass": pool, "pool_size": 1, "max_overflow": 0}
+    return options
+
+
+def check_dialect(dialect: Dialect) -> None:
+    """Raise :class:`InvalidValue` for a database that this package does not know."""
+    if dialect.name not in ("sqlite", "postgresql"):
+        raise InvalidValue("bind", "must be of SQLite or PostgreSQL")
+
+
+def for_reading(engine: Engine) -> Engine:
+    """Return an engine for questions that are one statement, with no transaction around it."""
+    if engine.dialect.name == "sqlite":  # where a statement alone begins none
+        return engine
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def begin_writing(connection: Connection) -> None:
+    """Begin a transaction that is going to write, where SQLAlchemy has only said that it has.
+
+    On SQLite it takes the lock at once: one that first reads and then writes fails instead of
+    waiting, where another has written in between.
+    """
+    if connection.dialect.name == "sqlite":
+        if _READY not in connection.info:
+            _prepare(connection)
+            connection.info[_READY] = True
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def join_transaction(connection: Connection) -> None:
+    """Make sure that the transaction of a host has begun in the driver as well.
+
+    The driver of SQLite begins one at the first write only, and a savepoint outside of one would
+    commit when it is released.
+    """
+    if connection.dialect.name == "sqlite":
+        driver: Any = connection.connection.driver_connection
+        if not driver.in_transaction:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _prepare(connection: Connection) -> None:
+    for pragma in _PRAGMAS:
+        connection.exec_driver_sql(pragma)
+    for attempt in range(1, _WAL_ATTEMPTS + 1):
+        try:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        except OperationalError:  # does not wait for other processes by itself
+            if attempt == _WAL_ATTEMPTS:
+                raise
+            time.sleep(_WAL_PAUSE)
+        else:
+            return

@@ -1,0 +1,79 @@
+"""What a database's errors mean, told by their codes and by the names of constraints."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Final, final
+
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+
+from client_access.errors import RepositoryError
+from client_access.sql.tables import EMAIL_KEY_CONSTRAINT, clients
+
+_RETRIES: Final = 10
+"""How often a transaction is begun again that the database could not fit in among others."""
+
+_SERIALIZATION_FAILURES: Final = frozenset({"40001", "40P01"})
+_MADE_MEANWHILE: Final = frozenset({"23505", "42P07", "42710"})
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.5  # seconds
+
+
+def is_email_conflict(error: IntegrityError) -> bool:
+    """Tell whether an error is that two clients would have one address (E1)."""
+    diagnostics = getattr(error.orig, "diag", None)
+    if diagnostics is not None:  # PostgreSQL names the constraint
+        return bool(diagnostics.constraint_name == EMAIL_KEY_CONSTRAINT)
+    # SQLite names the columns after the colon, and has done so since its version 3.8.
+    columns = str(error.orig).partition(": ")[2]
+    return columns == f"{clients.name}.{clients.c.email_key.name}"
+
+
+def is_collision(error: DBAPIError) -> bool:
+    """Tell whether the whole transaction may succeed when it is begun again."""
+    return _state(error) in _SERIALIZATION_FAILURES
+
+
+def is_made_meanwhile(error: DBAPIError) -> bool:
+    """Tell whether another process has made the tables first."""
+    return _state(error) in _MADE_MEANWHILE or is_collision(error)
+
+
+@final
+class Faults:
+    """How often one transaction may still be begun anew.
+
+    Parameters:
+        passes: tells the errors after which it may be.
+    """
+
+    def __init__(self, passes: Callable[[DBAPIError], bool]) -> None:
+        self._passes = passes
+        self._met = 0
+
+    def pause_after(self, error: SQLAlchemyError) -> float:
+        """Count a fault; return for how many seconds to wait, never twice the same.
+
+        Raises:
+            RepositoryError: the transaction is not to be begun again.
+        """
+        self._met += 1
+        passes = isinstance(error, DBAPIError) and self._passes(error)
+        if self._met > _RETRIES or not passes:
+            raise as_repository_error(error) from error
+        return random.uniform(0, min(_FIRST_PAUSE * 2**self._met, _LONGEST_PAUSE))
+
+
+def as_repository_error(error: SQLAlchemyError) -> RepositoryError:
+    """Return the error that a caller sees; what the database said is its cause.
+
+    The text holds nothing that was read or written, for it may be about a person.
+    """
+    state = _state(error) if isinstance(error, DBAPIError) else None
+    what = type(error).__name__ if state is None else f"{type(error).__name__}, SQLSTATE {state}"
+    return RepositoryError(f"the database failed ({what})")
+
+
+def _state(error: DBAPIError) -> str | None:
+    state = getattr(error.orig, "sqlstate", None)
+    return state if isinstance(state, str) else None

@@ -1,0 +1,232 @@
+"""The repository on a database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self, TypeVar, TypeVarTuple, final
+from uuid import UUID
+
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from client_access.change import Change
+from client_access.client import Client
+from client_access.errors import InvalidValue
+from client_access.events import Event
+from client_access.repository import Claim, Outcome
+from client_access.sql.engines import (
+    begin_writing,
+    check_dialect,
+    engine_options,
+    for_reading,
+    join_transaction,
+    parse_url,
+)
+from client_access.sql.faults import (
+    Faults,
+    as_repository_error,
+    is_collision,
+    is_made_meanwhile,
+)
+from client_access.sql.schema import bring_up_to_date
+from client_access.sql.store import Store
+from client_access.values import ClientList
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+@final
+class SqlRepository:
+    """Clients, their histories and what waits to be told, on SQLite or PostgreSQL.
+
+    Given an engine, each call is a transaction of its own, and begun anew where the database could
+    not fit it in among others. The tables are made or brought up to date at once.
+
+    Given a connection, everything happens inside the transaction of its host, in savepoints:
+    nothing is begun, committed or repeated. The tables must be there.
+
+    Parameters:
+        bind: an engine or a connection of SQLAlchemy.
+
+    Every method raises :class:`~client_access.RepositoryError` where the database fails, with what
+    it said as the cause, and :class:`~client_access.CorruptRecord` for a row that cannot be read.
+    """
+
+    def __init__(self, bind: Engine | Connection) -> None:
+        if not isinstance(bind, Engine | Connection):
+            raise InvalidValue("bind", "must be an engine or a connection of SQLAlchemy")
+        check_dialect(bind.dialect)
+        self._bind = bind
+        self._store = Store(bind.dialect)
+        if isinstance(bind, Engine):
+            self._reads = for_reading(bind)
+            self._in_transaction(bind, bring_up_to_date, is_made_meanwhile)
+
+    @classmethod
+    def open(cls, url: str | URL) -> Self:
+        """Open a database, which is to be closed; a context manager does so.
+
+        Parameters:
+            url: such as ``sqlite:///clients.db`` or ``postgresql://user@host/name``.
+
+        Raises:
+            InvalidValue: it is no URL of SQLite or PostgreSQL.
+            RepositoryError: the database cannot be opened, or is of a later version.
+        """
+        parsed = parse_url(url, "pysqlite", "psycopg")
+        return cls(create_engine(parsed, **engine_options(parsed, QueuePool)))
+
+    def close(self) -> None:
+        """Close the connections of an engine; leave a host's connection alone."""
+        if isinstance(self._bind, Engine):
+            self._bind.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def in_host_transaction(self) -> bool:
+        """Whether the host begins, commits and repeats the transaction."""
+        return isinstance(self._bind, Connection)
+
+    # ── Repository ───────────────────────────────────────────────────────────────────────────────
+
+    def get(self, client_id: UUID) -> Client | None:
+        """Return the client with this id, a deleted one too; None where it was never used."""
+        return self._read(self._store.get, client_id)
+
+    def find_by_email(self, email_key: str) -> Client | None:
+        """Return the client whose `email_key` is exactly this, or None."""
+        return self._read(self._store.find_by_email, email_key)
+
+    def save(self, changes: Sequence[Change]) -> None:
+        """Store what changes leave, in order, as if one by one, all or nothing.
+
+        Raises:
+            StaleClient: another writer was there first, or the id exists.
+            EmailTaken: two clients would have one `email_key`, at any step.
+        """
+        self._write(self._store.save, changes)
+
+    def page(
+        self,
+        practice_id: str,
+        client_list: ClientList,
+        *,
+        search: str,
+        limit: int,
+        after: tuple[str, UUID] | None,
+    ) -> Sequence[Client]:
+        """Return clients by their `listing`, ordered by folded name, then id."""
+        return self._read(self._store.page, practice_id, client_list, search, limit, after)
+
+    # ── What more it can do ──────────────────────────────────────────────────────────────────────
+
+    def get_many(self, client_ids: Iterable[UUID]) -> Mapping[UUID, Client]:
+        """Return those of the clients that exist, by id."""
+        return self._read(self._store.get_many, tuple(client_ids))
+
+    def find_many_by_email(self, email_keys: Iterable[str]) -> Mapping[str, UUID]:
+        """Return the ids of the clients that have these addresses, by `email_key`."""
+        return self._read(self._store.find_many_by_email, tuple(email_keys))
+
+    def client_ids(self) -> Iterator[UUID]:
+        """Yield every id that was ever used, in order, without holding them all."""
+        after = None
+        while some := self._read(self._store.client_ids, after):
+            yield from some
+            after = some[-1]
+
+    def history(self, client_id: UUID) -> Sequence[Event]:
+        """Return a client's events in order; none where there is no such client."""
+        return self._read(self._store.history, client_id)
+
+    def service_counts(self, practice_id: str) -> Mapping[str, int]:
+        """Return how many clients hold each service for which the practice is the payer."""
+        return self._read(self._store.service_counts, practice_id)
+
+    def recall(self, command_id: str, *, at: datetime) -> Outcome | None:
+        """Return what was remembered under an id and is not forgotten yet, or None."""
+        return self._read(self._store.recall, command_id, at)
+
+    def save_once(self, command_id: str, change: Change, *, at: datetime, until: datetime) -> None:
+        """Store a change, if it has an event, and remember its outcome, in one transaction.
+
+        Raises:
+            StaleClient: another writer was there first, or has remembered the id.
+            EmailTaken: two clients would have one `email_key`.
+        """
+        self._write(self._store.save_once, command_id, change, at, until)
+
+    def erase(self, client_id: UUID) -> None:
+        """Erase name, contact details and address from the client, its history and its notices."""
+        self._write(self._store.erase, client_id)
+
+    def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
+        """Lease notices that are due, the first undelivered one of each client only."""
+        return self._write(self._store.claim, at, lease, limit)
+
+    def delivered(self, claim: Claim) -> bool:
+        """Forget a notice that was delivered; False where the lease had passed to another."""
+        return self._write(self._store.delivered, claim)
+
+    def failed(self, claim: Claim, *, retry_at: datetime | None) -> bool:
+        """Give a notice back, to be tried from a time on, or parked where that is None."""
+        return self._write(self._store.failed, claim, retry_at)
+
+    def waiting(self, *, parked: bool, limit: int) -> Sequence[Claim]:
+        """Return notices that wait, or those that are parked, oldest first; lease none."""
+        return self._read(self._store.waiting, parked, limit)
+
+    def retry(self, notice_id: UUID, *, at: datetime) -> bool:
+        """Make a parked notice due again from a time on; False where it is not parked."""
+        return self._write(self._store.retry, notice_id, at)
+
+    # ── Transactions ─────────────────────────────────────────────────────────────────────────────
+
+    def _read(self, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+        try:
+            if isinstance(self._bind, Connection):
+                return question(self._bind, *arguments)
+            with self._reads.connect() as connection:
+                return question(connection, *arguments)
+        except SQLAlchemyError as error:
+            raise as_repository_error(error) from error
+
+    def _write(self, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+        if isinstance(self._bind, Engine):
+            return self._in_transaction(self._bind, lambda connection: work(connection, *arguments))
+        try:
+            join_transaction(self._bind)
+            with self._bind.begin_nested():
+                return work(self._bind, *arguments)
+        except SQLAlchemyError as error:
+            raise as_repository_error(error) from error
+
+    def _in_transaction(
+        self,
+        engine: Engine,
+        work: Callable[[Connection], T],
+        passes: Callable[[DBAPIError], bool] = is_collision,
+    ) -> T:
+        """Work in a transaction of one's own, begun anew after faults that pass."""
+        faults = Faults(passes)
+        while True:
+            try:
+                with engine.begin() as connection:
+                    begin_writing(connection)
+                    return work(connection)
+            except SQLAlchemyError as error:
+                time.sleep(faults.pause_after(error))

@@ -1,0 +1,405 @@
+"""What is read and written, on a connection whose transaction somebody else looks after.
+
+Both repositories, the sync and the async one, do all their work here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby, islice
+from typing import Any, Final, TypeVar, final
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, Dialect
+from sqlalchemy.exc import IntegrityError
+
+from client_access.billing import invoice_payer
+from client_access.change import Change
+from client_access.client import Client
+from client_access.commands import COMMAND_NAMES
+from client_access.deciding import replay
+from client_access.erasing import erase_event, erase_notice
+from client_access.errors import CorruptRecord, EmailTaken, StaleClient
+from client_access.events import Event
+from client_access.machines.lifecycle import Status
+from client_access.machines.payer import Payer
+from client_access.notices import Notice
+from client_access.repository import Claim, Outcome
+from client_access.sql.faults import is_email_conflict
+from client_access.sql.statements import Row, Statements
+from client_access.sql.tables import to_microseconds, to_moment
+from client_access.values import ClientList
+from client_access.wire import decode, dump, encode, load_client, load_event, load_notice
+
+T = TypeVar("T")
+
+_AT_ONCE: Final = 1000
+"""How many keys go into one question."""
+_NO_LEASE: Final = UUID(int=0)
+
+
+@final
+class Store:
+    """The methods of the protocols of :mod:`client_access.repository`, on a given connection."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._sqlite = dialect.name == "sqlite"
+        self._statements = Statements(dialect)
+
+    # ── Reading ──────────────────────────────────────────────────────────────────────────────────
+
+    def get(self, connection: Connection, client_id: UUID) -> Client | None:
+        """Return the client with this id."""
+        rows = self._statements.get.ask(connection, key=self._key(client_id))
+        return self._client(rows[0]) if rows else None
+
+    def find_by_email(self, connection: Connection, email_key: str) -> Client | None:
+        """Return the client that has this address."""
+        rows = self._statements.find.ask(connection, email_key=email_key)
+        return self._client(rows[0]) if rows else None
+
+    def get_many(self, connection: Connection, client_ids: Sequence[UUID]) -> dict[UUID, Client]:
+        """Return those of the clients that exist."""
+        found: dict[UUID, Client] = {}
+        for some in _chunks([self._key(client_id) for client_id in client_ids]):
+            for row in self._statements.get_many.ask(connection, keys=self._keys(some)):
+                client = self._client(row)
+                found[client.id] = client
+        return found
+
+    def find_many_by_email(
+        self, connection: Connection, email_keys: Sequence[str]
+    ) -> dict[str, UUID]:
+        """Return who has these addresses."""
+        found: dict[str, UUID] = {}
+        for some in _chunks(email_keys):
+            for key, client_id in self._statements.find_many.ask(connection, keys=self._keys(some)):
+                found[key] = _uuid(client_id)
+        return found
+
+    def page(
+        self,
+        connection: Connection,
+        practice_id: str,
+        client_list: ClientList,
+        search: str,
+        limit: int,
+        after: tuple[str, UUID] | None,
+    ) -> tuple[Client, ...]:
+        """Return clients of one list in order, from a place on."""
+        values: Row = {
+            "practice_id": practice_id,
+            "client_list": client_list.value,
+            "count": limit,
+            "search": search,
+        }
+        if after is not None:
+            values |= {"after_name": after[0], "after_key": self._key(after[1])}
+        page = self._statements.page[search != "", after is not None]
+        return tuple(self._client(row) for row in page.ask(connection, **values))
+
+    def client_ids(self, connection: Connection, after: UUID | None) -> list[UUID]:
+        """Return some ids in order, those after a given one; none at the end."""
+        if after is None:
+            rows = self._statements.ids.ask(connection, count=_AT_ONCE)
+        else:
+            rows = self._statements.ids_after.ask(
+                connection, after=self._key(after), count=_AT_ONCE
+            )
+        return [_uuid(client_id) for (client_id,) in rows]
+
+    def history(self, connection: Connection, client_id: UUID) -> tuple[Event, ...]:
+        """Return a client's events in order."""
+        rows = self._statements.history.ask(connection, key=self._key(client_id))
+        return tuple(_event(client_id, version, data) for version, data in rows)
+
+    def service_counts(self, connection: Connection, practice_id: str) -> Mapping[str, int]:
+        """Return how many clients hold each service that the practice pays for."""
+        counts: Counter[str] = Counter()
+        for services, count in self._statements.service_counts.ask(
+            connection, practice_id=practice_id
+        ):
+            for code in _strings(services):
+                counts[code] += count
+        return counts
+
+    # ── Saving ───────────────────────────────────────────────────────────────────────────────────
+
+    def save(self, connection: Connection, changes: Sequence[Change]) -> None:
+        """Store what changes leave, in order."""
+        for _, group in groupby(changes, key=lambda change: change.before is None):
+            self._save_clients(connection, list(group))
+        statements = self._statements
+        statements.append_event.do_many(connection, [self._event_row(change) for change in changes])
+        statements.append_notice.do_many(
+            connection, [row for change in changes for row in self._notice_rows(change)]
+        )
+        for change in changes:
+            if change.after.status is Status.DELETED:
+                self._erase_records(connection, change.after.id)
+
+    def _save_clients(self, connection: Connection, changes: list[Change]) -> None:
+        """Write what changes leave, all of them of new clients or none."""
+        statement = (
+            self._statements.insert if changes[0].before is None else self._statements.update
+        )
+        rows = [self._client_row(change.before, change.after) for change in changes]
+        if len(rows) > 1:
+            # All at once, and one by one only to find which of them is at fault.
+            attempt = connection.begin_nested()
+            try:
+                written = statement.do_many(connection, rows)
+            except IntegrityError:
+                written = 0
+            if written == len(rows):
+                attempt.commit()
+                return
+            attempt.rollback()
+        for row, change in zip(rows, changes, strict=True):
+            client_id = change.after.id
+            try:
+                written = statement.do(connection, **row)
+            except IntegrityError as error:
+                if is_email_conflict(error):
+                    raise EmailTaken(client_id) from None
+                raise
+            if written != 1:
+                raise StaleClient(client_id)
+
+    # ── Erasing ──────────────────────────────────────────────────────────────────────────────────
+
+    def erase(self, connection: Connection, client_id: UUID) -> None:
+        """Erase a person from the client, its history, its notices and its outcomes."""
+        key = self._key(client_id)
+        rows = self._statements.get_locked.ask(connection, key=key)
+        if not rows:
+            return
+        before = self._client(rows[0])
+        after = replay(self._erase_records(connection, client_id))
+        if after.version != before.version:
+            raise CorruptRecord("a client is not what its history makes of it")
+        self._statements.overwrite.do(connection, **self._client_row(before, after))
+
+    def _erase_records(self, connection: Connection, client_id: UUID) -> list[Event]:
+        """Erase a person from history, notices and outcomes; return the events as they are then."""
+        key = self._key(client_id)
+        statements = self._statements
+        events = self.history(connection, client_id)
+        erased = [erase_event(event) for event in events]
+        statements.overwrite_event.do_many(
+            connection,
+            [
+                {"key": key, "event_version": event.version, "data": encode(event)}
+                for event, was in zip(erased, events, strict=True)
+                if event is not was
+            ],
+        )
+        kept: list[Row] = []
+        dropped: list[Row] = []
+        for notice_key, data in statements.notices_of.ask(connection, key=key):
+            notice = erase_notice(load_notice(decode(data)))
+            if notice is None:
+                dropped.append({"key": notice_key})
+            else:
+                kept.append({"key": notice_key, "data": encode(notice)})
+        statements.overwrite_notice.do_many(connection, kept)
+        statements.drop_notice.do_many(connection, dropped)
+        remembered: list[Row] = [
+            {"key": command_id, "notices": _encode_notices(_erased(_decode_notices(told)))}
+            for command_id, told in statements.outcomes_of.ask(connection, key=key)
+        ]
+        statements.overwrite_outcome.do_many(connection, remembered)
+        return erased
+
+    # ── Outcomes ─────────────────────────────────────────────────────────────────────────────────
+
+    def recall(self, connection: Connection, command_id: str, at: datetime) -> Outcome | None:
+        """Return what was remembered under an id and is not forgotten yet."""
+        rows = self._statements.recall.ask(connection, key=command_id, at=to_microseconds(at))
+        if not rows:
+            return None
+        command, version, changed, notices, _ = rows[0]
+        events = [load_event(decode(row[-1])) for row in rows]
+        after = replay(events)
+        if after.version != version:
+            raise CorruptRecord("the history of a remembered outcome is not whole")
+        if not changed:
+            return Outcome(command, after, None, after, ())
+        before = replay(events[:-1]) if len(events) > 1 else None
+        return Outcome(command, before, events[-1], after, _decode_notices(notices))
+
+    def save_once(
+        self,
+        connection: Connection,
+        command_id: str,
+        change: Change,
+        at: datetime,
+        until: datetime,
+    ) -> None:
+        """Store a change and remember its outcome."""
+        statements, after = self._statements, change.after
+        statements.forget.do(connection, at=to_microseconds(at))
+        remembered = statements.remember.do(
+            connection,
+            command_id=command_id,
+            command=COMMAND_NAMES[type(change.command)],
+            client_id=self._key(after.id),
+            version=after.version,
+            changed=change.event is not None,
+            notices=_encode_notices(change.notices),
+            until=to_microseconds(until),
+        )
+        if remembered != 1:
+            raise StaleClient(after.id)
+        if change.event is not None:
+            self.save(connection, (change,))
+
+    # ── Outbox ───────────────────────────────────────────────────────────────────────────────────
+
+    def claim(
+        self, connection: Connection, at: datetime, lease: timedelta, limit: int
+    ) -> tuple[Claim, ...]:
+        """Lease notices that are due, the first undelivered one of each client only."""
+        claimed, until = uuid4(), at + lease
+        values: Row = {"lease": self._key(claimed), "due": to_microseconds(until)}
+        rows = self._statements.due.ask(connection, at=to_microseconds(at), count=limit)
+        self._statements.lease.do_many(connection, [{"key": key, **values} for key, _, _ in rows])
+        return tuple(
+            Claim(load_notice(decode(data)), attempts, claimed, until) for _, attempts, data in rows
+        )
+
+    def delivered(self, connection: Connection, claim: Claim) -> bool:
+        """Forget a notice that was delivered."""
+        return self._statements.delivered.do(connection, **self._leased(claim)) == 1
+
+    def failed(self, connection: Connection, claim: Claim, retry_at: datetime | None) -> bool:
+        """Give a notice back, or park it."""
+        leased = self._leased(claim)
+        if retry_at is None:
+            return self._statements.park.do(connection, **leased) == 1
+        again = self._statements.try_again.do(connection, **leased, due=to_microseconds(retry_at))
+        return again == 1
+
+    def waiting(self, connection: Connection, parked: bool, limit: int) -> tuple[Claim, ...]:
+        """Return notices that wait, or those that are parked."""
+        return tuple(
+            Claim(
+                load_notice(decode(data)), attempts, _NO_LEASE, None if parked else to_moment(due)
+            )
+            for data, attempts, due in self._statements.waiting.ask(
+                connection, parked=parked, count=limit
+            )
+        )
+
+    def retry(self, connection: Connection, notice_id: UUID, at: datetime) -> bool:
+        """Make a parked notice due again."""
+        again = self._statements.retry.do(
+            connection, key=self._key(notice_id), due=to_microseconds(at)
+        )
+        return again == 1
+
+    def _leased(self, claim: Claim) -> Row:
+        return {"key": self._key(claim.notice.id), "claimed": self._key(claim.lease)}
+
+    # ── Rows ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _key(self, value: UUID) -> object:
+        return value.hex if self._sqlite else value
+
+    def _keys(self, values: Sequence[object]) -> object:
+        return json.dumps(values) if self._sqlite else values
+
+    def _client(self, row: Any) -> Client:
+        key, version, data = row
+        client = load_client(decode(data))
+        if client.version != version or self._key(client.id) != key:
+            raise CorruptRecord("a client is not the one that its row is of")
+        return client
+
+    def _client_row(self, before: Client | None, after: Client) -> Row:
+        listing = after.listing
+        key = self._key(after.id)
+        return {
+            "key": key,
+            "version_before": before and before.version,
+            "erased_before": before and before.erased,
+            "id": key,
+            "version": after.version,
+            "erased": after.erased,
+            "email_key": after.email_key,
+            "practice_id": listing and listing.practice_id,
+            "client_list": listing and listing.client_list.value,
+            "folded_name": listing and listing.folded_name,
+            "invoiced_to": after.practice_id if invoice_payer(after) is Payer.PRACTICE else None,
+            "services": json.dumps([held.code for held in after.services]),
+            "data": encode(after),
+        }
+
+    def _event_row(self, change: Change) -> Row:
+        assert change.event is not None  # the protocol says so
+        return {
+            "client_id": self._key(change.after.id),
+            "version": change.event.version,
+            "data": encode(change.event),
+        }
+
+    def _notice_rows(self, change: Change) -> Iterator[Row]:
+        assert change.event is not None  # the protocol says so
+        made_at = to_microseconds(change.event.at)
+        for position, notice in enumerate(change.notices):
+            yield {
+                "id": self._key(notice.id),
+                "client_id": self._key(change.after.id),
+                "version": change.event.version,
+                "position": position,
+                "made_at": made_at,
+                "due": made_at,
+                "parked": False,
+                "attempts": 0,
+                "lease": None,
+                "data": encode(notice),
+            }
+
+
+def _event(client_id: UUID, version: int, data: str) -> Event:
+    event = load_event(decode(data))
+    if (event.client_id, event.version) != (client_id, version):
+        raise CorruptRecord("an event is not the one that its row is of")
+    return event
+
+
+def _encode_notices(notices: Iterable[Notice]) -> str:
+    return json.dumps([dump(notice) for notice in notices], ensure_ascii=False)
+
+
+def _decode_notices(data: str) -> tuple[Notice, ...]:
+    records = decode(data)
+    if not isinstance(records, list):
+        raise CorruptRecord("the notices of a remembered outcome are no list")
+    return tuple(load_notice(record) for record in records)
+
+
+def _erased(notices: Iterable[Notice]) -> Iterator[Notice]:
+    for notice in notices:
+        if (erased := erase_notice(notice)) is not None:
+            yield erased
+
+
+def _strings(data: str) -> list[str]:
+    strings = decode(data)
+    if not isinstance(strings, list) or not all(isinstance(each, str) for each in strings):
+        raise CorruptRecord("the services of a client are no list of codes")
+    return strings
+
+
+def _uuid(key: object) -> UUID:
+    return key if isinstance(key, UUID) else UUID(hex=str(key))
+
+
+def _chunks(values: Iterable[T]) -> Iterator[list[T]]:
+    iterator = iter(values)
+    while chunk := list(islice(iterator, _AT_ONCE)):
+        yield chunk

@@ -1,0 +1,123 @@
+"""The tables, and what of a value stands in a column of its own: what is searched or compared.
+
+Everything else of a value is in `data`, as :mod:`client_access.wire` writes it. Moments are whole
+microseconds since 1970, exact and ordered alike on every database.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+
+metadata: Final = MetaData()
+"""All tables of this package, for a host that makes and upgrades its tables with Alembic."""
+
+EMAIL_KEY_CONSTRAINT: Final = "client_access_client_email_key"
+
+# Code point order (C2): SQLite compares bytes unless told otherwise, PostgreSQL by its collation.
+_Text = Text().with_variant(Text(collation="C"), "postgresql")
+
+clients: Final = Table(
+    "client_access_client",
+    metadata,
+    Column("id", Uuid, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("erased", Boolean, nullable=False),
+    Column("email_key", _Text, nullable=False),
+    # The listing; all three are null for a client that stands in no list (C1).
+    Column("practice_id", _Text),
+    Column("client_list", _Text),
+    Column("folded_name", _Text),
+    # The practice on whose invoice the services stand (S6), and their codes as a JSON array.
+    Column("invoiced_to", _Text),
+    Column("services", _Text, nullable=False),
+    Column("data", Text, nullable=False),
+    PrimaryKeyConstraint("id", name="client_access_client_pkey"),
+    UniqueConstraint("email_key", name=EMAIL_KEY_CONSTRAINT),
+)
+Index(
+    "client_access_client_listing",
+    clients.c.practice_id,
+    clients.c.client_list,
+    clients.c.folded_name,
+    clients.c.id,
+)
+Index("client_access_client_invoiced_to", clients.c.invoiced_to)
+
+events: Final = Table(
+    "client_access_event",
+    metadata,
+    Column("client_id", Uuid, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("data", Text, nullable=False),
+    PrimaryKeyConstraint("client_id", "version", name="client_access_event_pkey"),
+)
+
+notices: Final = Table(
+    "client_access_notice",
+    metadata,
+    Column("id", Uuid, nullable=False),
+    Column("client_id", Uuid, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("parked", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("lease", Uuid),
+    Column("data", Text, nullable=False),
+    PrimaryKeyConstraint("id", name="client_access_notice_pkey"),
+    UniqueConstraint("client_id", "version", "position", name="client_access_notice_order"),
+)
+Index("client_access_notice_due", notices.c.parked, notices.c.due)
+
+outcomes: Final = Table(
+    "client_access_outcome",
+    metadata,
+    Column("command_id", _Text, nullable=False),
+    Column("command", _Text, nullable=False),
+    Column("client_id", Uuid, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("changed", Boolean, nullable=False),
+    Column("notices", Text, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    PrimaryKeyConstraint("command_id", name="client_access_outcome_pkey"),
+)
+Index("client_access_outcome_client", outcomes.c.client_id)
+Index("client_access_outcome_until", outcomes.c.until)
+
+schema: Final = Table(
+    "client_access_schema",
+    metadata,
+    Column("name", _Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    PrimaryKeyConstraint("name", name="client_access_schema_pkey"),
+)
+"""One row: at which version the other tables are."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Return a moment as it stands in a column."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def to_moment(microseconds: int) -> datetime:
+    """Return the moment that stands in a column."""
+    return _EPOCH + timedelta(microseconds=microseconds)
