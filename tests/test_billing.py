@@ -1,0 +1,316 @@
+"""Invoices and totals: rules S2, S3, S4, S6, P4, P5."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+import world
+from attrs import evolve
+from office import Office
+from rules_table import facts
+from test_notices import PRICES
+from world import CATALOGUE, CLIENT_ID, NORTH, OTHER_ID, PLATFORM, SETUP
+
+import client_access as ca
+
+
+def payer_of_lines(client: ca.Client) -> str | None:
+    """S6: on whose invoice a client's services stand."""
+    status, state = client.status.value, client.payer_state.value
+    if status == "deleted" or not state.endswith("locked"):
+        return None
+    if state == "practice_locked":
+        return "practice"
+    return "client" if status in {"both_access", "disabled", "unmanaged"} else None
+
+
+def test_every_client_stands_on_the_invoice_of_its_payer_and_on_no_other() -> None:
+    """S6: the practice's in any status but deleted; the client's own once it has activated."""
+    seen: Counter[tuple[str, str | None]] = Counter()
+    for client in world.clients():
+        payer = payer_of_lines(client)
+        lines = ca.monthly_lines(client, CATALOGUE)
+        wanted = [(code, *PRICES[code]) for code in sorted(facts(client)["services"])]
+        assert [(line.service, line.service_name, line.monthly_price) for line in lines] == (
+            wanted if payer else []
+        )
+        assert {(line.client_id, line.business_name) for line in lines} <= {(client.id, "Acme")}
+
+        office = Office()
+        _put(office, client)
+        own = office.access.next_invoice_of_client(client.id) if _there(client) else None
+        assert (own.lines if own else ()) == (lines if payer == "client" else ())
+        for practice in ("north", "south", "east"):
+            invoice = office.access.next_invoice(practice)
+            theirs = payer == "practice" and client.practice_id == practice
+            assert invoice.lines == (lines if theirs else ())
+            assert invoice.total == sum((line.monthly_price for line in invoice.lines), Decimal(0))
+            assert office.access.next_invoice_total(practice) == invoice.total
+        if client.services:
+            seen[client.status.value, payer] += 1
+    assert set(seen) == {
+        ("practice_only", "practice"),
+        ("awaiting_activation", "practice"),
+        ("awaiting_activation", None),
+        ("both_access", "practice"),
+        ("both_access", "client"),
+        ("disabled", "practice"),
+        ("unmanaged", "client"),
+    }
+
+
+def _there(client: ca.Client) -> bool:
+    return client.status is not ca.Status.DELETED
+
+
+def _put(office: Office, client: ca.Client) -> None:
+    """Store a client as it is, as if it had been there already."""
+    created = world.decide(None, ca.AddClient(client.id, NORTH, business_name="A"), world.T0)
+    office.repository.save([evolve(created, after=client)])
+
+
+FIVE = tuple(UUID(int=n) for n in range(1, 6))
+
+
+def _many() -> Office:
+    """Five clients whose names and ids are in different orders; one pays for itself."""
+    office = Office()
+    for client_id, name in zip(FIVE, ["beta", "Älpha", "Beta", "alpha", "Zeta"], strict=True):
+        office.do(
+            ca.AddClient(client_id, NORTH, business_name=name, email=f"c{client_id.int}@b.com"),
+            ca.Subscribe(
+                client_id,
+                NORTH,
+                payer=ca.Payer.CLIENT if name == "Zeta" else ca.Payer.PRACTICE,
+                sign_in=ca.SignIn.PRACTICE_AND_CLIENT,
+                services={"start": SETUP, "payroll": None},
+            ),
+        )
+    return office
+
+
+def test_an_invoice_is_ordered_by_folded_name_then_id_then_service() -> None:
+    """S6: and one line stands for each client and service; it mixes lists as names come."""
+    office = _many()
+    office.do(ca.GiveAccess(*_alone(office), email="x@y.com", confirm_email="x@y.com"))
+    invoice = office.access.next_invoice("north")
+    assert [(line.business_name, line.service) for line in invoice.lines] == [
+        (name, service)
+        for name, services in [
+            ("Alone", ("extra",)),
+            ("alpha", ("payroll", "start")),
+            ("beta", ("payroll", "start")),
+            ("Beta", ("payroll", "start")),
+            ("Älpha", ("payroll", "start")),
+        ]
+        for service in services
+    ]
+    assert invoice.currency == "GBP"
+    assert invoice.total == 4 * Decimal("11.50") + Decimal("1.25")
+    assert list(office.access.invoice_lines("north")) == list(invoice.lines)
+    assert office.access.next_invoice("south") == ca.Invoice((), "GBP")
+
+
+def _alone(office: Office) -> tuple[UUID, ca.Actor]:
+    office.do(
+        ca.AddClient(OTHER_ID, NORTH, business_name="Alone"),
+        ca.Subscribe(
+            OTHER_ID,
+            NORTH,
+            payer=ca.Payer.PRACTICE,
+            sign_in=ca.SignIn.PRACTICE_ONLY,
+            services={"extra": None},
+        ),
+    )
+    return OTHER_ID, NORTH
+
+
+class _NotCounting:
+    """A repository that counts nothing itself."""
+
+    def __init__(self, memory: ca.MemoryRepository) -> None:
+        self.get, self.page = memory.get, memory.page
+        self.find_by_email, self.save = memory.find_by_email, memory.save
+
+
+class _OnlyCounting(_NotCounting):
+    """A repository that counts, and would not have its clients loaded for a total."""
+
+    def __init__(self, memory: ca.MemoryRepository) -> None:
+        super().__init__(memory)
+        self.service_counts = memory.service_counts
+        self.page = self._never
+
+    def _never(self, *args: object, **named: object) -> list[ca.Client]:
+        raise AssertionError("clients were loaded")
+
+
+def test_a_total_is_counted_where_it_can_be_and_summed_where_not() -> None:
+    office = _many()
+    total = office.access.next_invoice("north").total
+    for kind in (_NotCounting, _OnlyCounting):
+        access = ca.ClientAccess(kind(office.repository), catalogue=CATALOGUE)
+        assert access.next_invoice_total("north") == total
+        assert access.next_invoice_total("south") == 0
+
+
+def test_a_practice_with_more_clients_than_one_batch_has_them_all_invoiced() -> None:
+    """Nobody is left out or invoiced twice where the list is gone through in batches."""
+    from client_access.unit import BATCH
+
+    office = Office()
+    ids = [UUID(int=n) for n in range(1, BATCH + 12)]
+    office.access.handle_all(
+        command
+        for client_id in ids
+        for command in (
+            ca.AddClient(client_id, NORTH, business_name=f"{client_id.int % 7}"),
+            ca.Subscribe(
+                client_id,
+                NORTH,
+                payer=ca.Payer.PRACTICE,
+                sign_in=ca.SignIn.PRACTICE_ONLY,
+                services={"extra": None},
+            ),
+        )
+    )
+    lines = list(office.access.invoice_lines("north"))
+    assert len(lines) == len(ids)
+    assert {line.client_id for line in lines} == set(ids)
+    assert [(line.business_name, line.client_id) for line in lines] == sorted(
+        (line.business_name, line.client_id) for line in lines
+    )
+
+
+def test_prices_are_those_of_the_catalogue_at_present() -> None:
+    """S6: no client and no event holds a price, so a new price is on the next invoice."""
+    office = _many()
+    dearer = ca.Catalogue(
+        [evolve(service, monthly_price=service.monthly_price * 2) for service in CATALOGUE.services]
+    )
+    later = ca.ClientAccess(office.repository, catalogue=dearer)
+    assert later.next_invoice("north").total == 2 * office.access.next_invoice("north").total
+    for client_id in FIVE:
+        for event in office.repository.history(client_id):
+            assert "5.50" not in repr(event)
+            assert "Decimal" not in repr(event)
+        assert "Decimal" not in repr(office.client(client_id))
+
+
+def test_what_is_withdrawn_from_sale_is_invoiced_where_it_is_held() -> None:
+    """S4."""
+    held = [client for client in world.clients() if client.holds("legacy")]
+    assert any(line.service == "legacy" for c in held for line in ca.monthly_lines(c, CATALOGUE))
+
+
+def test_a_service_that_the_catalogue_lacks_is_never_a_smaller_invoice() -> None:
+    """S4: the host's error, told as such, of every invoice and total that it concerns."""
+    office = _many()
+    lacking = ca.ClientAccess(office.repository, catalogue=ca.Catalogue(CATALOGUE.services[:1]))
+    for ask in (
+        lambda: lacking.next_invoice("north"),
+        lambda: lacking.next_invoice_total("north"),
+        lambda: list(lacking.invoice_lines("north")),
+        lambda: ca.monthly_lines(office.client(FIVE[0]), lacking.catalogue),
+    ):
+        with pytest.raises(ca.InvalidValue, match="lacks the service 'payroll'") as told:
+            ask()
+        assert told.value.field == "catalogue"
+    # Who pays for nothing yet is not concerned.
+    assert lacking.next_invoice_of_client(FIVE[4]).lines == ()
+    assert lacking.next_invoice("south").lines == ()
+
+
+def test_an_invoice_of_nobody_is_unknown() -> None:
+    """C3, L5: of a client that never was, or is deleted."""
+    office = Office()
+    with pytest.raises(ca.CommandRefused, match="unknown_client") as refused:
+        office.access.next_invoice_of_client(CLIENT_ID)
+    assert refused.value.command is None
+    office.do(ca.AddClient(CLIENT_ID, NORTH, business_name="A"), ca.DeleteClient(CLIENT_ID, NORTH))
+    with pytest.raises(ca.CommandRefused, match="unknown_client"):
+        office.access.next_invoice_of_client(CLIENT_ID)
+
+
+# ── Totals before saving, and differences after ──────────────────────────────────────────────────
+
+
+def test_the_total_of_a_selection_is_known_before_it_is_saved() -> None:
+    """S2: by codes or by the mapping that the command takes; exact, of what is on offer only."""
+    assert ca.monthly_total({"start": SETUP, "payroll": None}, CATALOGUE) == Decimal("11.50")
+    assert ca.monthly_total(["extra"], CATALOGUE) == Decimal("1.25")
+    assert ca.monthly_total([], CATALOGUE) == 0
+    for codes in (["legacy"], ["teapot"], "extra", [5]):
+        with pytest.raises(ca.InvalidValue) as told:
+            ca.monthly_total(codes, CATALOGUE)  # type: ignore[arg-type]
+        assert told.value.field == "services"
+
+
+def test_prices_add_up_exactly() -> None:
+    """Never a float on the way: thirty times a tenth is three."""
+    catalogue = ca.Catalogue([ca.Service("x", "X", Decimal("0.1"))])
+    assert ca.monthly_total(["x"] * 30, catalogue) == Decimal("3.0")
+    line = ca.InvoiceLine(CLIENT_ID, "A", "x", "X", Decimal("0.1"))
+    assert ca.Invoice((line,) * 30, "GBP").total == Decimal(3)
+
+
+def test_what_changed_between_two_invoices_and_why() -> None:
+    """S3: each line that differs, with its cause; nothing of those that do not."""
+    office = _many()
+    before = office.access.next_invoice("north")
+    office.do(
+        ca.RemoveService(FIVE[0], NORTH, service="start"),
+        ca.AddService(FIVE[1], NORTH, service="extra"),
+        ca.DeleteClient(FIVE[3], NORTH),
+    )
+    _alone(office)
+    dearer = ca.Catalogue(
+        [
+            evolve(service, monthly_price=Decimal(7)) if service.code == "payroll" else service
+            for service in CATALOGUE.services
+        ]
+    )
+    after = ca.ClientAccess(office.repository, catalogue=dearer).next_invoice("north")
+    found = ca.differences(before, after)
+    assert [
+        (d.cause.value, (d.after or d.before).business_name, (d.after or d.before).service)  # type: ignore[union-attr]
+        for d in found
+    ] == [
+        ("client_came", "Alone", "extra"),
+        ("price_changed", "beta", "payroll"),
+        ("price_changed", "Beta", "payroll"),
+        ("service_added", "Älpha", "extra"),
+        ("price_changed", "Älpha", "payroll"),
+        ("client_left", "alpha", "payroll"),
+        ("client_left", "alpha", "start"),
+        ("service_removed", "beta", "start"),
+    ]
+    more = sum(
+        (
+            (d.after.monthly_price if d.after else 0) - (d.before.monthly_price if d.before else 0)
+            for d in found
+        ),
+        Decimal(0),
+    )
+    assert more == after.total - before.total
+    assert ca.differences(after, after) == ()
+
+
+def test_the_payer_is_told_just_what_changes_on_its_invoice() -> None:
+    """S3, §9: the lines in the notice are those by which the two invoices differ."""
+    office = _many()
+    for command in (
+        ca.AddService(FIVE[0], NORTH, service="extra"),
+        ca.RemoveService(FIVE[0], NORTH, service="start"),
+        ca.DeleteClient(FIVE[0], PLATFORM),
+    ):
+        before = office.access.next_invoice("north")
+        (change,) = office.do(command)
+        (notice,) = [n for n in change.notices if isinstance(n, ca.PracticeInvoiceChanged)]
+        after = office.access.next_invoice("north")
+        assert set(notice.before) - set(notice.after) == set(before.lines) - set(after.lines)
+        assert set(notice.after) - set(notice.before) == set(after.lines) - set(before.lines)
+        assert notice.currency == "GBP"
