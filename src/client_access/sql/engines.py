@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar, TypeVarTuple
 
 from sqlalchemy import URL, Connection, Dialect, Engine, Pool, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from client_access.errors import InvalidValue
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 _BUSY_TIMEOUT: Final = 30  # seconds that a writer on SQLite waits for another
 _READY: Final = "client_access.ready"
@@ -65,8 +69,10 @@ def for_reading(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def begin_writing(connection: Connection) -> None:
-    """Begin a transaction that is going to write, where SQLAlchemy has only said that it has.
+def in_transaction(
+    connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts
+) -> T:
+    """Do work that writes, in a transaction that SQLAlchemy begins and ends around this.
 
     On SQLite it takes the lock at once: one that first reads and then writes fails instead of
     waiting, where another has written in between.
@@ -76,18 +82,23 @@ def begin_writing(connection: Connection) -> None:
             _prepare(connection)
             connection.info[_READY] = True
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+    return work(connection, *arguments)
 
 
-def join_transaction(connection: Connection) -> None:
-    """Make sure that the transaction of a host has begun in the driver as well.
+def in_savepoint(
+    connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts
+) -> T:
+    """Do work that writes, in a savepoint inside the transaction of a host.
 
-    The driver of SQLite begins one at the first write only, and a savepoint outside of one would
-    commit when it is released.
+    The driver of SQLite begins a transaction at the first write only, whatever SQLAlchemy says; a
+    savepoint outside of one would commit when it is released.
     """
     if connection.dialect.name == "sqlite":
         driver: Any = connection.connection.driver_connection
         if not driver.in_transaction:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+    with connection.begin_nested():
+        return work(connection, *arguments)
 
 
 def _prepare(connection: Connection) -> None:

@@ -18,11 +18,11 @@ from client_access.errors import InvalidValue
 from client_access.events import Event
 from client_access.repository import Claim, Outcome
 from client_access.sql.engines import (
-    begin_writing,
     check_dialect,
     engine_options,
     for_reading,
-    join_transaction,
+    in_savepoint,
+    in_transaction,
     parse_url,
 )
 from client_access.sql.faults import (
@@ -64,7 +64,7 @@ class SqlRepository:
         self._store = Store(bind.dialect)
         if isinstance(bind, Engine):
             self._reads = for_reading(bind)
-            self._in_transaction(bind, bring_up_to_date, is_made_meanwhile)
+            self._repeat(bind, is_made_meanwhile, bring_up_to_date)
 
     @classmethod
     def open(cls, url: str | URL) -> Self:
@@ -78,7 +78,12 @@ class SqlRepository:
             RepositoryError: the database cannot be opened, or is of a later version.
         """
         parsed = parse_url(url, "pysqlite", "psycopg")
-        return cls(create_engine(parsed, **engine_options(parsed, QueuePool)))
+        engine = create_engine(parsed, **engine_options(parsed, QueuePool))
+        try:
+            return cls(engine)
+        except BaseException:
+            engine.dispose()
+            raise
 
     def close(self) -> None:
         """Close the connections of an engine; leave a host's connection alone."""
@@ -207,26 +212,24 @@ class SqlRepository:
 
     def _write(self, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
         if isinstance(self._bind, Engine):
-            return self._in_transaction(self._bind, lambda connection: work(connection, *arguments))
+            return self._repeat(self._bind, is_collision, work, *arguments)
         try:
-            join_transaction(self._bind)
-            with self._bind.begin_nested():
-                return work(self._bind, *arguments)
+            return in_savepoint(self._bind, work, *arguments)
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 
-    def _in_transaction(
+    def _repeat(
         self,
         engine: Engine,
-        work: Callable[[Connection], T],
-        passes: Callable[[DBAPIError], bool] = is_collision,
+        passes: Callable[[DBAPIError], bool],
+        work: Callable[[Connection, *Ts], T],
+        *arguments: *Ts,
     ) -> T:
         """Work in a transaction of one's own, begun anew after faults that pass."""
         faults = Faults(passes)
         while True:
             try:
                 with engine.begin() as connection:
-                    begin_writing(connection)
-                    return work(connection)
+                    return in_transaction(connection, work, *arguments)
             except SQLAlchemyError as error:
                 time.sleep(faults.pause_after(error))

@@ -88,7 +88,7 @@ class Store:
         search: str,
         limit: int,
         after: tuple[str, UUID] | None,
-    ) -> tuple[Client, ...]:
+    ) -> list[Client]:
         """Return clients of one list in order, from a place on."""
         values: Row = {
             "practice_id": practice_id,
@@ -99,7 +99,7 @@ class Store:
         if after is not None:
             values |= {"after_name": after[0], "after_key": self._key(after[1])}
         page = self._statements.page[search != "", after is not None]
-        return tuple(self._client(row) for row in page.ask(connection, **values))
+        return [self._client(row) for row in page.ask(connection, **values)]
 
     def client_ids(self, connection: Connection, after: UUID | None) -> list[UUID]:
         """Return some ids in order, those after a given one; none at the end."""
@@ -261,15 +261,15 @@ class Store:
 
     def claim(
         self, connection: Connection, at: datetime, lease: timedelta, limit: int
-    ) -> tuple[Claim, ...]:
+    ) -> list[Claim]:
         """Lease notices that are due, the first undelivered one of each client only."""
         claimed, until = uuid4(), at + lease
         values: Row = {"lease": self._key(claimed), "due": to_microseconds(until)}
         rows = self._statements.due.ask(connection, at=to_microseconds(at), count=limit)
         self._statements.lease.do_many(connection, [{"key": key, **values} for key, _, _ in rows])
-        return tuple(
+        return [
             Claim(load_notice(decode(data)), attempts, claimed, until) for _, attempts, data in rows
-        )
+        ]
 
     def delivered(self, connection: Connection, claim: Claim) -> bool:
         """Forget a notice that was delivered."""
@@ -283,16 +283,16 @@ class Store:
         again = self._statements.try_again.do(connection, **leased, due=to_microseconds(retry_at))
         return again == 1
 
-    def waiting(self, connection: Connection, parked: bool, limit: int) -> tuple[Claim, ...]:
+    def waiting(self, connection: Connection, parked: bool, limit: int) -> list[Claim]:
         """Return notices that wait, or those that are parked."""
-        return tuple(
+        return [
             Claim(
                 load_notice(decode(data)), attempts, _NO_LEASE, None if parked else to_moment(due)
             )
             for data, attempts, due in self._statements.waiting.ask(
                 connection, parked=parked, count=limit
             )
-        )
+        ]
 
     def retry(self, connection: Connection, notice_id: UUID, at: datetime) -> bool:
         """Make a parked notice due again."""

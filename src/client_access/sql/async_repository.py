@@ -1,0 +1,244 @@
+"""The repository on a database, for programs that await."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self, TypeVar, TypeVarTuple, final
+from uuid import UUID
+
+from sqlalchemy import URL, AsyncAdaptedQueuePool, Connection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from client_access.change import Change
+from client_access.client import Client
+from client_access.errors import InvalidValue
+from client_access.events import Event
+from client_access.repository import Claim, Outcome
+from client_access.sql.engines import (
+    check_dialect,
+    engine_options,
+    for_reading,
+    in_savepoint,
+    in_transaction,
+    parse_url,
+)
+from client_access.sql.faults import (
+    Faults,
+    as_repository_error,
+    is_collision,
+    is_made_meanwhile,
+)
+from client_access.sql.schema import bring_up_to_date
+from client_access.sql.store import Store
+from client_access.values import ClientList
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+@final
+class AsyncSqlRepository:
+    """As :class:`~client_access.sql.SqlRepository`, for SQLAlchemy's asyncio.
+
+    Parameters:
+        bind: an async engine or an async connection of SQLAlchemy. Nothing is asked of it yet:
+            :meth:`prepare` makes the tables.
+    """
+
+    def __init__(self, bind: AsyncEngine | AsyncConnection) -> None:
+        if not isinstance(bind, AsyncEngine | AsyncConnection):
+            raise InvalidValue("bind", "must be an async engine or connection of SQLAlchemy")
+        check_dialect(bind.dialect)
+        self._bind = bind
+        self._store = Store(bind.dialect)
+        if isinstance(bind, AsyncEngine):
+            self._reads = AsyncEngine(for_reading(bind.sync_engine))
+
+    @classmethod
+    async def open(cls, url: str | URL) -> Self:
+        """Open a database, which is to be closed; an async context manager does so.
+
+        Parameters:
+            url: such as ``sqlite:///clients.db`` or ``postgresql://user@host/name``.
+
+        Raises:
+            InvalidValue: it is no URL of SQLite or PostgreSQL.
+            RepositoryError: the database cannot be opened, or is of a later version.
+        """
+        parsed = parse_url(url, "aiosqlite", "psycopg")
+        repository = cls(
+            create_async_engine(parsed, **engine_options(parsed, AsyncAdaptedQueuePool))
+        )
+        try:
+            await repository.prepare()
+        except BaseException:
+            await repository.close()
+            raise
+        return repository
+
+    async def prepare(self) -> None:
+        """Make the tables, or bring them up to date, where the repository has an engine.
+
+        Raises:
+            RepositoryError: the tables are of a later version than this package knows.
+        """
+        if isinstance(self._bind, AsyncEngine):
+            await self._repeat(self._bind, is_made_meanwhile, bring_up_to_date)
+
+    async def close(self) -> None:
+        """Close the connections of an engine; leave a host's connection alone."""
+        if isinstance(self._bind, AsyncEngine):
+            await self._bind.dispose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @property
+    def in_host_transaction(self) -> bool:
+        """Whether the host begins, commits and repeats the transaction."""
+        return isinstance(self._bind, AsyncConnection)
+
+    # ── Repository ───────────────────────────────────────────────────────────────────────────────
+
+    async def get(self, client_id: UUID) -> Client | None:
+        """Return the client with this id, a deleted one too; None where it was never used."""
+        return await self._read(self._store.get, client_id)
+
+    async def find_by_email(self, email_key: str) -> Client | None:
+        """Return the client whose `email_key` is exactly this, or None."""
+        return await self._read(self._store.find_by_email, email_key)
+
+    async def save(self, changes: Sequence[Change]) -> None:
+        """Store what changes leave, in order, as if one by one, all or nothing.
+
+        Raises:
+            StaleClient: another writer was there first, or the id exists.
+            EmailTaken: two clients would have one `email_key`, at any step.
+        """
+        await self._write(self._store.save, changes)
+
+    async def page(
+        self,
+        practice_id: str,
+        client_list: ClientList,
+        *,
+        search: str,
+        limit: int,
+        after: tuple[str, UUID] | None,
+    ) -> Sequence[Client]:
+        """Return clients by their `listing`, ordered by folded name, then id."""
+        return await self._read(self._store.page, practice_id, client_list, search, limit, after)
+
+    # ── What more it can do ──────────────────────────────────────────────────────────────────────
+
+    async def get_many(self, client_ids: Iterable[UUID]) -> Mapping[UUID, Client]:
+        """Return those of the clients that exist, by id."""
+        return await self._read(self._store.get_many, tuple(client_ids))
+
+    async def find_many_by_email(self, email_keys: Iterable[str]) -> Mapping[str, UUID]:
+        """Return the ids of the clients that have these addresses, by `email_key`."""
+        return await self._read(self._store.find_many_by_email, tuple(email_keys))
+
+    async def client_ids(self) -> AsyncIterator[UUID]:
+        """Yield every id that was ever used, in order, without holding them all."""
+        after = None
+        while some := await self._read(self._store.client_ids, after):
+            for client_id in some:
+                yield client_id
+            after = some[-1]
+
+    async def history(self, client_id: UUID) -> Sequence[Event]:
+        """Return a client's events in order; none where there is no such client."""
+        return await self._read(self._store.history, client_id)
+
+    async def service_counts(self, practice_id: str) -> Mapping[str, int]:
+        """Return how many clients hold each service for which the practice is the payer."""
+        return await self._read(self._store.service_counts, practice_id)
+
+    async def recall(self, command_id: str, *, at: datetime) -> Outcome | None:
+        """Return what was remembered under an id and is not forgotten yet, or None."""
+        return await self._read(self._store.recall, command_id, at)
+
+    async def save_once(
+        self, command_id: str, change: Change, *, at: datetime, until: datetime
+    ) -> None:
+        """Store a change, if it has an event, and remember its outcome, in one transaction.
+
+        Raises:
+            StaleClient: another writer was there first, or has remembered the id.
+            EmailTaken: two clients would have one `email_key`.
+        """
+        await self._write(self._store.save_once, command_id, change, at, until)
+
+    async def erase(self, client_id: UUID) -> None:
+        """Erase name, contact details and address from the client, its history and its notices."""
+        await self._write(self._store.erase, client_id)
+
+    async def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
+        """Lease notices that are due, the first undelivered one of each client only."""
+        return await self._write(self._store.claim, at, lease, limit)
+
+    async def delivered(self, claim: Claim) -> bool:
+        """Forget a notice that was delivered; False where the lease had passed to another."""
+        return await self._write(self._store.delivered, claim)
+
+    async def failed(self, claim: Claim, *, retry_at: datetime | None) -> bool:
+        """Give a notice back, to be tried from a time on, or parked where that is None."""
+        return await self._write(self._store.failed, claim, retry_at)
+
+    async def waiting(self, *, parked: bool, limit: int) -> Sequence[Claim]:
+        """Return notices that wait, or those that are parked, oldest first; lease none."""
+        return await self._read(self._store.waiting, parked, limit)
+
+    async def retry(self, notice_id: UUID, *, at: datetime) -> bool:
+        """Make a parked notice due again from a time on; False where it is not parked."""
+        return await self._write(self._store.retry, notice_id, at)
+
+    # ── Transactions ─────────────────────────────────────────────────────────────────────────────
+
+    async def _read(self, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+        try:
+            if isinstance(self._bind, AsyncConnection):
+                return await self._bind.run_sync(question, *arguments)
+            async with self._reads.connect() as connection:
+                return await connection.run_sync(question, *arguments)
+        except SQLAlchemyError as error:
+            raise as_repository_error(error) from error
+
+    async def _write(self, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+        if isinstance(self._bind, AsyncEngine):
+            return await self._repeat(self._bind, is_collision, work, *arguments)
+        try:
+            return await self._bind.run_sync(lambda sync: in_savepoint(sync, work, *arguments))
+        except SQLAlchemyError as error:
+            raise as_repository_error(error) from error
+
+    async def _repeat(
+        self,
+        engine: AsyncEngine,
+        passes: Callable[[DBAPIError], bool],
+        work: Callable[[Connection, *Ts], T],
+        *arguments: *Ts,
+    ) -> T:
+        """Work in a transaction of one's own, begun anew after faults that pass."""
+        faults = Faults(passes)
+        while True:
+            try:
+                async with engine.begin() as connection:
+                    return await connection.run_sync(
+                        lambda sync: in_transaction(sync, work, *arguments)
+                    )
+            except SQLAlchemyError as error:
+                await asyncio.sleep(faults.pause_after(error))
