@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from typing import TypeAlias, final
+from typing import final
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -22,9 +22,6 @@ from client_access._validation import check_id, to_tuple
 from client_access.commands import Activate
 from client_access.errors import ClientAccessError, InvalidValue
 from client_access.values import ClientUser
-
-ActivationUrl: TypeAlias = Callable[[UUID, UUID], str]
-"""Makes the link of a client's activation: takes the ids of the client and of the activation."""
 
 _PURPOSE = b"client_access.links: activate, 1"
 _KEY_LENGTH = 32
@@ -98,8 +95,10 @@ class ActivationLinks:
         client_id, activation_id = UUID(bytes=ids[:16]), UUID(bytes=ids[16:])
         return Activate(client_id, ClientUser(client_id), activation_id=activation_id)
 
-    def url(self, base: str) -> ActivationUrl:
-        """Return what makes links of a base: the base with the token after it.
+    def url(self, base: str) -> Callable[[UUID, UUID], str]:
+        """Return what makes the link of a client and its activation: the base, then the token.
+
+        It is what :func:`client_access.rendering.render` takes as `activation_url`.
 
         Parameters:
             base: an address that ends where the token begins, such as

@@ -1,0 +1,221 @@
+"""Notices as texts for people: a subject, plain text and HTML; needs the extra `templates`.
+
+The link of an activation email is made here, when it is rendered for sending, and stands nowhere
+before (E6). The default texts are English. A caller replaces any of them by its name, for other
+words, another language or its own looks.
+
+A notice's texts are two templates, named after its kind: `activation_email.txt`, whose first line
+is the subject, and `activation_email.html`, a fragment in which every value is escaped. What goes
+by email is put into the page `email.html`. Whatever a template names and does not get is an error.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeAlias, final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from attrs import fields_dict, frozen
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    PackageLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+)
+from markupsafe import Markup
+
+from client_access._validation import check_text, check_type
+from client_access.billing import total_of
+from client_access.errors import InvalidValue
+from client_access.notices import (
+    NOTICE_NAMES,
+    ActivationEmail,
+    ClientInvoiceChanged,
+    Notice,
+    PracticeInvoiceChanged,
+    ToAddress,
+)
+from client_access.values import to_utc
+
+ActivationUrl: TypeAlias = Callable[[UUID, UUID], str]
+"""Makes the link of a client's activation: takes the ids of the client and of the activation.
+
+:meth:`client_access.links.ActivationLinks.url` returns one."""
+
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+# ISO 4217 currencies without a minor unit.
+_WHOLE = re.compile("BIF|CLP|DJF|GNF|ISK|JPY|KMF|KRW|PYG|RWF|UGX|UYI|VND|VUV|XAF|XOF|XPF")
+
+
+@final
+@frozen
+class RenderedNotice:
+    """A notice in words.
+
+    Parameters:
+        subject: one line without control characters.
+        text: plain text.
+        html: HTML in which every value is escaped: a page of its own where it goes by email,
+            otherwise a fragment for the host's own page.
+    """
+
+    subject: str
+    text: str
+    html: str
+
+
+def moment(at: datetime) -> str:
+    """Return a moment in words, in UTC, such as `4 February 2026, 09:00 UTC`."""
+    at = to_utc("at", at)
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M} UTC"
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """Return an amount with its currency, such as `GBP 1,234.50`, to the last digit that counts."""
+    whole, _, places = f"{amount:,f}".partition(".")
+    places = places.rstrip("0").ljust(0 if _WHOLE.fullmatch(currency) else 2, "0")
+    return f"{currency} {whole}.{places}" if places else f"{currency} {whole}"
+
+
+@final
+class Templates:
+    """The texts of notices, the caller's own where it has them.
+
+    Parameters:
+        loader: a Jinja2 loader that is asked first, by the names of the default templates; what it
+            lacks is taken from them.
+        filters: functions that templates use by name. The defaults are `moment` and `money`, which
+            another language replaces.
+    """
+
+    __slots__ = ("_environment",)
+
+    def __init__(
+        self,
+        loader: BaseLoader | None = None,
+        *,
+        filters: Mapping[str, Callable[..., str]] | None = None,
+    ) -> None:
+        defaults = PackageLoader("client_access", "templates")
+        self._environment = Environment(
+            loader=defaults if loader is None else ChoiceLoader([loader, defaults]),
+            autoescape=lambda name: name is None or not name.endswith(".txt"),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        self._environment.filters |= {"moment": moment, "money": money, **(filters or {})}
+
+    def _render(self, name: str, facts: Mapping[str, object]) -> str:
+        try:
+            return self._environment.get_template(name).render(facts)
+        except TemplateNotFound as problem:
+            raise InvalidValue("templates", f"lack {problem.name}, which {name} needs") from problem
+        except TemplateError as problem:
+            raise InvalidValue("templates", f"fail in {name}: {problem.message}") from problem
+
+
+ENGLISH = Templates()
+"""The default texts."""
+
+
+def render(
+    notice: Notice,
+    *,
+    activation_url: ActivationUrl | None = None,
+    practice_name: Callable[[str], str] = str,
+    templates: Templates = ENGLISH,
+) -> RenderedNotice:
+    """Return a notice in words.
+
+    Parameters:
+        notice: what to tell.
+        activation_url: makes the link, for an activation email; not asked for any other.
+        practice_name: what people call a practice, by its id; the id itself unless given.
+        templates: the texts.
+
+    Raises:
+        InvalidValue: the notice is none; an activation email has no `activation_url`, or one that
+            makes no web address; a practice's name is no line of text; a template fails, or gives
+            no subject.
+    """
+    name = NOTICE_NAMES.get(type(notice))
+    if name is None:
+        raise InvalidValue("notice", f"must be a notice, not a {type(notice).__name__}")
+    check_type("templates", templates, Templates)
+    facts = _facts(notice, activation_url, practice_name)
+    subject, _, text = templates._render(f"{name}.txt", facts).partition("\n")
+    subject = _one_line(subject)
+    if not subject:
+        raise InvalidValue("templates", f"give no subject in the first line of {name}.txt")
+    html = templates._render(f"{name}.html", facts)
+    if isinstance(notice.recipient, ToAddress):
+        # What was rendered from an .html template is escaped already.
+        page = {**facts, "subject": subject, "body": Markup(html)}
+        html = templates._render("email.html", page)
+    return RenderedNotice(subject, text.strip() + "\n", html)
+
+
+def _facts(
+    notice: Notice, activation_url: ActivationUrl | None, practice_name: Callable[[str], str]
+) -> dict[str, object]:
+    """Return what templates may use: the notice's own fields, and what is made of them."""
+    facts = {name: getattr(notice, name) for name in fields_dict(type(notice))}
+    if "practice_id" in facts:
+        facts["practice"] = None
+        if facts["practice_id"] is not None:
+            facts["practice"] = practice_name(facts["practice_id"])
+            check_text("practice_name", facts["practice"], 1000)
+    match notice:
+        case ActivationEmail():
+            if activation_url is None:
+                raise InvalidValue("activation_url", "is needed for an activation email")
+            facts["activation_url"] = activation_url(notice.client_id, notice.activation_id)
+            _check_url(facts["activation_url"])
+        case PracticeInvoiceChanged() | ClientInvoiceChanged():
+            facts["total_before"] = total_of(notice.before)
+            facts["total_after"] = total_of(notice.after)
+        case _:
+            pass
+    return facts
+
+
+def _check_url(url: object) -> None:
+    """Raise :class:`InvalidValue` unless a link is one that is safe to click and to mail."""
+    if not isinstance(url, str) or not re.fullmatch("https?://[!-~]+", url):
+        raise InvalidValue("activation_url", "must make web addresses in plain ASCII")
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        host = None
+    if not host:
+        raise InvalidValue("activation_url", "must make web addresses with a host")
+
+
+def _one_line(subject: str) -> str:
+    """Return a subject without whatever could end its line or change how it is read."""
+    line = " ".join(subject.split())
+    return "".join(c for c in line if unicodedata.category(c) not in ("Cc", "Cs", "Zl", "Zp"))

@@ -1,0 +1,502 @@
+"""Notices in words: every kind, in English or other words, whatever stands in a name."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import world
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import BaseLoader, DictLoader, FunctionLoader
+from world import CATALOGUE, CLIENT, CLIENT_ID, FIRST, NORTH, T0
+
+import client_access as ca
+from client_access import rendering
+from client_access.links import ActivationLinks
+from client_access.notices import NOTICES
+from client_access.rendering import RenderedNotice, Templates, moment, money, render
+
+LINKS = ActivationLinks(["0123456789abcdef0123456789abcdef"])
+URL = LINKS.url("https://app.example.com/activate#")
+DUE = datetime(2026, 2, 4, 9, 30, 59, tzinfo=UTC)
+MAIL = ca.ToAddress(ca.EmailAddress(FIRST))
+IN_SERVICE, TO_PRACTICE = ca.ToClientService(CLIENT_ID), ca.ToPractice("north")
+AT_SIGN_IN = ca.AtSignIn(CLIENT_ID)
+START = ca.InvoiceLine(CLIENT_ID, "Acme", "start", "Start", Decimal("6.00"))
+PAYROLL = ca.InvoiceLine(CLIENT_ID, "Acme", "payroll", "Payroll & more", Decimal("1205.5"))
+
+ACTIVATION = ca.ActivationEmail(
+    CLIENT_ID,
+    2,
+    MAIL,
+    "Acme",
+    practice_id="north",
+    activation_id=world.FIRST_ACTIVATION,
+    expires_at=DUE,
+    times_sent=1,
+)
+LEFT = ca.PracticeLeft(
+    CLIENT_ID,
+    4,
+    IN_SERVICE,
+    "Acme",
+    practice_id="north",
+    direct_debit_asked=True,
+    direct_debit_due=DUE,
+)
+INVOICE = ca.PracticeInvoiceChanged(
+    CLIENT_ID,
+    3,
+    TO_PRACTICE,
+    "Acme",
+    before=(),
+    after=(PAYROLL, START),
+    currency="GBP",
+)
+EVERY: tuple[ca.Notice, ...] = (
+    ACTIVATION,
+    evolve(ACTIVATION, times_sent=2),
+    ca.EmailReplaced(CLIENT_ID, 5, MAIL, "Acme"),
+    LEFT,
+    evolve(LEFT, direct_debit_due=None),
+    evolve(LEFT, direct_debit_asked=False, direct_debit_due=None),
+    ca.AccessEnded(CLIENT_ID, 5, TO_PRACTICE, "Acme"),
+    ca.AccessGivenForPractice(CLIENT_ID, 5, TO_PRACTICE, "Acme"),
+    ca.ClientDeletedForPractice(CLIENT_ID, 5, TO_PRACTICE, "Acme"),
+    ca.InvitationAnswered(CLIENT_ID, 5, IN_SERVICE, "Acme", practice_id="north", accepted=True),
+    ca.InvitationAnswered(CLIENT_ID, 5, IN_SERVICE, "Acme", practice_id="north", accepted=False),
+    INVOICE,
+    evolve(INVOICE, before=(START,), after=()),
+    ca.ClientInvoiceChanged(
+        CLIENT_ID, 5, IN_SERVICE, "Acme", before=(START,), after=(PAYROLL, START), currency="EUR"
+    ),
+    ca.AccessRemoved(CLIENT_ID, 5, AT_SIGN_IN, "Acme", practice_id="north"),
+    ca.AccessRemoved(CLIENT_ID, 5, AT_SIGN_IN, "Acme", practice_id=None),
+    ca.DirectDebitNeeded(CLIENT_ID, 5, AT_SIGN_IN, "Acme", due=DUE),
+    ca.DirectDebitNeeded(CLIENT_ID, 5, AT_SIGN_IN, "Acme", due=None),
+)
+
+
+def in_words(notice: ca.Notice, **more: Any) -> RenderedNotice:
+    return render(notice, **{"activation_url": URL, "practice_name": lambda _: "North & Co"} | more)
+
+
+class Reader(HTMLParser):
+    """Reads HTML back: the text that a person sees, the tags, the links."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.text, self.tags, self.open, self.links = "", set[str](), list[str](), list[str]()
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        if tag != "meta":
+            self.open.append(tag)
+        self.links += [value or "" for name, value in attributes if name == "href"]
+        assert not any(name.startswith("on") for name, _ in attributes)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "title" not in self.open:
+            self.text += data
+
+
+def words(text: str) -> str:
+    return " ".join(re.sub(r"[-:.]", " ", text).split())
+
+
+# ── Every kind ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_kind_is_here() -> None:
+    assert {type(notice) for notice in EVERY} == set(NOTICES.values())
+
+
+def test_every_kind_has_both_its_templates() -> None:
+    """And the directory holds nothing that no notice uses."""
+    directory = Path(rendering.__file__).parent / "templates"
+    assert {path.name for path in directory.iterdir()} == {
+        "email.html",
+        "invoice_lines.txt",
+        "invoice_lines.html",
+        *(f"{kind}.{form}" for kind in NOTICES for form in ("txt", "html")),
+    }
+
+
+@pytest.mark.parametrize("notice", EVERY, ids=lambda notice: type(notice).__name__)
+def test_a_notice_reads_well(notice: ca.Notice) -> None:
+    rendered = in_words(notice)
+    assert rendered.subject
+    assert rendered.subject == rendered.subject.strip()
+    assert len(rendered.subject) <= 70
+    assert not re.search(r"[{}]|None|True|False|\n\n\n|[^\S\n]$", rendered.text, re.MULTILINE)
+    assert rendered.text.endswith("\n")
+    assert not rendered.text.startswith("\n")
+    assert max(map(len, rendered.text.splitlines())) <= 130
+    html = Reader(rendered.html)
+    assert ("html" in html.tags) == isinstance(notice.recipient, ca.ToAddress)
+    assert not re.search(r"[{}]|None|True|False", rendered.html)
+    for part in (rendered.subject + rendered.text, html.text):
+        assert "Acme" in part or "your data" in part
+
+
+@pytest.mark.parametrize("notice", EVERY, ids=lambda notice: type(notice).__name__)
+def test_text_and_html_say_the_same(notice: ca.Notice) -> None:
+    rendered = in_words(notice)
+    text, html = words(rendered.text), words(Reader(rendered.html).text)
+    for kept in (
+        "North & Co",
+        "4 February 2026, 09 30 UTC",
+        "GBP 1,211 50",
+        "EUR 6 00",
+        "Customer",
+    ):
+        assert (kept in text) == (kept in html), kept
+
+
+def test_the_activation_email() -> None:
+    rendered = in_words(ACTIVATION)
+    assert rendered.subject == "North & Co invites Acme to sign in"
+    link = "https://app.example.com/activate#" + LINKS.token(CLIENT_ID, world.FIRST_ACTIVATION)
+    assert f"\n\n{link}\n\n" in rendered.text
+    assert "valid until 4 February 2026, 09:30 UTC" in rendered.text
+    assert Reader(rendered.html).links == [link]
+    assert "sent again" not in rendered.text
+    again = in_words(evolve(ACTIVATION, times_sent=3))
+    assert "sent again" in again.text
+    assert "sent again" in again.html
+
+
+def test_an_invoice_names_each_line_and_the_totals() -> None:
+    rendered = in_words(INVOICE)
+    assert rendered.subject == "Your next invoice for Acme: GBP 1,211.50 a month"
+    assert "Before:\n- nothing\nTotal: GBP 0.00\n" in rendered.text
+    assert (
+        "Now:\n- Payroll & more: GBP 1,205.50\n- Start: GBP 6.00\nTotal: GBP 1,211.50\n"
+    ) in rendered.text
+    assert "<tr><td>Payroll &amp; more</td><td>GBP 1,205.50</td></tr>" in rendered.html
+
+
+def test_what_a_lifecycle_sends_can_all_be_rendered() -> None:
+    """Every notice of every change from every reachable client, and every prompt at sign-in."""
+    seen = set()
+    for client in world.clients():
+        for by in (NORTH, CLIENT, world.PLATFORM):
+            for command in world.commands(by):
+                try:
+                    change = world.decide(client, command, world.SOON)
+                except ca.ClientAccessError:
+                    continue
+                for notice in change.notices:
+                    if type(notice) not in seen:
+                        seen.add(type(notice))
+                        assert in_words(notice).subject
+        for notice in ca.sign_in_of(client, at=world.SOON).prompts:
+            seen.add(type(notice))
+            assert in_words(notice).subject
+    assert seen == set(NOTICES.values())
+
+
+# ── Hostile values ───────────────────────────────────────────────────────────────────────────────
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</title></body></html>",
+    "{{ 7 * 7 }}{% include 'email.html' %}{# gone #}",
+    "{{ self.__init__.__globals__ }}",
+    "Acme%0D%0ABcc: all@example.com",
+    "&lt;b&gt; &amp; <b>",
+    "Ærø & Søn ⚓ 株式会社",
+    "' or \" or ` or \\",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("notice", EVERY, ids=lambda notice: type(notice).__name__)
+def test_a_hostile_name_is_a_name(notice: ca.Notice, name: str) -> None:
+    plain = Reader(in_words(notice).html)
+    rendered = in_words(evolve(notice, business_name=name), practice_name=lambda _: name)
+    read = Reader(rendered.html)
+    assert read.tags == plain.tags
+    assert read.links == plain.links
+    assert name in read.text
+    assert name in " ".join(rendered.text.split()) or name in rendered.subject
+    assert "49" not in read.text.replace("1,249", "")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_what_ends_a_line_stands_in_no_name(end: str) -> None:
+    with pytest.raises(ca.InvalidValue):
+        evolve(ACTIVATION, business_name=f"Acme{end}Bcc: all@example.com")
+    with pytest.raises(ca.InvalidValue) as caught:
+        in_words(ACTIVATION, practice_name=lambda _: f"North{end}Bcc: all@example.com")
+    assert caught.value.field == "practice_name"
+
+
+@pytest.mark.parametrize(
+    "end", ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\0"]
+)
+def test_a_subject_is_one_line_whatever_a_template_does(end: str) -> None:
+    templates = Templates(
+        DictLoader({"access_ended.txt": "Ended{{ '' | nasty }}Bcc: all@example.com\n\nText"}),
+        filters={"nasty": lambda _: end},
+    )
+    subject = in_words(EVERY[6], templates=templates).subject
+    message = EmailMessage()
+    message["Subject"] = subject
+    assert "Bcc" not in BytesParser(policy=policy.default).parsebytes(message.as_bytes())
+    assert not set(subject) & set("\n\r\x0b\x0c\x1c\x85\u2028\0")
+
+
+@given(st.text(max_size=60))
+def test_any_name_that_a_client_can_have_is_escaped(name: str) -> None:
+    try:
+        notice = evolve(ACTIVATION, business_name=name)
+    except ca.InvalidValue:
+        return
+    rendered = in_words(notice)
+    assert name in Reader(rendered.html).text
+    assert len(rendered.subject.splitlines()) == 1
+    EmailMessage()["Subject"] = rendered.subject
+
+
+# ── Links ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_activation_email_needs_a_link() -> None:
+    with pytest.raises(ca.InvalidValue, match="is needed") as caught:
+        render(ACTIVATION)
+    assert caught.value.field == "activation_url"
+
+
+def test_nothing_else_asks_for_one() -> None:
+    def never(client_id: UUID, activation_id: UUID) -> str:
+        raise AssertionError("only an activation email has a link")
+
+    for notice in EVERY[2:]:
+        assert "https://" not in render(notice, activation_url=never).text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        None,
+        b"https://app.example.com/x",
+        "",
+        "javascript:alert(1)",
+        "app.example.com/x",
+        "https://app.example.com/x y",
+        "https://app.example.com/x\nBcc: all@example.com",
+        "https://app.example.com/x\n",
+        "https://é.example.com/x",
+        "https://[::1/x",
+        "https:///x",
+    ],
+)
+def test_what_is_no_link_is_sent_to_nobody(url: Any) -> None:
+    with pytest.raises(ca.InvalidValue) as caught:
+        render(ACTIVATION, activation_url=lambda *_: url)
+    assert caught.value.field == "activation_url"
+
+
+def test_a_link_with_marks_in_it_is_escaped_in_html_and_itself_in_text() -> None:
+    url = "https://app.example.com/?a=1&b=\"><script>&t='"
+    rendered = render(ACTIVATION, activation_url=lambda *_: url)
+    assert url in rendered.text
+    read = Reader(rendered.html)
+    assert read.links == [url]
+    assert "script" not in read.tags
+
+
+# ── Other words ──────────────────────────────────────────────────────────────────────────────────
+
+GERMAN = {
+    "activation_email.txt": "{{ practice }} lädt {{ business_name }} ein\n\n{{ activation_url }}\n"
+    "Gültig bis {{ expires_at | moment }}\n",
+    "activation_email.html": "<p>{{ business_name }}: <a href='{{ activation_url }}'>Los</a></p>",
+    "email.html": '<html lang="de">{{ body }}</html>',
+}
+
+
+@pytest.mark.parametrize("loader", [DictLoader(GERMAN), FunctionLoader(GERMAN.get)])
+def test_a_callers_templates_come_first_and_the_rest_stays(loader: BaseLoader) -> None:
+    templates = Templates(loader, filters={"moment": lambda at: f"{at:%d.%m.%Y}"})
+    rendered = in_words(evolve(ACTIVATION, business_name="<Käse>"), templates=templates)
+    assert rendered.subject == "North & Co lädt <Käse> ein"
+    assert "Gültig bis 04.02.2026" in rendered.text
+    assert rendered.html.startswith('<html lang="de"><p>&lt;Käse&gt;: <a href=')
+    assert in_words(INVOICE, templates=templates) == in_words(INVOICE)
+
+
+def test_a_template_without_a_known_end_is_escaped_too() -> None:
+    loader = DictLoader({"x": "{{ business_name }}", "access_ended.html": "{% include 'x' %}"})
+    notice = evolve(EVERY[6], business_name="<b>")
+    assert in_words(notice, templates=Templates(loader)).html == "&lt;b&gt;"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{{ nobody }}", "fail in access_ended.txt: 'nobody' is undefined"),
+        ("{{ business_name.nobody }}", "fail in access_ended.txt"),
+        ("{{ activation_url }}", "undefined"),
+        ("{% if %}", "fail in access_ended.txt"),
+        ("{{ business_name | nobody }}", "fail in access_ended.txt"),
+        ("{% include 'nobody.txt' %}", "lack nobody.txt, which access_ended.txt needs"),
+        ("", "give no subject"),
+        ("  \n\nText", "give no subject"),
+        ("\u0000\nText", "give no subject"),
+    ],
+)
+def test_a_template_that_fails_says_which_and_why(text: str, reason: str) -> None:
+    templates = Templates(DictLoader({"access_ended.txt": text}))
+    with pytest.raises(ca.InvalidValue, match=reason) as caught:
+        in_words(EVERY[6], templates=templates)
+    assert caught.value.field == "templates"
+
+
+@pytest.mark.parametrize(
+    ("field", "arguments"),
+    [("notice", (None, {})), ("templates", (ACTIVATION, {"templates": None}))],
+)
+def test_malformed_arguments(field: str, arguments: tuple[Any, dict[str, Any]]) -> None:
+    notice, more = arguments
+    with pytest.raises(ca.InvalidValue) as caught:
+        in_words(notice, **more)
+    assert caught.value.field == field
+
+
+# ── Dates and money ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        (T0, "5 January 2026, 09:00 UTC"),
+        (DUE, "4 February 2026, 09:30 UTC"),
+        (
+            datetime(2026, 12, 31, 23, 5, tzinfo=timezone(timedelta(hours=-5))),
+            "1 January 2027, 04:05 UTC",
+        ),
+    ],
+)
+def test_moments(at: datetime, expected: str) -> None:
+    assert moment(at) == expected
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "expected"),
+    [
+        ("0", "GBP", "GBP 0.00"),
+        ("6", "GBP", "GBP 6.00"),
+        ("5.5", "EUR", "EUR 5.50"),
+        ("5.5000", "EUR", "EUR 5.50"),
+        ("5.1234", "EUR", "EUR 5.1234"),
+        ("1234567.891", "USD", "USD 1,234,567.891"),
+        ("1E+3", "USD", "USD 1,000.00"),
+        ("600", "JPY", "JPY 600"),
+        ("600.00", "JPY", "JPY 600"),
+        ("600.5", "JPY", "JPY 600.5"),
+    ],
+)
+def test_amounts(amount: str, currency: str, expected: str) -> None:
+    assert money(Decimal(amount), currency) == expected
+
+
+# ── Sent and received ────────────────────────────────────────────────────────────────────────────
+
+
+class Mailbox:
+    """What arrives at an SMTP server."""
+
+    def __init__(self) -> None:
+        self.arrived: list[tuple[str, list[str], bytes]] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - the server's own name for it
+        self.arrived.append((envelope.mail_from, envelope.rcpt_tos, envelope.original_content))
+        return "250 OK"
+
+
+@pytest.fixture
+def mail_server() -> Iterator[tuple[Mailbox, int]]:
+    from aiosmtpd.controller import Controller
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    mailbox = Mailbox()
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        yield mailbox, port
+    finally:
+        controller.stop()
+
+
+def test_a_client_is_let_in_by_the_email_that_a_mail_server_delivered(
+    mail_server: tuple[Mailbox, int],
+) -> None:
+    """From the subscription to the click: through a real SMTP server, and back."""
+    mailbox, port = mail_server
+    service = ca.ClientAccess(ca.MemoryRepository(), catalogue=CATALOGUE, clock=lambda: T0)
+    name = "Ærø & <b>Søn</b> {{ 7 * 7 }}"
+    service.handle(ca.AddClient(CLIENT_ID, NORTH, business_name=name, email=FIRST))
+    subscribed = service.handle(
+        ca.Subscribe(
+            CLIENT_ID,
+            NORTH,
+            payer=ca.Payer.PRACTICE,
+            sign_in=ca.SignIn.PRACTICE_AND_CLIENT,
+            services={"payroll": None},
+        )
+    )
+    notice = subscribed.notices[0]
+    assert isinstance(notice, ca.ActivationEmail)
+    assert isinstance(notice.recipient, ca.ToAddress)
+    rendered = in_words(notice)
+    message = EmailMessage()
+    message["From"] = "accounts@platform.example.com"
+    message["To"] = notice.recipient.email.address
+    message["Subject"] = rendered.subject
+    message["Message-ID"] = f"<{notice.id}@platform.example.com>"
+    message.set_content(rendered.text)
+    message.add_alternative(rendered.html, subtype="html")
+
+    with smtplib.SMTP("127.0.0.1", port, timeout=10) as connection:
+        connection.send_message(message)
+
+    ((sender, recipients, content),) = mailbox.arrived
+    assert (sender, recipients) == ("accounts@platform.example.com", [FIRST])
+    received = BytesParser(policy=policy.default).parsebytes(content)
+    assert sorted(received.keys()) == sorted([*message.keys()])
+    assert received["Subject"] == f"North & Co invites {name} to sign in"
+    text, html = (received.get_body((form,)) for form in ("plain", "html"))
+    assert text is not None
+    assert html is not None
+    read = Reader(html.get_content())
+    assert f"the accounts of {name}" in read.text
+    (link,) = re.findall(r"https://\S+", text.get_content())
+    assert read.links == [link]
+
+    let_in = service.handle(LINKS.redeem(link.partition("#")[2])).after
+    assert let_in.status is ca.Status.BOTH_ACCESS
