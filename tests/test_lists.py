@@ -1,0 +1,327 @@
+"""A practice's three lists: rules C1 to C3."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+import world
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from office import Office
+from rules_table import facts
+from test_client import where
+from world import CATALOGUE, CLIENT, CLIENT_ID, EAST, NORTH, PLATFORM, SOUTH
+
+import client_access as ca
+from client_access.values import fold
+
+LISTS = tuple(ca.ClientList)
+INACTIVE = ca.ClientList.INACTIVE
+
+
+def add(client_id: UUID, name: str, by: ca.PracticeUser = NORTH) -> ca.AddClient:
+    return ca.AddClient(client_id, by, business_name=name)
+
+
+def filled(*names: str) -> Office:
+    """Return an office with a client for each name."""
+    office = Office()
+    office.access.handle_all(add(UUID(int=n), name) for n, name in enumerate(names, 1))
+    return office
+
+
+def names_of(page: ca.Page) -> list[str]:
+    return [row.business_name for row in page.rows]
+
+
+def all_rows(office: Office, limit: int, search: str = "") -> list[ca.Row]:
+    rows: list[ca.Row] = []
+    cursor = None
+    while True:
+        page = office.access.clients("north", INACTIVE, search=search, limit=limit, after=cursor)
+        rows += page.rows
+        assert len(page.rows) <= limit
+        if page.next is None:
+            return rows
+        assert len(page.rows) == limit
+        cursor = page.next
+
+
+# ── Which list, and what it shows ────────────────────────────────────────────────────────────────
+
+
+def test_every_client_is_shown_where_the_rules_say_and_nowhere_else() -> None:
+    """C1, for every client that there can be: list, label, and the client itself unless it is a
+    mere invitation, of which id, kind and name are all that is shown (C3).
+    """
+    labels = set()
+    for client in world.clients():
+        office = Office((add(CLIENT_ID, "Acme"),))
+        created = world.decide(None, add(CLIENT_ID, "Acme"), world.T0)
+        office.repository = ca.MemoryRepository()
+        office.repository.save([evolve(created, after=client)])
+        access = ca.ClientAccess(office.repository, catalogue=CATALOGUE)
+        shown = {
+            (practice, which.value): access.clients(practice, which).rows
+            for practice in ("north", "south", "east")
+            for which in LISTS
+        }
+        place = where(client)
+        assert {key for key, rows in shown.items() if rows} == ({place} if place else set())
+        for (practice, which), rows in shown.items():
+            for row in rows:
+                invited = facts(client)["status"] == "unmanaged"
+                assert row.label == ("New Client Invitation" if invited else client.label)
+                assert row.client == (None if invited else client)
+                assert (row.client_id, row.kind, row.business_name) == (
+                    client.id,
+                    client.kind,
+                    client.business_name,
+                )
+                labels.add((which, row.label))
+                if invited:
+                    # It is no client of the practice's, so it reads nothing more of it (C3).
+                    with pytest.raises(ca.CommandRefused, match="unknown_client"):
+                        access.client(client.id, ca.PracticeUser(practice))
+                else:
+                    assert access.client(client.id, ca.PracticeUser(practice)) == client
+    assert labels == {
+        ("active", "My company has access"),
+        ("active", "My company and client both have access"),
+        ("active", "Disabled"),
+        ("active", "Awaiting Client Activation"),
+        ("inactive", "Inactive"),
+        ("inactive", "Awaiting Client Activation"),
+        ("inactive", "New Client Invitation"),
+        ("imported", "Inactive"),
+    }
+
+
+def test_an_invitation_moves_from_list_to_list_as_it_is_answered() -> None:
+    """C1: it shows with the practice invited, then among its active clients, or nowhere."""
+    register = ca.RegisterCustomer(
+        CLIENT_ID, PLATFORM, business_name="Acme", email=world.FIRST, services={"extra": None}
+    )
+    office = Office((register, ca.InvitePractice(CLIENT_ID, CLIENT, practice_id="south")))
+
+    def shown() -> set[tuple[str, str]]:
+        return {
+            (practice, which.value)
+            for practice in ("north", "south")
+            for which in LISTS
+            if office.access.clients(practice, which).rows
+        }
+
+    assert shown() == {("south", "inactive")}
+    office.do(ca.DeclinePracticeInvitation(CLIENT_ID, SOUTH))
+    assert shown() == set()
+    office.do(ca.InvitePractice(CLIENT_ID, CLIENT, practice_id="north"))
+    assert shown() == {("north", "inactive")}
+    office.do(ca.AcceptPracticeInvitation(CLIENT_ID, NORTH))
+    assert shown() == {("north", "active")}
+    office.do(ca.StopManaging(CLIENT_ID, NORTH))
+    assert shown() == set()
+
+
+# ── Search ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("", ["100% Wool", "a_b", "Ärzte", "Straße 5", "STRASSE 7", "Zoë & Söhne"]),
+        ("str", ["Straße 5", "STRASSE 7"]),
+        ("STRASSE", ["Straße 5", "STRASSE 7"]),
+        ("straße", ["Straße 5", "STRASSE 7"]),
+        ("söhne", ["Zoë & Söhne"]),
+        ("so\u0308hne", ["Zoë & Söhne"]),
+        ("ÄRZTE", ["Ärzte"]),
+        ("%", ["100% Wool"]),
+        ("_", ["a_b"]),
+        ("a%b", []),
+        ("*", []),
+        ("?", []),
+        ("\\", []),
+        ("[a-z]", []),
+        (" ", ["100% Wool", "Straße 5", "STRASSE 7", "Zoë & Söhne"]),
+        ("& s", ["Zoë & Söhne"]),
+        ("rzte", ["Ärzte"]),
+        ("x", []),
+        ("' OR 1=1 --", []),
+    ],
+)
+def test_search_finds_what_the_name_contains_and_knows_no_wildcards(
+    search: str, found: list[str]
+) -> None:
+    """C2: the text, folded, within the name folded alike."""
+    office = filled("Zoë & Söhne", "Straße 5", "STRASSE 7", "100% Wool", "a_b", "Ärzte")
+    page = office.access.clients("north", INACTIVE, search=search)
+    assert sorted(names_of(page), key=fold) == sorted(found, key=fold)
+
+
+name_texts = st.text("aAbB Ääß\u017fİIiμµ\u0301%_*", min_size=1, max_size=6).filter(
+    lambda name: name.strip(" \u0301")
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(name_texts, max_size=8), st.text("aAbÄßsS%_ \u0301", max_size=3))
+def test_search_is_containment_of_folded_text_in_order_of_code_points(
+    names: list[str], search: str
+) -> None:
+    """C2: what is found, and in which order: folded name by code point, then id."""
+    office = filled(*names)
+    everything = [(fold(name), UUID(int=n)) for n, name in enumerate(names, 1)]
+    found = sorted(place for place in everything if fold(search) in place[0])
+    page = office.access.clients("north", INACTIVE, search=search, limit=100)
+    assert [(fold(row.business_name), row.client_id) for row in page.rows] == found
+    assert page.next is None
+
+
+# ── Pages ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 7, 8, 1000])
+def test_pages_together_are_the_list(limit: int) -> None:
+    """C2: nothing is skipped or repeated, whatever the length of a page, with equal names too."""
+    names = ["b", "a", "B", "ä", "a", "c", "A"]
+    office = filled(*names)
+    rows = all_rows(office, limit)
+    assert [(row.business_name, row.client_id.int) for row in rows] == [
+        ("a", 2),
+        ("a", 5),
+        ("A", 7),
+        ("b", 1),
+        ("B", 3),
+        ("c", 6),
+        ("ä", 4),
+    ]
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(name_texts, min_size=1, max_size=10),
+    st.integers(1, 4),
+    st.lists(st.tuples(name_texts, st.booleans()), max_size=6),
+)
+def test_paging_neither_skips_nor_repeats_while_clients_come_and_go(
+    names: list[str], limit: int, meanwhile: list[tuple[str, bool]]
+) -> None:
+    """C2: between two pages others are added and deleted; whoever stays is seen exactly once."""
+    office = filled(*names)
+    stay = {UUID(int=n) for n in range(1, len(names) + 1)}
+    changes = iter(enumerate(meanwhile, 1000))
+    seen: list[UUID] = []
+    cursor = None
+    while True:
+        page = office.access.clients("north", INACTIVE, limit=limit, after=cursor)
+        seen += [row.client_id for row in page.rows]
+        if page.next is None:
+            break
+        cursor = page.next
+        for number, (name, deletes) in [*changes][:2]:
+            office.do(add(UUID(int=number), name))
+            if deletes and len(stay) > 1:
+                gone = min(stay)
+                stay.discard(gone)
+                office.do(ca.DeleteClient(gone, NORTH))
+    assert len(seen) == len(set(seen))
+    assert stay <= set(seen)
+    assert [*seen] == sorted(seen, key=lambda i: (_folded(office, i, names, meanwhile), i))
+
+
+def _folded(
+    office: Office, client_id: UUID, names: list[str], meanwhile: list[tuple[str, bool]]
+) -> str:
+    number = client_id.int
+    return fold(names[number - 1] if number < 1000 else meanwhile[number - 1000][0])
+
+
+def test_a_cursor_marks_a_place_whether_or_not_anybody_stands_there() -> None:
+    """C2: deleted meanwhile, renamed away, or never there: what follows the place follows it."""
+    office = filled("a", "b", "c", "d")
+    page = office.access.clients("north", INACTIVE, limit=2)
+    assert page.next == ("b", UUID(int=2))
+    office.do(ca.DeleteClient(UUID(int=2), NORTH))
+    assert names_of(office.access.clients("north", INACTIVE, after=page.next)) == ["c", "d"]
+    assert names_of(office.access.clients("north", INACTIVE, after=("bb", UUID(int=0)))) == [
+        "c",
+        "d",
+    ]
+    assert names_of(office.access.clients("north", INACTIVE, after=("", UUID(int=0)))) == [
+        "a",
+        "c",
+        "d",
+    ]
+    assert names_of(office.access.clients("north", INACTIVE, after=("z", UUID(int=0)))) == []
+
+
+def test_a_cursor_grants_nothing() -> None:
+    """C2, C3: another practice's cursor leads through one's own list only."""
+    office = filled("a", "b", "c")
+    office.do(add(UUID(int=50), "bb", EAST))
+    cursor = office.access.clients("north", INACTIVE, limit=1).next
+    assert names_of(office.access.clients("east", INACTIVE, after=cursor)) == ["bb"]
+    assert names_of(office.access.clients("south", INACTIVE, after=cursor)) == []
+
+
+def test_a_cursor_that_has_been_through_another_format_is_still_one() -> None:
+    """A pair that came back as a list marks the same place."""
+    office = filled("a", "b")
+    cursor: Any = list(office.access.clients("north", INACTIVE, limit=1).next or ())
+    assert names_of(office.access.clients("north", INACTIVE, after=cursor)) == ["b"]
+
+
+def test_the_last_page_says_so_when_it_is_full() -> None:
+    """No empty page follows a full one."""
+    office = filled("a", "b", "c", "d")
+    page = office.access.clients("north", INACTIVE, limit=2)
+    page = office.access.clients("north", INACTIVE, limit=2, after=page.next)
+    assert names_of(page) == ["c", "d"]
+    assert page.next is None
+
+
+def test_a_list_of_nobody_is_empty() -> None:
+    """C3: of a practice that does not exist, as of one without clients."""
+    office = filled("a")
+    for which in LISTS:
+        assert office.access.clients("nowhere", which) == ca.Page((), None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        ({"practice_id": ""}, "practice_id"),
+        ({"practice_id": 5}, "practice_id"),
+        ({"client_list": "active"}, "client_list"),
+        ({"search": "a\x00"}, "search"),
+        ({"search": "x" * 1001}, "search"),
+        ({"search": None}, "search"),
+        ({"limit": 0}, "limit"),
+        ({"limit": 1001}, "limit"),
+        ({"limit": True}, "limit"),
+        ({"limit": 5.0}, "limit"),
+        ({"after": "b"}, "after"),
+        ({"after": ("b",)}, "after"),
+        ({"after": ("b", "c")}, "after"),
+        ({"after": (UUID(int=1), "b")}, "after"),
+        ({"after": ("\ud800", UUID(int=1))}, "after"),
+        ({"after": ("b", UUID(int=1), "c")}, "after"),
+    ],
+)
+def test_a_question_that_is_none_is_malformed(arguments: dict[str, Any], field: str) -> None:
+    office = filled("a", "b", "c")
+    asked = {"practice_id": "north", "client_list": INACTIVE, **arguments}
+    with pytest.raises(ca.InvalidValue) as told:
+        office.access.clients(asked.pop("practice_id"), asked.pop("client_list"), **asked)
+    assert told.value.field == field
+
+
+def test_renaming_moves_a_client_in_its_list() -> None:
+    """C2: the order is that of the names as they are."""
+    office = filled("a", "b", "c")
+    office.do(ca.ChangeBusinessName(UUID(int=1), NORTH, business_name="Bz"))
+    assert names_of(office.access.clients("north", INACTIVE)) == ["b", "Bz", "c"]
