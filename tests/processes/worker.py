@@ -1,6 +1,6 @@
-"""One process among several, told by its arguments what to do: python worker.py MODE URL SEED.
+"""One process among several: python worker.py URL SEED.
 
-It says "ready", waits for a line on its standard input, works, and prints one JSON object a line.
+Each line of its standard input tells it what to do next; it prints one JSON object a line.
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
-
-from client_access.outbox import Outbox, RelayPolicy
-from client_access.sql import SqlRepository
 
 from client_access import (
     AcceptPracticeInvitation,
@@ -51,19 +48,29 @@ from client_access import (
     StopManaging,
     Subscribe,
 )
+from client_access.outbox import Outbox, RelayPolicy
+from client_access.sql import SqlRepository
 
 PRACTICE = PracticeUser("practice")
 CATALOGUE = Catalogue(
     [Service("payroll", "Payroll", Decimal(7)), Service("payslips", "Payslips", Decimal(3))]
 )
-ONE_CLIENT = UUID(int=1)
-ONE_ADDRESS = "only@example.com"
 
 
 def say(**facts: object) -> None:
     """Print one line that the test reads."""
     sys.stdout.write(json.dumps(facts) + "\n")
     sys.stdout.flush()
+
+
+def contended_address(number: int) -> str:
+    """Return the address that all processes claim in a round."""
+    return f"only{number}@example.com"
+
+
+def contended_client(number: int) -> UUID:
+    """Return the client that all processes change in a round."""
+    return UUID(int=2**100 + number)
 
 
 def some_command(client_id: UUID, client: Client | None, chance: random.Random) -> Command:
@@ -99,10 +106,13 @@ def some_command(client_id: UUID, client: Client | None, chance: random.Random) 
     return chance.choice(choices)
 
 
-def claim(access: ClientAccess, seed: int) -> None:
-    """Claim the one address for a client of one's own."""
+def claim(access: ClientAccess, seed: int, number: int) -> None:
+    """Claim one address, which all the others claim too, for a client of one's own."""
     command = AddClient(
-        UUID(int=1000 + seed), PRACTICE, business_name=f"Claim {seed}", email=ONE_ADDRESS
+        UUID(int=number * 1000 + seed),
+        PRACTICE,
+        business_name=f"Claim {seed}",
+        email=contended_address(number),
     )
     try:
         access.handle(command)
@@ -112,12 +122,11 @@ def claim(access: ClientAccess, seed: int) -> None:
         say(won=str(command.client_id))
 
 
-def hammer(access: ClientAccess, seed: int) -> None:
-    """Give the one client random commands; tell the versions of every accepted one."""
-    chance = random.Random(seed)
+def hammer(access: ClientAccess, seed: int, number: int) -> None:
+    """Give one client random commands; tell the versions of every accepted one."""
+    chance, client_id = random.Random(f"{seed} {number}"), contended_client(number)
     for _ in range(25):
-        seen = access.repository.get(ONE_CLIENT)
-        command = some_command(ONE_CLIENT, seen, chance)
+        command = some_command(client_id, access.repository.get(client_id), chance)
         if isinstance(command, DeleteClient):
             continue
         try:
@@ -126,7 +135,6 @@ def hammer(access: ClientAccess, seed: int) -> None:
             continue
         if change.event is not None and change.before is not None:
             say(before=change.before.version, after=change.event.version)
-    say(done=seed)
 
 
 def write(access: ClientAccess, seed: int) -> None:
@@ -147,7 +155,7 @@ def write(access: ClientAccess, seed: int) -> None:
             continue
 
 
-def relay(repository: SqlRepository, seed: int) -> None:
+def relay(repository: SqlRepository) -> None:
     """Deliver what is due, telling of each notice, until nothing waits."""
 
     def deliver(notice: Notice) -> None:
@@ -161,7 +169,6 @@ def relay(repository: SqlRepository, seed: int) -> None:
     outbox = Outbox(repository, policy=RelayPolicy(lease=timedelta(seconds=1)))
     while repository.waiting(parked=False, limit=1):
         outbox.relay(deliver)
-    say(done=seed)
 
 
 def _forever() -> Iterator[int]:
@@ -172,23 +179,22 @@ def _forever() -> Iterator[int]:
 
 
 def main() -> None:
-    """Do what the arguments say."""
-    mode, url, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    repository = SqlRepository.open(url)
-    access = ClientAccess(repository, catalogue=CATALOGUE)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    sys.stdin.readline()
-    match mode:
-        case "claim":
-            claim(access, seed)
-        case "hammer":
-            hammer(access, seed)
-        case "write":
-            write(access, seed)
-        case "relay":
-            relay(repository, seed)
-    repository.close()
+    """Do what each line of the standard input says, and say when it is done."""
+    url, seed = sys.argv[1], int(sys.argv[2])
+    with SqlRepository.open(url) as repository:
+        access = ClientAccess(repository, catalogue=CATALOGUE)
+        say(done="start")
+        for line in sys.stdin:
+            match line.split():
+                case ["claim", number]:
+                    claim(access, seed, int(number))
+                case ["hammer", number]:
+                    hammer(access, seed, int(number))
+                case ["write"]:
+                    write(access, seed)
+                case ["relay"]:
+                    relay(repository)
+            say(done=line)
 
 
 if __name__ == "__main__":
