@@ -1,0 +1,10 @@
+"""`python -m client_access`: the tour, and a window into a database."""
+
+from __future__ import annotations
+
+import sys
+
+from client_access.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""CSV as text: bytes to records and back, whatever the bytes are. Knows nothing of clients."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from itertools import count
+from typing import IO, final
+
+from client_access.errors import InvalidValue
+
+RECORD_LENGTH = 65_536
+"""The longest record, in characters, so that no file makes the reader hold more than that."""
+
+UNREADABLE_CHARACTER = "\ufffd"
+"""What stands where bytes could not be decoded."""
+
+# What makes a spreadsheet take a cell for a formula, after white space and apostrophes that it may
+# ignore; the full-width forms count in some of its languages.
+_FORMULA = re.compile(r"['\s]*[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001 - the full-width forms are meant
+_QUOTED = re.compile('"[^"]*"')
+
+
+class Fault(Enum):
+    """Why a record could not be read as CSV."""
+
+    BAD_QUOTING = "bad_quoting"
+    TOO_LONG = "too_long"
+
+
+class _TooLong(Exception):
+    """A record is longer than is read."""
+
+
+@final
+class _Lines:
+    """The lines of a file as `csv.reader` asks for them, a record's length at the most at once."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self._room = RECORD_LENGTH
+        self._first: list[str] = []
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._first.pop() if self._first else self._text.readline(RECORD_LENGTH + 1)
+        if not line:
+            raise StopIteration
+        self._room -= len(line)
+        if self._room < 0:
+            while line and not line.endswith(("\n", "\r")):
+                line = self._text.readline(RECORD_LENGTH)
+            raise _TooLong
+        return line
+
+    def begin_record(self) -> None:
+        """Allow for a whole record again."""
+        self._room = RECORD_LENGTH
+
+    def delimiter(self) -> str:
+        """Return what divides the cells of the first line: a comma or a semicolon."""
+        line = self._text.readline(RECORD_LENGTH + 1)
+        self._first.append(line)
+        bare = _QUOTED.sub("", line)
+        return ";" if bare.count(";") > bare.count(",") else ","
+
+
+def read_records(file: IO[bytes]) -> Iterator[tuple[int, list[str] | Fault]]:
+    """Yield the records of a CSV file with their numbers, from 1; blank ones are only counted.
+
+    UTF-8 with or without a byte order mark; what is not UTF-8 becomes U+FFFD. Cells come without
+    white space around them, and without what :func:`write_records` put before a formula.
+
+    Parameters:
+        file: opened for reading bytes; it stays open.
+
+    Raises:
+        InvalidValue: the file is not opened for reading bytes.
+    """
+    try:
+        text = io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")
+    except (AttributeError, TypeError):
+        raise InvalidValue("file", "must be a file opened for reading bytes") from None
+    try:
+        lines = _Lines(text)
+        reader = csv.reader(lines, delimiter=lines.delimiter(), skipinitialspace=True, strict=True)
+        for number in count(1):
+            lines.begin_record()
+            try:
+                cells = [cell.strip() for cell in next(reader)]
+            except StopIteration:
+                return
+            except csv.Error:
+                yield number, Fault.BAD_QUOTING
+            except _TooLong:
+                yield number, Fault.TOO_LONG
+            else:
+                if any(cells):
+                    yield number, [_bare(cell) if cell[:1] == "'" else cell for cell in cells]
+    finally:
+        text.detach()
+
+
+def write_records(file: IO[bytes], records: Iterable[Iterable[str]]) -> None:
+    """Write records as CSV: UTF-8 with a byte order mark, by which spreadsheets know it.
+
+    No cell is a formula to a spreadsheet: an apostrophe is put before what would be one.
+
+    Parameters:
+        file: opened for writing bytes; it stays open.
+        records: the cells of each.
+    """
+    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+    try:
+        csv.writer(text).writerows([_harmless(cell) for cell in cells] for cells in records)
+    finally:
+        text.detach()
+
+
+def _harmless(cell: str) -> str:
+    return "'" + cell if _FORMULA.match(cell) else cell
+
+
+def _bare(cell: str) -> str:
+    """Undo :func:`_harmless`, of a cell that begins with an apostrophe."""
+    return cell[1:].strip() if _FORMULA.match(cell, 1) else cell

@@ -1,0 +1,167 @@
+"""Printing for people: quiet headings, hanging indents, no colour where nobody would see it."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TextIO, final
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from client_access import Refusal
+
+WIDEST = 100
+"""Longer lines are hard to read, however wide the terminal."""
+
+GUTTER = 10
+"""Where text begins that stands beside who asks."""
+
+YES, NO, SENT, HELPS = "✓", "✗", "✉", "→"
+
+
+@final
+class Screen:
+    """Where the command line prints, exactly what it is given: no markup, no emoji, no guesses.
+
+    Parameters:
+        stream: where to; standard output if None.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        stream = sys.stdout if stream is None else stream
+        # A terminal that lacks a character shows "?" for it, which is better than a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+        self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
+        if self._console.width > WIDEST:
+            self._console.width = WIDEST
+        self._after_gap = False
+
+    def gap(self) -> None:
+        """Leave a line empty, if none is yet."""
+        if not self._after_gap:
+            self._console.print()
+        self._after_gap = True
+
+    def heading(self, text: str) -> None:
+        """Print a heading, with a thin line to the right of it."""
+        self.gap()
+        self._print(Rule(Text(text, style="bold"), align="left", characters="─", style="dim"))
+
+    def paragraph(self, text: str | Text, *, style: str = "", indent: int = 0) -> None:
+        """Print a paragraph."""
+        self._print(Padding(_text(text, style), (0, 0, 0, indent)))
+
+    def line(
+        self,
+        text: str | Text,
+        *,
+        label: str = "",
+        mark: str = "",
+        style: str = "",
+        mark_style: str = "",
+        label_style: str = "dim",
+        gutter: int = GUTTER,
+    ) -> None:
+        """Print text beside a label, or a mark, or both, wrapped where it begins."""
+        grid = Table.grid(padding=0)
+        grid.add_column(width=gutter, no_wrap=True)
+        cells: list[RenderableType] = [Text(label, style=label_style)]
+        if mark:
+            grid.add_column(width=2, no_wrap=True)
+            cells.append(Text(mark, style=mark_style))
+        grid.add_column(overflow="fold")
+        grid.add_row(*cells, _text(text, style))
+        self._print(grid)
+
+    def accepted(self, text: str | Text) -> None:
+        """Print what a command has led to."""
+        self.line(text, mark=YES, mark_style="green")
+
+    def sent(self, to: str, text: str) -> None:
+        """Print whom a notice tells what."""
+        self.line(f"To {to}: {text}", mark=SENT, mark_style="yellow", style="dim")
+
+    def refused(self, refusal: Refusal, *, gutter: int = GUTTER) -> None:
+        """Print a refusal: its reason, its rule, its ways out."""
+        code = Text.assemble((refusal.code.value, "red"), (f", rule {refusal.rule}", "dim"))
+        self.line(code, mark=NO, mark_style="red", gutter=gutter)
+        self.line(refusal.message, gutter=gutter + 2)
+        for step in refusal.ways_out:
+            self.line(step.sentence, mark=HELPS, mark_style="dim", style="dim", gutter=gutter + 2)
+
+    def problem(self, text: str) -> None:
+        """Print something that is wrong."""
+        self.line(text, mark=NO, mark_style="red", gutter=4)
+
+    def verdict(self, text: str, *, good: bool) -> None:
+        """Print what it all comes to."""
+        mark, style = (YES, "bold green") if good else (NO, "bold red")
+        self.line(text, mark=mark, mark_style=style, style="bold", gutter=4)
+
+    def facts(self, rows: Iterable[tuple[str, str]], *, indent: int = GUTTER + 2) -> None:
+        """Print names with values beside them."""
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(style="dim", no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, value in rows:
+            grid.add_row(Text(name), Text(value))
+        self._print(Padding(grid, (0, 0, 0, indent)))
+
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        *,
+        indent: int = 0,
+        right: Sequence[int] = (),
+    ) -> None:
+        """Print rows under quiet column names; no boxes.
+
+        Parameters:
+            columns: the names; all empty for none.
+            rows: the cells of each row.
+            indent: how far from the left.
+            right: the columns that are set flush right.
+        """
+        named = any(columns)
+        table = Table(
+            box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=named, header_style="dim"
+        )
+        for place, name in enumerate(columns):
+            table.add_column(name, justify="right" if place in right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        self._print(Padding(table, (0, 0, 0, indent)))
+
+    def excerpt(self, title: str, rows: Iterable[tuple[str, str]]) -> None:
+        """Print some rows of a list under its title, set off by a line at the left."""
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(style="dim", no_wrap=True)
+        grid.add_column(min_width=31, overflow="fold")
+        grid.add_column(style="dim", overflow="fold")
+        for name, label in rows:
+            grid.add_row(Text("│"), Text(name), Text(label))
+        self.gap()
+        self.paragraph(title, style="dim", indent=3)
+        self._print(Padding(grid, (0, 0, 0, 3)))
+
+    def _print(self, renderable: RenderableType) -> None:
+        self._after_gap = False
+        if self._console.is_terminal:
+            self._console.print(renderable)
+            return
+        with self._console.capture() as captured:
+            self._console.print(renderable)
+        # Rich fills its lines up with blanks, which have no place in a file.
+        for line in captured.get().splitlines():
+            self._console.out(line.rstrip(), highlight=False)
+
+
+def _text(text: str | Text, style: str) -> Text:
+    return Text(text, style=style) if isinstance(text, str) else text

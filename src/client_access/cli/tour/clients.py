@@ -1,0 +1,232 @@
+"""Scenes 1 to 6: clients are added, invited, opened, left, locked out and let in again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from client_access import (
+    AcceptPracticeInvitation,
+    AddClient,
+    ChangeBusinessName,
+    ChangeContactDetails,
+    ClientKind,
+    ClientList,
+    ClientUser,
+    ContactDetails,
+    DisableAccess,
+    EnableAccess,
+    InvitePractice,
+    Payer,
+    PracticeUser,
+    ProvideDirectDebit,
+    RefusalCode,
+    RegisterCustomer,
+    ServiceSetup,
+    SignIn,
+    StopManaging,
+    Subscribe,
+    VatScheme,
+)
+from client_access.cli.tour.cast import Cast
+from client_access.cli.tour.loading import import_twice
+from client_access.cli.tour.stage import Stage
+
+VAT = ServiceSetup(VatScheme.STANDARD, "GB123456789")
+
+
+def add_clients(stage: Stage, cast: Cast) -> None:
+    """Add clients: one, then a whole file of them."""
+    stage.scene(
+        "Add clients",
+        "One at a time, or many from a file. A new client is inactive; who will pay can be chosen"
+        " now, or up to its first service.",
+    )
+    slip = stage.address("press@pomegranate-prnt.example.com")
+    stage.ask(
+        f"adds Pomegranate Print Shop, {slip}.",
+        AddClient(cast.added, stage.practice, business_name="Pomegranate Print Shop", email=slip),
+    )
+    stage.refuse(
+        "adds another client with the same address, in capitals.",
+        AddClient(uuid4(), stage.practice, business_name="Pomelo Prints", email=slip.upper()),
+        RefusalCode.EMAIL_TAKEN,
+    )
+    wrong = stage.address("tamarind@example.org")
+    stage.ask(
+        f"adds Tamarind & Rye, a baker, {wrong}; the practice will pay.",
+        AddClient(
+            cast.mistaken,
+            stage.practice,
+            business_name="Tamarind & Rye",
+            kind=ClientKind.INDIVIDUAL,
+            email=wrong,
+            payer=Payer.PRACTICE,
+        ),
+    )
+    stage.show(ClientList.INACTIVE)
+    import_twice(stage)
+    stage.show(ClientList.IMPORTED)
+
+
+def accept_invitation(stage: Stage, cast: Cast) -> None:
+    """Accept an invitation from an existing customer."""
+    stage.scene(
+        "Accept an invitation from an existing customer",
+        "A customer that signed up by itself can invite a practice to work on its data. It goes on"
+        " paying for its own services.",
+    )
+    customer = cast.customer
+    email = stage.address("hello@rowan-letterpress.example.com")
+    stage.ask(
+        f"registers Rowan Letterpress, {email}, which signed up for Accounting.",
+        RegisterCustomer(
+            customer,
+            stage.platform,
+            business_name="Rowan Letterpress",
+            email=email,
+            services={"accounting": VAT},
+        ),
+    )
+    stage.ask(
+        "invites the practice to work on its data.",
+        InvitePractice(customer, ClientUser(customer), practice_id=stage.practice.practice_id),
+    )
+    stage.show(ClientList.INACTIVE, "rowan letterpress")
+    stage.refuse(
+        "changes the contact details before it has accepted.",
+        ChangeContactDetails(customer, stage.practice, contact=ContactDetails("Rowan Ash")),
+        RefusalCode.NOT_IN_THIS_STATUS,
+    )
+    stage.ask("accepts the invitation.", AcceptPracticeInvitation(customer, stage.practice))
+    stage.show(ClientList.ACTIVE, "rowan letterpress")
+
+
+def meanwhile(stage: Stage, cast: Cast) -> None:
+    """Make ready the clients that the next scenes need; how that is done is shown later."""
+    cast.paid_for = _subscribed(stage, SignIn.PRACTICE_AND_CLIENT, "accounting", "payroll")
+    cast.locked_out = _subscribed(stage, SignIn.PRACTICE_AND_CLIENT, "accounting")
+    cast.active = _subscribed(stage, SignIn.PRACTICE_AND_CLIENT, "payroll")
+    cast.alone = _subscribed(stage, SignIn.PRACTICE_ONLY, "payroll")
+    other = cast.other_customer
+    for command in (
+        RegisterCustomer(
+            other,
+            stage.platform,
+            business_name="Juniper Loft Yoga",
+            email=stage.address("studio@juniper-loft.example.net"),
+            services={"start": VAT},
+        ),
+        InvitePractice(other, ClientUser(other), practice_id=stage.practice.practice_id),
+        AcceptPracticeInvitation(other, stage.practice),
+    ):
+        stage.quietly(command)
+    stage.aside(
+        "Some weeks pass. Four imported clients get their first services, at the practice's cost,"
+        " and three of them activate; another customer invites the practice. How a client is"
+        " subscribed is shown in its place, further down."
+    )
+    stage.show(ClientList.ACTIVE, limit=6)
+
+
+def _subscribed(stage: Stage, sign_in: SignIn, *services: str) -> UUID:
+    together = sign_in is SignIn.PRACTICE_AND_CLIENT
+    client = stage.pick(with_address=together)
+    stage.quietly(
+        Subscribe(
+            client.id,
+            stage.practice,
+            payer=Payer.PRACTICE,
+            sign_in=sign_in,
+            services={code: VAT if code == "accounting" else None for code in services},
+        )
+    )
+    if together:
+        stage.activate_quietly(client.id)
+    return client.id
+
+
+def open_client(stage: Stage, cast: Cast) -> None:
+    """Open a client and one of its services."""
+    stage.scene(
+        "Open a client and one of its services",
+        "A click on a name in the client list opens the client: its details, its services, and"
+        " what can be done with it.",
+    )
+    client_id = cast.paid_for
+    stage.card(client_id)
+    stage.opens(client_id, stage.practice)
+    stage.opens(client_id, ClientUser(client_id))
+    stage.opens(client_id, PracticeUser("another-practice"))
+
+
+def change_contact_details(stage: Stage, cast: Cast) -> None:
+    """Change contact details; a business name is another matter."""
+    stage.scene(
+        "Change contact details",
+        "The practice changes whom to reach, and where. A business name that is in use is changed"
+        " by Customer Services.",
+    )
+    client = stage.now(cast.paid_for)
+    contact = ContactDetails("Jasper Ellingham", "020 7946 0155", client.contact.address)
+    stage.ask(
+        f"changes the contact of {client.business_name} to {contact.name}, {contact.phone}.",
+        ChangeContactDetails(client.id, stage.practice, contact=contact),
+    )
+    name = f"{client.business_name} Ltd"
+    stage.refuse(
+        f"changes the business name to {name}.",
+        ChangeBusinessName(client.id, stage.practice, business_name=name),
+        RefusalCode.CONTACT_CUSTOMER_SERVICES,
+    )
+    stage.ask(
+        "changes it, as Customer Services.",
+        ChangeBusinessName(client.id, stage.platform, business_name=name),
+    )
+
+
+def stop_managing(stage: Stage, cast: Cast) -> None:
+    """Stop managing a client: one that invited us, one that we invited and pay for."""
+    stage.scene(
+        "Stop managing a client",
+        "The practice's access ends, and the client keeps its data. If the practice paid, the"
+        " client pays from now on, and is asked for its direct debit details.",
+    )
+    customer, paid, alone = (stage.now(i) for i in (cast.customer, cast.paid_for, cast.alone))
+    stage.ask(
+        f"stops managing {customer.business_name}, which had invited it.",
+        StopManaging(customer.id, stage.practice),
+    )
+    stage.refuse(
+        f"stops managing {alone.business_name}, which cannot sign in.",
+        StopManaging(alone.id, stage.practice),
+        RefusalCode.NO_CLIENT_SIGN_IN,
+    )
+    stop = StopManaging(paid.id, stage.practice)
+    stage.check(f"{paid.business_name}, which it invited and pays for", stop)
+    stage.ask(f"stops managing {paid.business_name}.", stop)
+    stage.show(ClientList.ACTIVE, paid.business_name)
+    stage.signs_in(paid)
+    stage.signs_in(paid, later=timedelta(days=31))
+    stage.ask("enters its direct debit details.", ProvideDirectDebit(paid.id, ClientUser(paid.id)))
+
+
+def remove_access(stage: Stage, cast: Cast) -> None:
+    """Remove a client's access, and reinstate it."""
+    stage.scene(
+        "Remove your client's access, and reinstate it",
+        "A client that the practice invited and pays for can be locked out. The practice goes on"
+        " working on the data, and paying.",
+    )
+    client, customer = stage.now(cast.locked_out), stage.now(cast.other_customer)
+    stage.refuse(
+        f"disables {customer.business_name}, a customer that had invited it.",
+        DisableAccess(customer.id, stage.practice),
+        RefusalCode.NOT_INVITED_BY_PRACTICE,
+    )
+    stage.ask(f"disables {client.business_name}.", DisableAccess(client.id, stage.practice))
+    stage.show(ClientList.ACTIVE, client.business_name)
+    stage.signs_in(client)
+    stage.opens(client.id, stage.practice)
+    stage.ask("enables its access again.", EnableAccess(client.id, stage.practice))
+    stage.signs_in(client)

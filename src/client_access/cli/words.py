@@ -1,0 +1,298 @@
+"""What the command line says of events, notices and clients, in plain words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import assert_never
+
+from client_access import (
+    AccessDisabled,
+    AccessEnabled,
+    AccessEnded,
+    AccessGiven,
+    AccessGivenForPractice,
+    AccessRemoved,
+    Activated,
+    ActivationEmail,
+    ActivationResent,
+    Actor,
+    AtSignIn,
+    BusinessNameChanged,
+    Catalogue,
+    Client,
+    ClientAdded,
+    ClientDeleted,
+    ClientDeletedForPractice,
+    ClientImported,
+    ClientInvoiceChanged,
+    ClientList,
+    ClientUser,
+    Command,
+    ContactDetailsChanged,
+    CustomerRegistered,
+    DirectDebitNeeded,
+    DirectDebitProvided,
+    EmailChanged,
+    EmailReplaced,
+    Event,
+    HeldService,
+    InvitationAnswered,
+    InvoiceLine,
+    ManagementStopped,
+    Notice,
+    Payer,
+    PayerChosen,
+    PlatformUser,
+    PracticeInvitationAccepted,
+    PracticeInvitationDeclined,
+    PracticeInvitationWithdrawn,
+    PracticeInvited,
+    PracticeInvoiceChanged,
+    PracticeLeft,
+    PracticeUser,
+    Recipient,
+    ServiceAdded,
+    ServiceRemoved,
+    SignIn,
+    Source,
+    Subscribed,
+    ToAddress,
+    ToClientService,
+    ToPractice,
+)
+from client_access.batch import ImportResult, Problem
+from client_access.billing import total_of
+
+LISTS = {
+    ClientList.ACTIVE: "Active Clients",
+    ClientList.INACTIVE: "Inactive Clients",
+    ClientList.IMPORTED: "Imported Clients",
+}
+"""The three lists, as the product names them."""
+
+SOURCES = {
+    Source.ADDED: "added by its practice",
+    Source.IMPORTED: "imported by its practice",
+    Source.CUSTOMER: "signed up alone",
+}
+"""How a client came, in words."""
+
+_SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """Return an amount as people write it: £12.00, CHF 12.00."""
+    symbol = _SYMBOLS.get(currency, f"{currency} ")
+    return f"{symbol}{amount:,.2f}" if amount == round(amount, 2) else f"{symbol}{amount:,}"
+
+
+def day(at: datetime) -> str:
+    """Return a date as people write it: 5 January 2026."""
+    return f"{at.day} {at:%B %Y}"
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Return parts as a sentence has them: a, b and c."""
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def asked(command: type[Command]) -> str:
+    """Return a command in words: Stop managing."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", command.__name__).capitalize()
+
+
+def actor(by: Actor) -> str:
+    """Return who asks, in a word."""
+    match by:
+        case PracticeUser():
+            return "Practice"
+        case ClientUser():
+            return "Client"
+        case PlatformUser():
+            return "Platform"
+        case _:
+            assert_never(by)
+
+
+def payer(client: Client) -> str:
+    """Return who pays for a client, and whether that can change."""
+    who = payer_name(client.payer)
+    if client.payer is None:
+        return who
+    return f"{who}, for good" if client.payer_locked else f"{who}; can still be changed"
+
+
+def payer_name(who: Payer | None) -> str:
+    """Return a payer in words."""
+    match who:
+        case None:
+            return "undecided"
+        case Payer.PRACTICE:
+            return "the practice"
+        case Payer.CLIENT:
+            return "the client"
+
+
+def services(held: Iterable[HeldService], catalogue: Catalogue) -> str:
+    """Return what is held, by the names that people know."""
+    return listed([service_name(service.code, catalogue) for service in held] or ["none"])
+
+
+def services_with_prices(held: Iterable[HeldService], catalogue: Catalogue) -> str:
+    """Return what is held, each with what it costs a month."""
+    names = []
+    for code in (service.code for service in held):
+        service = catalogue.get(code)
+        price = money(service.monthly_price, catalogue.currency) if service else "no price known"
+        names.append(f"{service_name(code, catalogue)} ({price})")
+    return listed(names or ["none"])
+
+
+def service_name(code: str, catalogue: Catalogue) -> str:
+    """Return what people call a service; its code, where the catalogue lacks it."""
+    service = catalogue.get(code)
+    return service.name if service else code
+
+
+def invoice_lines(lines: Iterable[InvoiceLine], currency: str) -> str:
+    """Return a client's lines on an invoice, with what they come to."""
+    lines = tuple(lines)
+    total = money(total_of(lines), currency)
+    return f"{total} ({listed(line.service_name for line in lines)})" if lines else total
+
+
+def happened(event: Event, catalogue: Catalogue) -> str:
+    """Return what happened, in a sentence."""
+    match event:
+        case ClientAdded():
+            return "Client added."
+        case ClientImported():
+            return "Client imported."
+        case CustomerRegistered():
+            return f"Customer registered, with {services(event.services, catalogue)}."
+        case PayerChosen():
+            return f"Payer chosen: {payer_name(event.payer)}."
+        case Subscribed():
+            together = event.sign_in is SignIn.PRACTICE_AND_CLIENT
+            return (
+                f"Subscribed to {services(event.services, catalogue)};"
+                f" {payer_name(event.payer)} pays,"
+                f" {'the client is to sign in' if together else 'only the practice signs in'}."
+            )
+        case ServiceAdded():
+            return f"Service added: {service_name(event.service.code, catalogue)}."
+        case ServiceRemoved():
+            return f"Service removed: {service_name(event.service, catalogue)}."
+        case AccessGiven():
+            return f"Access given, to {event.email}."
+        case ActivationResent():
+            return f"Activation sent again, for the {_nth(event.activation.times_sent)} time."
+        case EmailChanged():
+            again = " A new activation replaces the old." if event.activation else ""
+            return f"Address changed to {event.email}.{again}"
+        case Activated():
+            return "Activated."
+        case AccessDisabled():
+            return "The client's access was disabled."
+        case AccessEnabled():
+            return "The client's access was enabled."
+        case ManagementStopped():
+            owed = event.direct_debit
+            asks = f" Direct debit details are asked for{_by(owed.due)}." if owed else ""
+            return f"The practice's access has ended.{asks}"
+        case DirectDebitProvided():
+            return "Direct debit details given."
+        case ClientDeleted():
+            return "Client deleted, and every personal detail forgotten."
+        case PracticeInvited():
+            return f"Practice invited: {event.practice_id}."
+        case PracticeInvitationWithdrawn():
+            return "Practice invitation withdrawn."
+        case PracticeInvitationAccepted():
+            return "Practice invitation accepted."
+        case PracticeInvitationDeclined():
+            return "Practice invitation declined."
+        case ContactDetailsChanged():
+            return "Contact details changed."
+        case BusinessNameChanged():
+            return f"Business name changed to {event.business_name}."
+        case _:
+            assert_never(event)
+
+
+def recipient(to: Recipient) -> str:
+    """Return where a notice goes."""
+    match to:
+        case ToAddress():
+            return str(to.email)
+        case ToClientService():
+            return "the client, in its service"
+        case ToPractice():
+            return "the practice"
+        case AtSignIn():
+            return "the client, at sign-in"
+        case _:
+            assert_never(to)
+
+
+def told(notice: Notice) -> str:
+    """Return what a notice tells, in a sentence."""
+    match notice:
+        case ActivationEmail():
+            return f"activate your account by {day(notice.expires_at)}."
+        case EmailReplaced():
+            return "your address was changed; contact Customer Services if it was not you."
+        case PracticeLeft():
+            due = _by(notice.direct_debit_due)
+            asks = f"; enter your direct debit details{due}" if notice.direct_debit_asked else ""
+            return f"the practice no longer has access{asks}."
+        case AccessEnded():
+            return f"your access to {notice.business_name} has ended."
+        case AccessGivenForPractice():
+            return f"Customer Services gave {notice.business_name} access."
+        case ClientDeletedForPractice():
+            return f"Customer Services deleted {notice.business_name}."
+        case InvitationAnswered():
+            return f"the practice {'accepted' if notice.accepted else 'declined'} your invitation."
+        case PracticeInvoiceChanged() | ClientInvoiceChanged():
+            before = money(total_of(notice.before), notice.currency)
+            after = invoice_lines(notice.after, notice.currency)
+            return f"next invoice, for this client: {before} → {after}."
+        case AccessRemoved():
+            return "your practice has removed your access; contact it."
+        case DirectDebitNeeded():
+            return f"enter your direct debit details{_by(notice.due)}."
+        case _:
+            assert_never(notice)
+
+
+def _by(due: datetime | None) -> str:
+    return f" by {day(due)}" if due else ""
+
+
+def _nth(number: int) -> str:
+    return {2: "second", 3: "third"}.get(number, f"{number}th")
+
+
+# ── The batch ────────────────────────────────────────────────────────────────────────────────────
+
+
+def problem(found: Problem) -> str:
+    """Return what is wrong, and where."""
+    where = f"Row {found.row}, {found.column}" if found.column else f"Row {found.row}"
+    return f"{where}: {found.message}"
+
+
+def imported(counts: Mapping[ImportResult, int]) -> str:
+    """Return what became of the rows of a file."""
+    rows = sum(counts.values())
+    parts = [
+        f"{counts[result]:,} {result.value.replace('_', ' ')}"
+        for result in ImportResult
+        if counts[result]
+    ]
+    return f"{rows:,} rows: {listed(parts)}." if rows else "There is no row in it."
