@@ -45,11 +45,13 @@ class Office:
         return found
 
     def code_of(self, command: ca.Command) -> str:
-        """Return the code with which a command is refused, or nothing."""
+        """Return the code with which a command is refused, `malformed`, or nothing."""
         try:
             self.access.handle(command)
         except ca.CommandRefused as refused:
             return refused.refusal.code.value
+        except ca.InvalidValue:
+            return "malformed"
         return ""
 
     def snapshot(self, *client_ids: UUID) -> object:

@@ -1,0 +1,617 @@
+"""The service: load, decide, save; all or none; again on a conflict; nothing on a preview."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import attrs
+import pytest
+import rules_table
+import world
+from attrs import evolve
+from office import Office
+from rules_table import UNCHANGED, Asked, answer, facts, facts_after
+from world import (
+    CATALOGUE,
+    CLIENT,
+    CLIENT_ID,
+    EAST,
+    FIRST,
+    FREE,
+    NORTH,
+    OTHER_ID,
+    PLATFORM,
+    SHOP,
+    TAKEN,
+    THIRD,
+)
+
+import client_access as ca
+from client_access.unit import ATTEMPTS
+
+ADD = ca.AddClient(CLIENT_ID, NORTH, business_name="Acme", email=FIRST)
+OTHER = ca.AddClient(OTHER_ID, NORTH, business_name="Bolt", email=TAKEN)
+NEW_ID = UUID(int=7)
+
+
+def rename(name: str, client_id: UUID = CLIENT_ID) -> ca.ChangeBusinessName:
+    return ca.ChangeBusinessName(client_id, PLATFORM, business_name=name)
+
+
+def move(email: str, client_id: UUID = CLIENT_ID) -> ca.ChangeEmail:
+    return ca.ChangeEmail(client_id, PLATFORM, email=email)
+
+
+# ── Handling ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_is_accepted_is_saved_and_what_is_refused_is_not() -> None:
+    """§8: refused changes nothing, in the repository neither."""
+    office = Office((ADD, OTHER))
+    before = office.snapshot(CLIENT_ID, OTHER_ID)
+    for by in world.ACTORS:
+        for command in world.commands(by):
+            if office.code_of(command) == "":
+                office = Office((ADD, OTHER))
+            else:
+                assert office.snapshot(CLIENT_ID, OTHER_ID) == before
+    (change,) = office.do(rename("Other"))
+    assert office.client() == change.after
+    assert office.repository.history(CLIENT_ID)[-1] == change.event
+
+
+def test_a_command_that_changes_nothing_saves_nothing() -> None:
+    """§8: =, accepted without an event; the repository is not even asked to save."""
+    office = Office((ADD,))
+    saves = Spy(office)
+    change = saves.access.handle(rename("Acme"))
+    assert (change.event, change.notices, change.after) == (None, (), office.client())
+    assert saves.saved == []
+
+
+class Spy:
+    """A repository in front of another that notes what it is given, and can be made to fail."""
+
+    def __init__(self, office: Office) -> None:
+        self.inner = office.repository
+        self.saved: list[list[ca.Change]] = []
+        self.loads = 0
+        self.conflicts: list[ca.RepositoryError] = []
+        self.meanwhile: list[Callable[[], object]] = []
+        self.access = ca.ClientAccess(self, catalogue=CATALOGUE, clock=lambda: office.now)
+
+    def get(self, client_id: UUID) -> ca.Client | None:
+        self.loads += 1
+        found: ca.Client | None = self.inner.get(client_id)
+        return found
+
+    def find_by_email(self, email_key: str) -> ca.Client | None:
+        found: ca.Client | None = self.inner.find_by_email(email_key)
+        return found
+
+    def page(self, *args: Any, **named: Any) -> Sequence[ca.Client]:
+        found: Sequence[ca.Client] = self.inner.page(*args, **named)
+        return found
+
+    def save(self, changes: Sequence[ca.Change]) -> None:
+        if self.meanwhile:
+            self.meanwhile.pop()()
+        if self.conflicts:
+            raise self.conflicts.pop()
+        self.inner.save(changes)
+        self.saved.append(list(changes))
+
+
+@pytest.mark.parametrize("conflict", [ca.StaleClient(CLIENT_ID), ca.EmailTaken(CLIENT_ID)])
+def test_a_conflict_is_decided_again_a_bounded_number_of_times(
+    conflict: ca.RepositoryError,
+) -> None:
+    """Another writer was first: it is loaded and decided anew, ten times at the most."""
+    office = Office((ADD,))
+    spy = Spy(office)
+    spy.conflicts = [conflict] * (ATTEMPTS - 1)
+    assert spy.access.handle(rename("Bolt")).after == office.client()
+    assert spy.loads == ATTEMPTS
+    spy.conflicts = [conflict] * ATTEMPTS
+    with pytest.raises(type(conflict)) as told:
+        spy.access.handle(rename("Cord"))
+    assert told.value is conflict
+    assert any("10 times" in note for note in told.value.__notes__)
+    assert office.client().business_name == "Bolt"
+
+
+def test_what_is_decided_again_is_decided_on_what_is_there_then() -> None:
+    """E1, L5: what became true meanwhile is what counts: the change, or the refusal."""
+    office = Office((ADD,))
+    spy = Spy(office)
+    spy.meanwhile = [lambda: office.do(ca.DeleteClient(CLIENT_ID, NORTH))]
+    with pytest.raises(ca.CommandRefused, match="unknown_client"):
+        spy.access.handle(rename("Bolt"))
+
+    office = Office((ADD,))
+    spy = Spy(office)
+    spy.meanwhile = [lambda: office.do(evolve(OTHER, email=FREE))]
+    with pytest.raises(ca.CommandRefused, match="email_taken"):
+        spy.access.handle(move(FREE))
+    assert office.client().email.address == FIRST
+
+    office = Office()
+    spy = Spy(office)
+    spy.meanwhile = [lambda: office.do(ADD)]
+    with pytest.raises(ca.CommandRefused, match="client_exists"):
+        spy.access.handle(evolve(ADD, email=FREE))
+
+
+class _Hosted(Spy):
+    """A repository inside its host's transaction."""
+
+    in_host_transaction = True
+
+
+def test_nothing_is_decided_again_inside_a_hosts_transaction() -> None:
+    """Only the host can begin its transaction anew."""
+    office = Office((ADD,))
+    spy = _Hosted(office)
+    spy.conflicts = [ca.StaleClient(CLIENT_ID)]
+    with pytest.raises(ca.StaleClient):
+        spy.access.handle(rename("Bolt"))
+    assert spy.loads == 1
+
+
+def test_a_failing_repository_is_not_asked_again() -> None:
+    """Only a conflict is; any other trouble is told at once."""
+    office = Office((ADD,))
+    spy = Spy(office)
+    spy.conflicts = [ca.CorruptRecord("x")]
+    with pytest.raises(ca.CorruptRecord):
+        spy.access.handle(rename("Bolt"))
+    assert spy.loads == 1
+
+
+def test_the_clock_is_asked_once_for_each_attempt() -> None:
+    """All commands of one unit of work happen at one moment."""
+    office = Office()
+    times = iter([world.T0, world.SOON])
+    access = ca.ClientAccess(office.repository, catalogue=CATALOGUE, clock=lambda: next(times))
+    changes = access.handle_all([ADD, OTHER])
+    assert {change.event.at for change in changes if change.event} == {world.T0}
+
+
+# ── All or none ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_commands_together_each_see_what_those_before_leave() -> None:
+    """§8: in order, addresses freed and taken included; saved in one go."""
+    office = Office((ADD, OTHER))
+    spy = Spy(office)
+    commands: list[ca.Command] = [
+        move(FREE),  # frees the first address,
+        move(FIRST, OTHER_ID),  # which the other takes, freeing its own,
+        ca.AddClient(NEW_ID, NORTH, business_name="Cord", email=TAKEN.upper()),  # for a third.
+        ca.DeleteClient(CLIENT_ID, NORTH),  # This frees the new one,
+        move(FREE, NEW_ID),  # which the third moves to.
+    ]
+    changes = spy.access.handle_all(commands)
+    assert [change.command for change in changes] == commands
+    assert len(spy.saved) == 1
+    assert changes[3].before == changes[0].after
+    assert office.client(OTHER_ID).email.address == FIRST
+    assert office.client(NEW_ID).email.address == FREE
+    assert office.repository.find_by_email(TAKEN) is None
+
+
+def test_the_first_refusal_refuses_them_all_and_names_its_command() -> None:
+    """S5, §8: nothing of the others is kept, before it or after it."""
+    office = Office((ADD, OTHER))
+    before = office.snapshot(CLIENT_ID, OTHER_ID, NEW_ID)
+    wrong = ca.AddClient(NEW_ID, NORTH, business_name="Cord", email=FREE)
+    batches: tuple[list[ca.Command], ...] = (
+        [rename("X"), move(FREE), wrong, rename("Y")],
+        [move(FREE), move(FREE, OTHER_ID)],
+        [evolve(wrong, email=None), evolve(wrong, email=None)],
+        [ca.DeleteClient(CLIENT_ID, NORTH), rename("X")],
+    )
+    for commands in batches:
+        with pytest.raises(ca.CommandRefused) as refused:
+            office.access.handle_all(commands)
+        assert refused.value.command in commands[1:]
+        assert office.snapshot(CLIENT_ID, OTHER_ID, NEW_ID) == before
+    with pytest.raises(ca.InvalidValue, match="must be a command"):
+        office.access.handle_all([rename("X"), "rename"])  # type: ignore[list-item]
+    assert office.snapshot(CLIENT_ID, OTHER_ID, NEW_ID) == before
+
+
+def test_the_same_services_for_many_imported_clients_all_or_none() -> None:
+    """S5: one of eighty that cannot have them stops all; without it all have them."""
+    office = Office()
+    ids = [UUID(int=n) for n in range(1, 81)]
+    office.access.handle_all(ca.ImportClient(i, NORTH, business_name=f"{i.int}") for i in ids)
+
+    def subscribe(client_id: UUID) -> ca.Subscribe:
+        return ca.Subscribe(
+            client_id,
+            NORTH,
+            payer=ca.Payer.PRACTICE,
+            sign_in=ca.SignIn.PRACTICE_ONLY,
+            services={"payroll": None},
+        )
+
+    office.do(subscribe(ids[40]))
+    with pytest.raises(ca.CommandRefused, match="not_in_this_status") as refused:
+        office.access.handle_all(map(subscribe, ids))
+    assert refused.value.command is not None
+    assert refused.value.command.client_id == ids[40]
+    assert len(office.access.clients("north", ca.ClientList.IMPORTED, limit=100).rows) == 79
+    office.access.handle_all(subscribe(i) for i in ids if i != ids[40])
+    assert len(office.access.clients("north", ca.ClientList.ACTIVE, limit=100).rows) == 80
+
+
+def test_nothing_together_is_nothing() -> None:
+    office = Office()
+    spy = Spy(office)
+    assert spy.access.handle_all([]) == ()
+    assert spy.access.handle_each([]) == ()
+    assert spy.saved == []
+
+
+def test_each_for_itself_leaves_out_what_is_refused() -> None:
+    """A refusal stops nothing but its own command, and those after it see what is left."""
+    office = Office((ADD, OTHER))
+    first = ca.AddClient(NEW_ID, NORTH, business_name="Cord", email=FREE)
+    outcomes = office.access.handle_each(
+        [move(TAKEN), first, move(FREE), rename("Acme"), first, move(THIRD)]
+    )
+    told = [
+        o.refusal.code.value if isinstance(o, ca.CommandRefused) else o.event and type(o.event)
+        for o in outcomes
+    ]
+    assert told == [
+        "email_taken",
+        ca.ClientAdded,
+        "email_taken",
+        None,
+        "client_exists",
+        ca.EmailChanged,
+    ]
+    assert office.client().email.address == THIRD
+    assert office.client().version == 2
+
+
+def test_each_for_itself_still_stops_at_what_is_malformed() -> None:
+    office = Office((ADD,))
+    before = office.snapshot(CLIENT_ID)
+    needless = ca.RegisterCustomer(
+        NEW_ID, PLATFORM, business_name="A", email=FREE, services={"extra": world.SETUP}
+    )
+    with pytest.raises(ca.InvalidValue):
+        office.access.handle_each([rename("X"), needless])
+    assert office.snapshot(CLIENT_ID) == before
+
+
+# ── Preview ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_preview_is_the_answer_of_handle_and_saves_nothing() -> None:
+    """S2: for every command by everybody, in a client of every status: the same change or refusal,
+    and the repository is as it was.
+    """
+    for there in world.walk().histories[::8]:
+        office = Office(catalogue=world.CATALOGUE_THEN)
+        office.do(OTHER)
+        try:
+            office.do(*there.commands)
+        except ca.CommandRefused:
+            continue  # another history took the address
+        spy = Spy(office)
+        before = office.snapshot(CLIENT_ID, OTHER_ID)
+        for by in world.ACTORS:
+            for command in world.commands(by):
+                previewed = _answer(spy.access.preview, command)
+                if not isinstance(previewed, ca.Change):
+                    assert previewed == _answer(spy.access.handle, command)
+        assert spy.saved == []
+        assert office.snapshot(CLIENT_ID, OTHER_ID) == before
+
+
+def _answer(ask: Callable[[ca.Command], ca.Change], command: ca.Command) -> object:
+    try:
+        return ask(command)
+    except ca.CommandRefused as refused:
+        return refused.refusal
+    except ca.InvalidValue as problem:
+        return str(problem)
+
+
+def test_what_was_previewed_is_what_happens() -> None:
+    """S2: the same change, its event, client and notices, at the same moment."""
+    office = Office((ADD,))
+    subscribe = ca.Subscribe(
+        CLIENT_ID,
+        NORTH,
+        payer=ca.Payer.PRACTICE,
+        sign_in=ca.SignIn.PRACTICE_AND_CLIENT,
+        services={"payroll": None},
+    )
+    seen = office.access.preview(subscribe)
+    assert office.client().status is ca.Status.INACTIVE
+    assert office.access.handle(subscribe) == seen
+    assert len(seen.notices) == 2
+
+
+# ── Races for one address ────────────────────────────────────────────────────────────────────────
+
+
+def test_of_two_racing_for_an_address_exactly_one_wins() -> None:
+    """E1: the other is refused `email_taken`, and nothing of it is kept."""
+    office = Office((ADD, OTHER))
+    spy = Spy(office)
+    spy.meanwhile = [lambda: office.do(move(FREE, OTHER_ID))]
+    with pytest.raises(ca.CommandRefused, match="email_taken"):
+        spy.access.handle_all([rename("X"), move(FREE.upper())])
+    assert office.client(OTHER_ID).email.address == FREE
+    assert facts(office.client()) == facts(Office((ADD,)).client())
+
+
+def test_threads_racing_for_one_address_and_one_client() -> None:
+    """E1: twenty at once, on the repository in memory: one has it; every version is one event."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    office = Office((ADD,))
+    ids = [UUID(int=100 + n) for n in range(20)]
+
+    def race(client_id: UUID) -> str:
+        office.code_of(rename(f"{client_id.int}"))
+        return office.code_of(ca.AddClient(client_id, NORTH, business_name="Racer", email=FREE))
+
+    with ThreadPoolExecutor(8) as threads:
+        told = Counter(threads.map(race, ids))
+    assert told == {"": 1, "email_taken": 19}
+    history = office.repository.history(CLIENT_ID)
+    assert ca.replay(history) == office.client()
+    assert office.client().version == 21
+
+
+def test_an_address_kept_by_a_practice_only_client_stays_taken() -> None:
+    """E2: given earlier, kept although unused, and nobody else's; deleting frees it (L5)."""
+    office = Office((ADD,))
+    office.do(
+        ca.Subscribe(
+            CLIENT_ID,
+            NORTH,
+            payer=ca.Payer.PRACTICE,
+            sign_in=ca.SignIn.PRACTICE_ONLY,
+            services={"payroll": None},
+        )
+    )
+    again = ca.AddClient(NEW_ID, EAST, business_name="Cord", email=FIRST.upper())
+    assert office.code_of(again) == "email_taken"
+    office = Office((ADD, ca.DeleteClient(CLIENT_ID, NORTH)))
+    assert office.code_of(again) == ""
+    assert office.code_of(ADD) == "client_exists"
+
+
+# ── A long walk with many clients ────────────────────────────────────────────────────────────────
+
+IDS = tuple(UUID(int=n) for n in range(1, 6))
+EMAILS = tuple(f"{name}@example.com" for name in ("a", "B", "c", "d", "e", "f"))
+
+
+def _any_command(rng: random.Random, client: ca.Client | None, client_id: UUID) -> ca.Command:
+    """Return a command about a client: mostly one that could make sense, sometimes any."""
+    own = ca.ClientUser(client_id)
+    practices = [NORTH, world.SOUTH]
+    if client and client.practice_id and rng.random() < 0.8:
+        practices = [ca.PracticeUser(client.practice_id)]
+    by = rng.choice([*practices, own, PLATFORM])
+    kind = rng.choice(_LIVELY[client.status if client else None])
+    if rng.random() < 0.15:
+        kind = rng.choice(list(rules_table.ROW_OF))
+    sort = {"practice": practices[0], "client": own, "platform": PLATFORM}
+    if rng.random() < 0.9:
+        by = sort[rng.choice(list(rules_table.ROW_OF[kind].by))]
+    email = rng.choice(EMAILS)
+    services: dict[str, ca.ServiceSetup | None] = rng.choice(
+        [{"payroll": None}, {"start": world.SETUP, "extra": None}, {"start": None}]
+    )
+    pending = client.activation.id if client and client.activation else OTHER_ID
+    fields: dict[str, Any] = {
+        "business_name": rng.choice(["Acme", "Bolt", "Ärzte"]),
+        "email": email,
+        "confirm_email": email.upper() if rng.random() < 0.9 else EMAILS[0],
+        "payer": rng.choice(list(ca.Payer)),
+        "sign_in": rng.choice(list(ca.SignIn)),
+        "services": services,
+        "service": rng.choice(["payroll", "start", "extra", "teapot"]),
+        "setup": rng.choice([None, None, world.SETUP]),
+        "activation_id": pending if kind is ca.Activate else UUID(int=rng.getrandbits(64)),
+        "practice_id": rng.choice(["north", "south"]),
+        "contact": ca.ContactDetails(rng.choice(["", "Ann"])),
+    }
+    named = {f.name for f in attrs.fields(kind)} & set(fields)
+    if kind in {ca.AddClient, ca.ImportClient}:
+        named -= {name for name in ("email", "payer") if rng.random() < 0.5}
+    made: ca.Command = kind(client_id, by, **{name: fields[name] for name in named})
+    return made
+
+
+_LIVELY: dict[ca.Status | None, list[type]] = {
+    None: [ca.AddClient, ca.ImportClient, ca.RegisterCustomer],
+    ca.Status.INACTIVE: [ca.Subscribe, ca.Subscribe, ca.ChoosePayer, ca.ChangeEmail],
+    ca.Status.PRACTICE_ONLY: [ca.GiveAccess, ca.AddService, ca.RemoveService],
+    ca.Status.AWAITING_ACTIVATION: [
+        ca.Activate,
+        ca.Activate,
+        ca.ResendActivation,
+        ca.ChangeEmail,
+        ca.DeleteClient,
+    ],
+    ca.Status.BOTH_ACCESS: [
+        ca.DisableAccess,
+        ca.DisableAccess,
+        ca.StopManaging,
+        ca.AddService,
+        ca.ChangeEmail,
+    ],
+    ca.Status.DISABLED: [ca.EnableAccess, ca.StopManaging, ca.RemoveService],
+    ca.Status.UNMANAGED: [
+        ca.InvitePractice,
+        ca.AcceptPracticeInvitation,
+        ca.DeclinePracticeInvitation,
+        ca.ProvideDirectDebit,
+    ],
+    ca.Status.DELETED: [ca.AddClient],
+}
+
+
+def test_a_long_walk_with_many_clients_goes_by_the_rules() -> None:
+    """Five clients at a time, thousands of commands by everybody, time passing: every answer is
+    the oracle's, every client is its history replayed, no two share an address, lists and invoices
+    hold just who belongs there. Visits are counted, so that it has been everywhere.
+    """
+    rng = random.Random(20260105)
+    visits: Counter[Any] = Counter()
+    for _ in range(100):
+        office = Office()
+        addresses: dict[UUID, str] = {}
+        for _ in range(80):
+            office.later(hours=rng.choice([1] * 20 + [24, 24 * 31]))
+            client_id = rng.choice(IDS)
+            client = office.repository.get(client_id)
+            command = _any_command(rng, client, client_id)
+            email = getattr(command, "email", None)
+            key = email and rules_table.key(email.address)
+            owner = next((i for i, taken in addresses.items() if taken == key), None)
+            asked = Asked(facts(client), command, office.now, SHOP, owner)
+            wanted = answer(asked)
+            got = _answer(office.access.handle, command)
+            if isinstance(got, ca.Change):
+                after = got.after
+                assert wanted == (UNCHANGED if got.event is None else type(got.event))
+                if got.event is not None:
+                    assert facts(after) == facts_after(asked)
+                    assert got.event.version == after.version
+                addresses[client_id] = rules_table.key(after.email.address)
+                visits[client and client.status, after.status] += 1
+                visits[after.payer_state] += 1
+            else:
+                assert isinstance(got, str | ca.Refusal)
+                assert wanted == ("malformed" if isinstance(got, str) else got.code.value)
+                assert office.repository.get(client_id) == client
+            visits[wanted] += 1
+        _check_all(office)
+    moved = {edge: n for edge, n in visits.items() if isinstance(edge, tuple)}
+    for source, _, dest in LIFECYCLE:
+        assert moved.get((source, dest), 0) >= 5, (source, dest)
+    for state in ca.PayerState:
+        assert visits[state] >= 20, state
+    for row in rules_table.ROWS:
+        assert visits[row.event] >= 5, row.event
+
+
+LIFECYCLE = (
+    (None, "", ca.Status.INACTIVE),
+    (None, "", ca.Status.UNMANAGED),
+    (ca.Status.INACTIVE, "", ca.Status.PRACTICE_ONLY),
+    (ca.Status.INACTIVE, "", ca.Status.AWAITING_ACTIVATION),
+    (ca.Status.PRACTICE_ONLY, "", ca.Status.AWAITING_ACTIVATION),
+    (ca.Status.AWAITING_ACTIVATION, "", ca.Status.BOTH_ACCESS),
+    (ca.Status.BOTH_ACCESS, "", ca.Status.DISABLED),
+    (ca.Status.DISABLED, "", ca.Status.BOTH_ACCESS),
+    (ca.Status.BOTH_ACCESS, "", ca.Status.UNMANAGED),
+    (ca.Status.DISABLED, "", ca.Status.UNMANAGED),
+    (ca.Status.UNMANAGED, "", ca.Status.BOTH_ACCESS),
+    (ca.Status.INACTIVE, "", ca.Status.DELETED),
+    (ca.Status.AWAITING_ACTIVATION, "", ca.Status.DELETED),
+)
+
+
+def _check_all(office: Office) -> None:
+    """Hold the whole repository against the histories in it."""
+    repository = office.repository
+    clients = [client for i in IDS if (client := repository.get(i)) is not None]
+    for client in clients:
+        assert ca.replay(repository.history(client.id)) == client
+        assert repository.find_by_email(client.email_key) == client
+    assert len({client.email_key for client in clients}) == len(clients)
+    for practice in ("north", "south"):
+        for which in ca.ClientList:
+            rows = office.access.clients(practice, which).rows
+            assert {row.client_id for row in rows} == {
+                client.id
+                for client in clients
+                if client.listing
+                and (client.listing.practice_id, client.listing.client_list) == (practice, which)
+            }
+        invoice = office.access.next_invoice(practice)
+        assert invoice.total == office.access.next_invoice_total(practice)
+
+
+# ── Small things ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_settings_are_checked_when_the_service_is_made() -> None:
+    repository = ca.MemoryRepository()
+    wrong: list[tuple[str, dict[str, Any]]] = [
+        ("catalogue", {"catalogue": None}),
+        ("policy", {"catalogue": CATALOGUE, "policy": None}),
+        ("remember_for", {"catalogue": CATALOGUE, "remember_for": 7}),
+    ]
+    for field, settings in wrong:
+        with pytest.raises(ca.InvalidValue) as told:
+            ca.ClientAccess(repository, **settings)
+        assert told.value.field == field
+
+
+def test_the_clock_is_in_utc_unless_another_is_given() -> None:
+    assert ca.utc_now().utcoffset() == timedelta(0)
+    access = ca.ClientAccess(ca.MemoryRepository(), catalogue=CATALOGUE)
+    change = access.handle(ADD)
+    assert change.event is not None
+    assert abs(change.event.at - ca.utc_now()) < timedelta(minutes=1)
+
+
+def test_a_decision_is_asked_about_the_client_that_the_command_names() -> None:
+    """A caller of the pure function that passes another client is told so."""
+    office = Office((ADD,))
+    with pytest.raises(ca.InvalidValue) as told:
+        ca.decide(office.client(), OTHER, at=world.SOON, catalogue=CATALOGUE)
+    assert told.value.field == "client"
+    with pytest.raises(ca.InvalidValue) as told:
+        ca.decide(None, ADD, at=world.SOON, catalogue=CATALOGUE, email_owner="x")  # type: ignore[arg-type]
+    assert told.value.field == "email_owner"
+
+
+def test_a_history_that_does_not_fit_together_is_corrupt() -> None:
+    """None, one that begins in the middle, with a gap, twice the same, or of two clients."""
+    office = Office((ADD, rename("A"), rename("B")))
+    one, two, three = office.repository.history(CLIENT_ID)
+    (other,) = Office((OTHER,)).repository.history(OTHER_ID)
+    for events in (
+        [],
+        [two, three],
+        [one, three],
+        [one, one],
+        [one, two, two],
+        [one, evolve(two, client_id=OTHER_ID)],
+        [one, evolve(other, version=2)],
+        [evolve(one, version=2)],
+    ):
+        with pytest.raises(ca.CorruptRecord):
+            ca.replay(events)
+    assert ca.replay([one, two, three]) == office.client()
+
+
+def test_actions_of_the_service_are_those_of_the_client_now() -> None:
+    office = Office((ADD,))
+    for by in (NORTH, EAST, CLIENT, PLATFORM):
+        assert office.access.actions(CLIENT_ID, by) == ca.actions_of(
+            office.client(), by, at=office.now, catalogue=CATALOGUE
+        )
+        assert office.access.actions(OTHER_ID, by) == ca.actions_of(
+            None, by, at=office.now, catalogue=CATALOGUE
+        )
