@@ -16,6 +16,7 @@ Ts = TypeVarTuple("Ts")
 
 _BUSY_TIMEOUT: Final = 30  # seconds that a writer on SQLite waits for another
 _READY: Final = "client_access.ready"
+_AUTOCOMMIT: Final = "client_access_autocommit"
 _WAL_ATTEMPTS, _WAL_PAUSE = 100, 0.02
 
 # FULL, so that what was committed survives a failure of power, not only of the process; erased rows
@@ -53,6 +54,9 @@ def engine_options(url: URL, pool: type[Pool]) -> dict[str, Any]:
         if url.database in (None, "", ":memory:"):
             # There is one connection, and who comes second waits.
             options |= {"poolclass": pool, "pool_size": 1, "max_overflow": 0}
+    else:
+        # Set once for each connection: to switch to and fro costs as much as a question.
+        options |= {"isolation_level": "AUTOCOMMIT", "execution_options": {_AUTOCOMMIT: True}}
     return options
 
 
@@ -64,7 +68,7 @@ def check_dialect(dialect: Dialect) -> None:
 
 def for_reading(engine: Engine) -> Engine:
     """Return an engine for questions that are one statement, with no transaction around it."""
-    if engine.dialect.name == "sqlite":  # where a statement alone begins none
+    if engine.dialect.name == "sqlite" or _AUTOCOMMIT in engine.get_execution_options():
         return engine
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -75,13 +79,16 @@ def in_transaction(
     """Do work that writes, in a transaction that SQLAlchemy begins and ends around this.
 
     On SQLite it takes the lock at once: one that first reads and then writes fails instead of
-    waiting, where another has written in between.
+    waiting, where another has written in between. On PostgreSQL the driver begins it by itself,
+    unless it commits every statement by itself.
     """
     if connection.dialect.name == "sqlite":
         if _READY not in connection.info:
             _prepare(connection)
             connection.info[_READY] = True
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif _driver(connection).autocommit:
+        connection.exec_driver_sql("BEGIN")
     return work(connection, *arguments)
 
 
@@ -93,12 +100,14 @@ def in_savepoint(
     The driver of SQLite begins a transaction at the first write only, whatever SQLAlchemy says; a
     savepoint outside of one would commit when it is released.
     """
-    if connection.dialect.name == "sqlite":
-        driver: Any = connection.connection.driver_connection
-        if not driver.in_transaction:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if connection.dialect.name == "sqlite" and not _driver(connection).in_transaction:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
     with connection.begin_nested():
         return work(connection, *arguments)
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
 
 
 def _prepare(connection: Connection) -> None:

@@ -27,6 +27,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
 
@@ -43,7 +44,7 @@ _WHOLE: Final = (clients.c.id, clients.c.version, clients.c.data)
 class Statement:
     """A statement as its driver takes it."""
 
-    __slots__ = ("_fixed", "_names", "_sql")
+    __slots__ = ("_error", "_fixed", "_names", "_sql")
 
     def __init__(self, clause: ClauseElement, dialect: Dialect) -> None:
         compiled = cast("SQLCompiler", clause.compile(dialect=dialect))
@@ -51,10 +52,26 @@ class Statement:
         self._names = compiled.positiontup
         # What SQLAlchemy adds by itself, such as an offset of nothing.
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
+        self._error = dialect.loaded_dbapi.Error
 
     def ask(self, connection: Connection, **values: object) -> Sequence[Any]:
-        """Execute a question; return the rows."""
-        return connection.exec_driver_sql(self._sql, self._arguments(values)).fetchall()
+        """Execute a question; return the rows.
+
+        The driver's cursor is asked directly: what SQLAlchemy does for a result costs as much as
+        the question. An error becomes what SQLAlchemy would have made of it.
+        """
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(self._sql, self._arguments(values))
+            return cursor.fetchall()
+        except self._error as error:
+            if connection.dialect.is_disconnect(error, connection.connection, cursor):
+                connection.invalidate(error)
+            raise DBAPIError.instance(
+                None, None, error, self._error, hide_parameters=True, dialect=connection.dialect
+            ) from error
+        finally:
+            cursor.close()
 
     def do(self, connection: Connection, **values: object) -> int:
         """Execute a change; return how many rows it concerned."""
