@@ -58,7 +58,7 @@ from client_access.commands import (
     Subscribe,
     WithdrawPracticeInvitation,
 )
-from client_access.deciding import Actions, actions_of, decide, evolve, replay
+from client_access.deciding import Actions, actions_of, as_of, decide, evolve, replay
 from client_access.errors import (
     ClientAccessError,
     CorruptRecord,
@@ -204,6 +204,7 @@ __all__ = [
     "WithdrawPracticeInvitation",
     "Actions",
     "actions_of",
+    "as_of",
     "decide",
     "evolve",
     "replay",

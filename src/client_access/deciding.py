@@ -153,6 +153,27 @@ def replay(events: Iterable[Event]) -> Client:
     return client
 
 
+def as_of(events: Iterable[Event], at: datetime) -> Client | None:
+    """Return the client as it was at a moment, or None where it was not there yet.
+
+    Parameters:
+        events: its whole history, in order.
+        at: the moment, with a time zone; what happened at it has happened.
+
+    Raises:
+        CorruptRecord: they are no history that this library writes.
+        InvalidValue: the moment has no time zone, or something among the events is no event.
+    """
+    at = to_utc("at", at)
+    client = None
+    for event in events:
+        after = evolve(client, event)
+        if event.at > at:
+            break
+        client = after
+    return client
+
+
 @final
 @frozen
 class Actions:
