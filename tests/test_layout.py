@@ -1,0 +1,160 @@
+"""How the package is built: imports run downwards only, and the core needs no extra."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import client_access
+
+ROOT = Path(client_access.__file__).parent
+
+CORE = """
+    errors
+    _validation
+    values
+    catalogue
+    machines  machines.table  machines.lifecycle  machines.payer  machines.activation
+    client
+    commands
+    events
+    refusals
+    procedure
+    chapters  chapters.guards
+    chapters.adding  chapters.subscriptions  chapters.activation
+    chapters.access  chapters.managing  chapters.details
+    billing
+    notices
+    notifying
+    change
+    deciding
+    sign_in
+    mail
+    pages
+    erasing
+    repository  async_repository
+    unit
+    service  async_service
+    memory
+    client_access
+"""
+"""The modules of the core from the bottom up: each imports only from those before it."""
+
+OUTSIDE = {
+    "__main__",
+    "_csv_text",
+    "batch",
+    "charts",
+    "cli",
+    "consequences",
+    "links",
+    "outbox",
+    "rendering",
+    "sql",
+    "testing",
+    "wire",
+}
+"""What stands on the core, and may need an extra: the core imports none of it."""
+
+EXTRAS = (
+    "sqlalchemy cattrs itsdangerous hypothesis pytest rich jinja2 psycopg aiosqlite sybil greenlet"
+)
+
+
+def _modules() -> dict[str, Path]:
+    """Return every module of the package by its name within it."""
+    found = {}
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(part for part in parts if part != "__init__")
+        found[name or "client_access"] = path
+    return found
+
+
+MODULES = _modules()
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """Yield the modules of the package that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively"
+            module = node.module or ""
+            # A name may be a module of its own, or come out of one.
+            names = [
+                deeper if deeper.removeprefix("client_access.") in MODULES else module
+                for deeper in (f"{module}.{alias.name}" for alias in node.names)
+            ]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] == "client_access":
+                yield name.removeprefix("client_access.")
+
+
+def test_every_module_stands_in_the_order_or_outside_it() -> None:
+    """Whoever adds a module says here where it stands."""
+    inside = {name for name in MODULES if name.split(".")[0] not in OUTSIDE}
+    assert inside == set(CORE.split())
+
+
+def test_imports_run_downwards_only() -> None:
+    """A module of the core imports from those before it, and from none outside."""
+    order = {name: place for place, name in enumerate(CORE.split())}
+    upwards = [
+        (name, imported)
+        for name in order
+        for imported in _imported(MODULES[name])
+        if order.get(imported, len(order)) >= order[name]
+    ]
+    assert upwards == []
+
+
+def test_nothing_is_imported_inside_functions_of_the_core() -> None:
+    """An import inside a function would hide an arrow that points upwards."""
+    for name in CORE.split():
+        tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                inner = [n for n in ast.walk(node) if isinstance(n, ast.Import | ast.ImportFrom)]
+                assert not inner, (name, node.name)
+
+
+def test_importing_the_core_imports_no_extra() -> None:
+    """In a fresh process: none of the packages of the extras, and none of what stands on the core.
+
+    The tests themselves run with the extras, so this one asks an interpreter of its own.
+    """
+    program = "import client_access, sys; print('\\n'.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert "transitions" in loaded
+    assert loaded.isdisjoint(EXTRAS.split())
+    ours = {name for name in done.stdout.split() if name.startswith("client_access.")}
+    assert ours == {f"client_access.{name}" for name in CORE.split()} - {
+        "client_access.client_access"
+    }
+
+
+def test_the_core_has_no_clock_no_randomness_and_no_input_or_output() -> None:
+    """Where a decision is made, everything that it looks at is an argument."""
+    shells = {"unit", "service", "async_service", "memory", "client_access"}
+    for name in set(CORE.split()) - shells:
+        for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom | ast.Import):
+                names = [alias.name for alias in node.names]
+                module = getattr(node, "module", "") or ""
+                assert not {module, *names} & {"random", "secrets", "os", "time", "socket", "io"}
+                # A new activation's id is made with the command, before any decision.
+                assert "uuid4" not in names or name == "commands"
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in {"open", "print", "input"}
+            elif isinstance(node, ast.Attribute):
+                assert node.attr not in {"now", "today", "utcnow"}, name
