@@ -1,0 +1,34 @@
+"""The snippets of the documentation are tests: Python is run, and what it prints is compared."""
+
+from __future__ import annotations
+
+from contextlib import redirect_stdout
+from io import StringIO
+
+from sybil import Example, Sybil
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.markdown import CodeBlockParser
+
+_run_python = PythonEvaluator()
+_PRINTED = "_printed"
+
+
+def _run(example: Example) -> None:
+    with redirect_stdout(StringIO()) as printed:
+        _run_python(example)
+    if example.namespace.get(_PRINTED):
+        raise AssertionError("What was printed earlier stands in no block of text.")
+    example.namespace[_PRINTED] = printed.getvalue()
+
+
+def _compare(example: Example) -> None:
+    """Hold a block of text against what the Python before it has printed."""
+    printed = example.namespace.pop(_PRINTED, "")
+    if str(example.parsed).rstrip() != printed.rstrip():
+        raise AssertionError(f"The Python before this block printed:\n{printed}")
+
+
+pytest_collect_file = Sybil(
+    parsers=[CodeBlockParser("python", _run), CodeBlockParser("text", _compare)],
+    patterns=["README.md", "docs/*.md"],
+).pytest()
