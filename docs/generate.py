@@ -1,0 +1,301 @@
+"""Writes what the documentation takes from the code: the charts, refusals.md and commands.md.
+
+    python docs/generate.py
+
+Every refusal that there can be is met by putting every command to every state that a client can
+come to stand in, by every actor: the walk of the tests (`tests/world.py`).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+import world  # noqa: E402 - found by the line above
+
+import client_access as ca  # noqa: E402 - sorted after it
+from client_access.charts import with_charts  # noqa: E402
+from client_access.commands import COMMAND_NAMES  # noqa: E402
+from client_access.deciding import PROCEDURES  # noqa: E402
+from client_access.events import EVENT_NAMES  # noqa: E402
+from client_access.procedure import Case, Procedure  # noqa: E402
+from client_access.values import DEFAULT_POLICY  # noqa: E402
+
+WITH_CHARTS = ("README.md", "docs/lifecycle.md", "docs/payer.md")
+STATUSES = tuple(status for status in ca.Status if status is not ca.Status.DELETED)
+ACTORS: dict[type[ca.Actor], str] = {
+    ca.PracticeUser: "practice",
+    ca.ClientUser: "client",
+    ca.PlatformUser: "platform",
+}
+MOMENTS = (world.SOON, world.LATE)
+NOTE = "<!-- Written by `python docs/generate.py` from the code; a test compares it whole. -->\n"
+
+
+# ── Met on the walk ──────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Met:
+    """A refusal, and where it was met."""
+
+    refusal: ca.Refusal
+    asked: str
+    by: str
+    status: str
+
+    @property
+    def ways(self) -> str:
+        return "<br>".join(way.sentence for way in self.refusal.ways_out)
+
+
+SIGN_IN = "sign-in"
+ASKED = [*(procedure.command.__name__ for procedure in PROCEDURES), SIGN_IN]
+
+
+def all_refusals() -> list[Met]:
+    """Return every refusal that there can be, each once, in the order of the commands."""
+    return sorted(dict.fromkeys(_all_refusals()), key=lambda met: ASKED.index(met.asked))
+
+
+def _all_refusals() -> Iterator[Met]:
+    for client in (None, *world.clients()):
+        status = client.status.value if client else "no client"
+        for at in MOMENTS:
+            for by in world.ACTORS:
+                who = ACTORS[type(by)]
+                actions = ca.actions_of(client, by, at=at, catalogue=world.CATALOGUE)
+                for kind, refusal in actions.refused.items():
+                    yield Met(refusal, kind.__name__, who, status)
+                for command in world.commands(by):
+                    try:
+                        world.decide(client, command, at)
+                    except ca.CommandRefused as refused:
+                        yield Met(refused.refusal, type(command).__name__, who, status)
+                    except ca.InvalidValue:
+                        continue
+            if at_sign_in := ca.sign_in_of(client, at=at).refusal:
+                yield Met(at_sign_in, SIGN_IN, "client", status)
+
+
+def codes_of_guards(procedure: Procedure[Any, Any]) -> list[tuple[str, set[str]]]:
+    """Return a row's own refusals in order, each with the kinds of actor that it can meet."""
+    found: list[tuple[str, set[str]]] = []
+    for guard in procedure.guards:
+        by_code: defaultdict[str, set[str]] = defaultdict(set)
+        for client in (None, *world.clients()):
+            for by in world.ACTORS:
+                for command in world.commands(by):
+                    if type(command) is not procedure.command:
+                        continue
+                    for at in MOMENTS:
+                        case = Case(
+                            client,
+                            by,
+                            at,
+                            world.CATALOGUE,
+                            DEFAULT_POLICY,
+                            world.owner_of_email(client, command),
+                        )
+                        if procedure.refusal_of_actor(case):
+                            continue
+                        if refusal := first_refusal(procedure, case, command, guard):
+                            by_code[refusal.code.value].add(ACTORS[type(by)])
+        found += by_code.items()
+    return found
+
+
+def first_refusal(
+    procedure: Procedure[Any, Any], case: Case, command: ca.Command, guard: object
+) -> ca.Refusal | None:
+    """Return what this guard says, where those before it say nothing."""
+    for earlier in procedure.guards:
+        refusal = earlier(case, command)
+        if earlier is guard:
+            return refusal
+        if refusal:
+            return None
+    raise AssertionError("the guard is none of this procedure's")
+
+
+# ── Pages ────────────────────────────────────────────────────────────────────────────────────────
+
+
+_REFUSALS_1 = (
+    "A refusal is a rule's no: nothing has changed. It has a code for programs, the number of"
+    " the rule that it follows from, one sentence for people, and ways out: the steps that"
+    " help, in order of preference. A step inside the library is a command and who gives it;"
+    " it is allowed now, or after the steps before it."
+)
+_REFUSALS_2 = (
+    "No sentence holds a name, an address, or anything about another practice's clients."
+    " `Refusal.translated` puts them into other words; `client_access.refusals.english` returns"
+    " all of them by their keys."
+)
+_COMMANDS_1 = (
+    "Every command names the client and the actor who gives it. The checks run in this order,"
+    " and the first that fails is the refusal:"
+)
+_COMMANDS_2 = (
+    "The three commands for a new id skip the first and the third. A practice has the clients"
+    " that it manages, and those whose invitation to it is pending; a client's user has its"
+    " own client; the platform has all."
+)
+_COMMANDS_3 = (
+    "In `unmanaged`, the practice is the one that the client has invited. Nobody gives a"
+    " command for a deleted client."
+)
+
+
+def refusals_page() -> str:
+    """Return refusals.md."""
+    by_code: defaultdict[ca.RefusalCode, list[Met]] = defaultdict(list)
+    for each in all_refusals():
+        by_code[each.refusal.code].append(each)
+    lines = [
+        "# Refusals",
+        "",
+        NOTE,
+        _REFUSALS_1,
+        "",
+        _REFUSALS_2,
+        "",
+        "| code | rule | message |",
+        "|---|---|---|",
+    ]
+    for code in ca.RefusalCode:
+        refusal = by_code[code][0].refusal
+        lines.append(
+            f"| [`{code.value}`](#{code.value}) | {_rules(by_code[code])} | {refusal.message} |"
+        )
+    for code in ca.RefusalCode:
+        met = by_code[code]
+        told = dict.fromkeys(m.asked for m in met)
+        every = len(told) == len(PROCEDURES)
+        names = "every command" if every else ", ".join(_name(asked) for asked in told)
+        lines += [
+            "",
+            f"## `{code.value}`",
+            "",
+            met[0].refusal.message,
+            "",
+            f"Rule {_rules(met)}. Told by {names}.",
+            "",
+        ]
+        if len({m.ways for m in met}) == 1:
+            ways = met[0].refusal.ways_out
+            lines += ["Ways out:", "", *(f"{n}. {way.sentence}" for n, way in enumerate(ways, 1))]
+        else:
+            lines += [
+                "| refused | to the | in | ways out |",
+                "|---|---|---|---|",
+                *_rows(met),
+            ]
+    return "\n".join([*lines, *_steps(by_code)]) + "\n"
+
+
+def _rules(met: list[Met]) -> str:
+    return ", ".join(sorted({m.refusal.rule for m in met}))
+
+
+def _name(asked: str) -> str:
+    return asked if asked == SIGN_IN else f"`{asked}`"
+
+
+def _rows(met: list[Met]) -> Iterator[str]:
+    """Yield a row for each command, actors, statuses and ways out, merged where they can be."""
+    statuses: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for m in met:
+        statuses[m.asked, m.by, m.ways].add(m.status)
+    actors: defaultdict[tuple[str, tuple[str, ...], str], list[str]] = defaultdict(list)
+    order = ["no client", *(status.value for status in ca.Status)]
+    for (asked, by, ways), where in statuses.items():
+        actors[asked, tuple(sorted(where, key=order.index)), ways].append(by)
+    for (asked, where_, ways), by_ in actors.items():
+        who = ", ".join(name for name in ACTORS.values() if name in by_)
+        yield f"| {_name(asked)} | {who} | {', '.join(where_)} | {ways} |"
+
+
+def _steps(by_code: dict[ca.RefusalCode, list[Met]]) -> Iterator[str]:
+    """Yield the table of all ways out that there are."""
+    steps = {way.key: way for met in by_code.values() for m in met for way in m.refusal.ways_out}
+    yield from ("", "## All ways out", "", "| key | sentence | command | by |", "|---|---|---|---|")
+    for way in sorted(steps.values(), key=lambda way: (way.command is None, way.key)):
+        inside = (f"`{way.command.__name__}`", ACTORS[way.by]) if way.command and way.by else None
+        command, by = inside or ("a step outside the library", "")
+        yield f"| `{way.key}` | {way.sentence} | {command} | {by} |"
+
+
+def commands_page() -> str:
+    """Return commands.md."""
+    lines = [
+        "# Commands",
+        "",
+        NOTE,
+        _COMMANDS_1,
+        "",
+        "1. `unknown_client`: there is no such client, it was deleted, or it is not the actor's.",
+        "2. `actor_not_allowed`: no actor of this kind gives this command.",
+        "3. `not_in_this_status`: not in the client's present status.",
+        "4. The command's own, in the order of the table below.",
+        "",
+        _COMMANDS_2,
+        "",
+        "## Who may give which command in which status",
+        "",
+        f"| command | new id | {' | '.join(f'`{status.value}`' for status in STATUSES)} |",
+        f"|---|---|{'---|' * len(STATUSES)}",
+    ]
+    for procedure in PROCEDURES:
+        if procedure.creates:
+            cells = [ACTORS[kind] for kind in procedure.by] + [""] * len(STATUSES)
+        else:
+            cells = [""] + [
+                ", ".join(
+                    name for kind, name in ACTORS.items() if status in procedure.by.get(kind, ())
+                )
+                for status in STATUSES
+            ]
+        lines.append(f"| `{procedure.command.__name__}` | {' | '.join(cells)} |")
+    lines += [
+        "",
+        _COMMANDS_3,
+        "",
+        "## Own refusals, and what happened",
+        "",
+        "A refusal that not everybody can meet who may give the command names who can.",
+        "",
+        "| command | its name | refusals of its own, in order | event |",
+        "|---|---|---|---|",
+    ]
+    for procedure in PROCEDURES:
+        may = {ACTORS[kind] for kind in procedure.by}
+        codes = [
+            f"[`{code}`](refusals.md#{code})"
+            + (f" ({', '.join(n for n in ACTORS.values() if n in met)})" if met != may else "")
+            for code, met in codes_of_guards(procedure)
+        ]
+        command, event = procedure.command, procedure.event
+        lines.append(
+            f"| `{command.__name__}` | `{COMMAND_NAMES[command]}` | {', '.join(codes) or 'none'} |"
+            f" `{event.__name__}`, `{EVENT_NAMES[event]}` |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def pages() -> dict[str, str]:
+    """Return every file that is written, by its path from the root."""
+    charts = {path: with_charts((ROOT / path).read_text(encoding="utf-8")) for path in WITH_CHARTS}
+    return {**charts, "docs/refusals.md": refusals_page(), "docs/commands.md": commands_page()}
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        (ROOT / path).write_text(text, encoding="utf-8")

@@ -1,0 +1,105 @@
+"""Writes the JSON Schemas beside it, from the classes: python docs/schemas/generate.py.
+
+A schema says what is written in the present format. What holds between fields is not in it: the
+constructors see to that when a record is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
+from uuid import UUID
+
+from attrs import fields, has, resolve_types
+
+from client_access import wire
+from client_access.notices import Recipient
+from client_access.values import Actor, EmailAddress
+
+_SCALARS: dict[object, dict[str, Any]] = {
+    str: {"type": "string"},
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    UUID: {"type": "string", "format": "uuid"},
+    datetime: {"type": "string", "format": "date-time"},
+    date: {"type": "string", "format": "date"},
+    Decimal: {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"},
+    EmailAddress: {"type": "string", "maxLength": 254},
+}
+_UNIONS: dict[object, Mapping[str, type]] = {Actor: wire.ACTORS, Recipient: wire.RECIPIENTS}
+
+
+def schemas() -> dict[str, str]:
+    """Return the text of every schema, by file name."""
+    return {f"{name}.json": _text(name, kinds) for name, kinds in wire.KINDS.items()}
+
+
+def _text(title: str, kinds: Mapping[str, wire.Kind]) -> str:
+    definitions: dict[str, Any] = {}
+    records = [
+        _object(
+            {
+                "kind": {"const": kind.name},
+                "format": {"const": kind.format},
+                "data": _schema(kind.cls, definitions),
+            }
+        )
+        for kind in kinds.values()
+    ]
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"The record of a {title}",
+        "oneOf": records,
+        "$defs": dict(sorted(definitions.items())),
+    }
+    return json.dumps(schema, indent=2) + "\n"
+
+
+def _schema(cls: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    if cls in _SCALARS:
+        return _SCALARS[cls]
+    if cls in _UNIONS:
+        members = _UNIONS[cls].items()
+        return {"oneOf": [_fields(member, definitions, kind=name) for name, member in members]}
+    if get_origin(cls) in (Union, UnionType):
+        members = [member for member in get_args(cls) if member is not NoneType]
+        return {"anyOf": [*(_schema(each, definitions) for each in members), {"type": "null"}]}
+    if get_origin(cls) is tuple:
+        return {"type": "array", "items": _schema(get_args(cls)[0], definitions)}
+    if issubclass(cls, Enum):
+        return {"enum": [member.value for member in cls]}
+    if not has(cls):
+        raise TypeError(cls)
+    definitions.setdefault(cls.__name__, {})  # before its fields, which may name it
+    definitions[cls.__name__] = _fields(cls, definitions)
+    return {"$ref": f"#/$defs/{cls.__name__}"}
+
+
+def _fields(cls: type, definitions: dict[str, Any], **constants: str) -> dict[str, Any]:
+    resolve_types(cls)
+    properties = {name: {"const": value} for name, value in constants.items()}
+    for each in fields(cls):
+        if each.init:
+            properties[each.name] = _schema(each.type, definitions)
+    return _object(properties)
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+if __name__ == "__main__":
+    for file_name, text in schemas().items():
+        Path(__file__).with_name(file_name).write_text(text, encoding="utf-8")
+        print(file_name)

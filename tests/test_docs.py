@@ -1,0 +1,98 @@
+"""The documents: what is generated is what the code says now, and every link leads somewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import client_access as ca
+from client_access.commands import COMMANDS
+from client_access.notices import NOTICES
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+@cache
+def generated() -> dict[str, str]:
+    """Run docs/generate.py, without writing anything."""
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # A dataclass looks its own module up.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "generate", module)
+        spec.loader.exec_module(module)
+        pages: dict[str, str] = module.pages()
+    return pages
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "README.md",
+        "docs/lifecycle.md",
+        "docs/payer.md",
+        "docs/refusals.md",
+        "docs/commands.md",
+    ],
+)
+def test_what_is_generated_is_up_to_date(path: str) -> None:
+    """Whole, character for character."""
+    assert path in generated()
+    text = (ROOT / path).read_text(encoding="utf-8")
+    assert text == generated()[path], "run: python docs/generate.py"
+
+
+def test_every_code_command_and_notice_has_its_place() -> None:
+    refusals, commands, notices = (
+        (ROOT / "docs" / name).read_text(encoding="utf-8")
+        for name in ("refusals.md", "commands.md", "notices.md")
+    )
+    for code in ca.RefusalCode:
+        assert f"\n## `{code.value}`\n" in refusals
+    for command in COMMANDS.values():
+        assert commands.count(f"\n| `{command.__name__}` |") == 2
+    for notice in NOTICES.values():
+        assert notices.count(f"\n| `{notice.__name__}` |") == 1
+
+
+def anchors(text: str) -> set[str]:
+    """Return what the headings of a page can be linked by."""
+    headings = re.findall(
+        r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE
+    )
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = target.partition("#")
+        other = (page.parent / path) if path else page
+        assert other.exists(), target
+        if anchor:
+            assert anchor in anchors(other.read_text(encoding="utf-8")), target
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    linked = set(re.findall(r"\((docs/[^)#]+)\)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert linked == {f"docs/{page.name}" for page in PAGES if page.parent.name == "docs"}
+
+
+def test_the_first_screen_has_the_two_commands_and_ten_lines_of_code() -> None:
+    screen = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:50]
+    assert any(line.startswith("make tour") for line in screen)
+    assert any(line.startswith("make test") for line in screen)
+    blocks = re.findall(r"```python\n(.*?)```", "\n".join(screen), re.DOTALL)
+    assert len(blocks) == 2
+    assert len(blocks[1].splitlines()) == 10
+    for command in ("AddClient", "Subscribe", "Activate", "ChoosePayer"):
+        assert f"ca.{command}(" in blocks[1]
