@@ -11,6 +11,7 @@ is older is brought up to date step by step first.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -117,7 +118,7 @@ def load_client(record: object) -> Client:
     Raises:
         CorruptRecord: it is no sound record of a client, or one of a later format.
     """
-    return cast("Client", _load(record, CLIENTS))
+    return cast("Client", _load(record, "client"))
 
 
 def load_command(record: object) -> Command:
@@ -126,7 +127,7 @@ def load_command(record: object) -> Command:
     Raises:
         CorruptRecord: it is no sound record of a command, or one of a later format.
     """
-    return cast("Command", _load(record, COMMANDS))
+    return cast("Command", _load(record, "command"))
 
 
 def load_event(record: object) -> Event:
@@ -135,7 +136,7 @@ def load_event(record: object) -> Event:
     Raises:
         CorruptRecord: it is no sound record of an event, or one of a later format.
     """
-    return cast("Event", _load(record, EVENTS))
+    return cast("Event", _load(record, "event"))
 
 
 def load_notice(record: object) -> Notice:
@@ -144,7 +145,7 @@ def load_notice(record: object) -> Notice:
     Raises:
         CorruptRecord: it is no sound record of a notice, or one of a later format.
     """
-    return cast("Notice", _load(record, NOTICES))
+    return cast("Notice", _load(record, "notice"))
 
 
 def decode(text: str | bytes) -> object:
@@ -166,13 +167,13 @@ def _refuse(constant: str) -> None:
 _ENVELOPE = frozenset({"kind", "format", "data"})
 
 
-def _load(record: object, expected: Mapping[str, type]) -> object:
+def _load(record: object, expected: str) -> object:
     if type(record) is not dict or record.keys() != _ENVELOPE:
         raise CorruptRecord("a record has a kind, a format and data, and nothing else")
-    name = record["kind"]
-    if type(name) is not str or name not in expected:
-        raise CorruptRecord("a record is of another kind than it should be")
-    return _KINDS[name].load(record["format"], record["data"])
+    name, kinds = record["kind"], KINDS[expected]
+    if type(name) is not str or name not in kinds:
+        raise CorruptRecord(f"a record is not of a {expected}, as it should be")
+    return kinds[name].load(record["format"], record["data"])
 
 
 # ── Formats ──────────────────────────────────────────────────────────────────────────────────────
@@ -250,6 +251,7 @@ def make_kinds(
 #
 # What is written is read back exactly and in one spelling only: nothing is converted on the way.
 
+_AMOUNT = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _LARGEST = 2**63  # beyond it no database holds a whole number
 
 
@@ -289,13 +291,19 @@ def _load_date(value: object, _: object) -> date:
 
 
 def _load_amount(value: object, _: object) -> Decimal:
-    return cast("Decimal", _respelt(Decimal(_exactly(str, value)), str, value))
+    if _AMOUNT.fullmatch(_exactly(str, value)) is None:
+        raise CorruptRecord("an amount is none")
+    return cast("Decimal", _respelt(Decimal(cast("str", value)), _dump_amount, value))
 
 
 def _respelt(value: object, spell: Callable[[Any], str], spelt: object) -> object:
     if spell(value) != spelt:
         raise CorruptRecord("something is not spelt as it is written")
     return value
+
+
+def _dump_amount(amount: Decimal) -> str:
+    return format(amount, "f")  # never with an exponent
 
 
 def _dump_moment(moment: datetime) -> str:
@@ -386,7 +394,7 @@ def _make_converter() -> Converter:
         (UUID, _load_uuid, str),
         (datetime, _load_moment, _dump_moment),
         (date, _load_date, date.isoformat),
-        (Decimal, _load_amount, str),
+        (Decimal, _load_amount, _dump_amount),
         (EmailAddress, _load_email, str),
     ):
         converter.register_structure_hook(cls, load)
@@ -400,8 +408,15 @@ def _make_converter() -> Converter:
 
 
 _converter = _make_converter()
-_KINDS = make_kinds({**CLIENTS, **COMMANDS, **EVENTS, **NOTICES}, UPCASTS)
+_ALL = make_kinds({**CLIENTS, **COMMANDS, **EVENTS, **NOTICES}, UPCASTS)
+KINDS: Final[Mapping[str, Mapping[str, Kind]]] = {
+    "client": {name: _ALL[name] for name in CLIENTS},
+    "command": {name: _ALL[name] for name in COMMANDS},
+    "event": {name: _ALL[name] for name in EVENTS},
+    "notice": {name: _ALL[name] for name in NOTICES},
+}
+"""Every kind of record by its name, apart by what it is a record of."""
 _WRITERS = {
     kind.cls: (kind.name, kind.format, _converter.get_unstructure_hook(kind.cls))
-    for kind in _KINDS.values()
+    for kind in _ALL.values()
 }
