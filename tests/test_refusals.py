@@ -60,7 +60,18 @@ class Refused:
 @cache
 def all_refusals() -> tuple[Refused, ...]:
     """Return every refusal of every reachable client, actor and command, each once."""
-    return tuple(dict.fromkeys(_all_refusals()))
+    once = {
+        (
+            id(refused.client),
+            refused.by,
+            refused.at,
+            refused.command,
+            refused.refusal.code,
+            tuple(step.key for step in refused.refusal.ways_out),
+        ): refused
+        for refused in _all_refusals()
+    }
+    return tuple(once.values())
 
 
 def _all_refusals() -> Iterator[Refused]:
@@ -72,12 +83,9 @@ def _all_refusals() -> Iterator[Refused]:
                 for kind, refusal in actions.refused.items():
                     yield Refused(client, by, at, kind, refusal)
                 for command in world.commands(by):
-                    try:
-                        world.decide(client, command, at)
-                    except ca.CommandRefused as refused:
-                        yield Refused(client, by, at, type(command), refused.refusal)
-                    except ca.InvalidValue:
-                        pass
+                    refusal_or = world.outcome(client, command, at)
+                    if isinstance(refusal_or, ca.Refusal):
+                        yield Refused(client, by, at, type(command), refusal_or)
         for at in (SOON, LATE):
             if refusal_at_sign_in := ca.sign_in_of(client, at=at).refusal:
                 yield Refused(client, None, at, None, refusal_at_sign_in)
@@ -854,13 +862,8 @@ def test_what_is_not_ones_own_is_as_if_it_did_not_exist() -> None:
 
 
 def _refusal(client: ca.Client | None, command: ca.Command) -> ca.Refusal | None:
-    try:
-        world.decide(client, command, SOON)
-    except ca.CommandRefused as refused:
-        return refused.refusal
-    except ca.InvalidValue:
-        pass
-    return None
+    told = world.outcome(client, command, SOON)
+    return told if isinstance(told, ca.Refusal) else None
 
 
 # ── Other languages ──────────────────────────────────────────────────────────────────────────────

@@ -163,7 +163,7 @@ def test_what_no_field_takes_is_named_by_the_field(kind: type) -> None:
             assert told.value.field == name, (kind, name, wrong)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=600)
 @given(st.sampled_from(FIELDS), junk.anything)
 def test_anything_makes_a_sound_value_or_is_invalid(field: tuple[type, str], value: object) -> None:
     """No other exception, whatever is passed; what is made is sound to the bottom."""
@@ -182,7 +182,7 @@ def test_anything_makes_a_sound_value_or_is_invalid(field: tuple[type, str], val
     assert repr(made)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(junk.anything, junk.anything)
 def test_anything_passed_to_the_core_is_answered_or_invalid(one: Any, other: Any) -> None:
     """The functions and the service say InvalidValue too, or a refusal, and nothing else."""
@@ -628,7 +628,7 @@ def _by_library(address: str) -> str | None:
         return None
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(adversarial)
 @example("a@example.com")
 @example("a@b.co-m")
@@ -648,7 +648,7 @@ def test_the_short_way_is_taken() -> None:
     assert _by_library("a@B.INVALID") is None
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(adversarial)
 @example("İ@example.com")
 @example("x@FAẞ.de")
@@ -874,7 +874,7 @@ def test_a_link_to_write_to_a_client(address: str, link: str) -> None:
     assert ca.mailto(_with_address(address)) == link
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(adversarial)
 def test_no_address_can_add_to_its_link(address: str) -> None:
     """D3: decoded, the link is the address and nothing else, whatever the address is."""

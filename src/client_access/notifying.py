@@ -57,6 +57,7 @@ def _notices(before: Client, event: Event, after: Client, catalogue: Catalogue) 
     client_id, version, name = before.id, event.version, before.business_name
     in_service = ToClientService(client_id)
     practice = before.practice_id and ToPractice(before.practice_id)
+    invitation = before.practice_invitation
     by_platform = isinstance(event.by, PlatformUser)
 
     match event:
@@ -97,17 +98,15 @@ def _notices(before: Client, event: Event, after: Client, catalogue: Catalogue) 
             yield AccessGivenForPractice(client_id, version, practice, name)
         case ClientDeleted() if by_platform and practice:
             yield ClientDeletedForPractice(client_id, version, practice, name)
-        case PracticeInvitationAccepted() | PracticeInvitationDeclined():
-            invitation = before.practice_invitation
-            if invitation is not None:
-                yield InvitationAnswered(
-                    client_id,
-                    version,
-                    in_service,
-                    name,
-                    practice_id=invitation.practice_id,
-                    accepted=isinstance(event, PracticeInvitationAccepted),
-                )
+        case PracticeInvitationAccepted() | PracticeInvitationDeclined() if invitation:
+            yield InvitationAnswered(
+                client_id,
+                version,
+                in_service,
+                name,
+                practice_id=invitation.practice_id,
+                accepted=isinstance(event, PracticeInvitationAccepted),
+            )
         case _:
             pass
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import final
+from typing import assert_never, final
 
 from attrs import frozen
 
@@ -95,6 +95,8 @@ def sign_in_of(client: Client | None, *, at: datetime) -> SignInDecision:
                 provide = way(ProvideDirectDebit, ClientUser)
                 return _refused(RefusalCode.DIRECT_DEBIT_MISSING, provide, prompts=(prompt,))
             return SignInDecision(True, None, client.services, (prompt,))
+        case _:
+            assert_never(client.status)
 
 
 def services_open_to(client: Client, by: Actor, *, at: datetime) -> tuple[HeldService, ...]:
@@ -120,6 +122,8 @@ def services_open_to(client: Client, by: Actor, *, at: datetime) -> tuple[HeldSe
             return sign_in_of(client, at=at).services
         case PlatformUser():
             return client.services
+        case _:
+            assert_never(by)
 
 
 def _refused(
