@@ -1,0 +1,270 @@
+"""Erasing a person (L5): what was said about somebody goes, what happened stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import world
+from attrs import evolve
+from office import Office
+from rules_table import facts
+from world import CLIENT, CLIENT_ID, NORTH, PLATFORM, SOUTH
+
+import client_access as ca
+from client_access.erasing import erase_event, erase_notice
+
+SECRET = "Zyxwv"
+CONTACT = ca.ContactDetails(f"{SECRET} Person", SECRET, f"{SECRET} Road")
+SETUP = ca.ServiceSetup(ca.VatScheme.CASH, f"GB{SECRET}")
+PERSONAL = {"business_name", "contact", "email", "services", "invitation"}
+
+
+def _marked(event: ca.Event) -> ca.Event:
+    """Put the secret wherever an event holds something about a person."""
+    marks: dict[str, Any] = {}
+    if isinstance(event.by, ca.ClientUser):
+        marks["by"] = ca.ClientUser(event.by.client_id, SECRET)
+    if hasattr(event, "business_name"):
+        marks["business_name"] = SECRET
+    if hasattr(event, "contact"):
+        marks["contact"] = CONTACT
+    if isinstance(event, ca.ServiceAdded):
+        marks["service"] = evolve(event.service, setup=SETUP)
+    if isinstance(getattr(event, "email", None), ca.EmailAddress):
+        marks["email"] = ca.EmailAddress(f"{SECRET}{event.version}@example.com")
+    if services := getattr(event, "services", ()):
+        marks["services"] = tuple(evolve(held, setup=SETUP) for held in services)
+    return evolve(event, **marks)
+
+
+def test_an_erased_history_replays_to_the_client_without_the_person() -> None:
+    """For every history: nothing personal in it any more, every fact of the rules as it was."""
+    for there in (*world.walk().histories, *world.reachable()):
+        events = [_marked(event) for event in there.events]
+        before = ca.replay(events)
+        erased = [erase_event(event) for event in events]
+        after = ca.replay(erased)
+        assert SECRET.lower() not in repr((erased, after)).lower()
+        kept = {name: value for name, value in facts(before).items() if name not in PERSONAL}
+        assert kept == {n: value for n, value in facts(after).items() if n not in PERSONAL}
+        assert [held.code for held in after.services] == [held.code for held in before.services]
+        assert after.practice_invitation == before.practice_invitation
+        assert after.erased
+        assert not after.email.is_mailable
+        assert [erase_event(event) for event in erased] == erased
+        assert [(e.client_id, e.version, e.at) for e in erased] == [
+            (e.client_id, e.version, e.at) for e in events
+        ]
+
+
+def test_an_erased_notice_names_nobody() -> None:
+    """One by email could only have reached the person, and is gone; others lose the name."""
+    kinds = set()
+    for client in world.clients():
+        if client.status is ca.Status.DELETED:
+            continue
+        named = evolve(client, business_name=SECRET)
+        for by in world.ACTORS:
+            for command in world.commands(by):
+                try:
+                    notices = world.decide(named, command, world.SOON).notices
+                except ca.ClientAccessError:
+                    continue
+                for notice in notices:
+                    erased = erase_notice(notice)
+                    assert (erased is None) == isinstance(notice.recipient, ca.ToAddress)
+                    if erased is not None:
+                        assert SECRET not in repr(erased)
+                        assert erased.id == notice.id
+                        assert type(erased) is type(notice)
+                        kinds.add(type(notice))
+    assert len(kinds) == 7
+
+
+def _office() -> Office:
+    """An office where a client has been through much, with notices waiting."""
+    return Office(
+        (
+            ca.AddClient(
+                CLIENT_ID, NORTH, business_name=SECRET, email=world.FIRST, contact=CONTACT
+            ),
+            ca.Subscribe(
+                CLIENT_ID,
+                NORTH,
+                payer=ca.Payer.PRACTICE,
+                sign_in=ca.SignIn.PRACTICE_AND_CLIENT,
+                services={"start": SETUP},
+                activation_id=world.FIRST_ACTIVATION,
+            ),
+        )
+    )
+
+
+def test_erasing_keeps_what_happened_and_frees_the_address() -> None:
+    """The history replays to what is stored, lists go by the new name, the address is free."""
+    office = _office()
+    repository = office.repository
+    repository.erase(CLIENT_ID)
+    client = office.client()
+    assert ca.replay(repository.history(CLIENT_ID)) == client
+    assert client.status is ca.Status.AWAITING_ACTIVATION
+    assert SECRET not in repr((client, repository.history(CLIENT_ID)))
+    assert SECRET not in repr(repository.waiting(parked=False, limit=99))
+    assert repository.find_by_email(world.FIRST) is None
+    (row,) = office.access.clients("north", ca.ClientList.INACTIVE).rows
+    assert row.business_name == "(erased)"
+    again = ca.AddClient(world.OTHER_ID, NORTH, business_name="New", email=world.FIRST)
+    assert office.code_of(again) == ""
+    repository.erase(CLIENT_ID)
+    assert office.client() == client
+    repository.erase(world.OTHER_ID)
+    repository.erase(world.WRONG_ACTIVATION)  # nobody has this id, and nothing happens
+
+
+def test_deleting_erases_the_history_too() -> None:
+    """L5: every personal detail is forgotten, in the history and in the notices that wait."""
+    office = _office()
+    office.do(ca.DeleteClient(CLIENT_ID, PLATFORM))
+    repository = office.repository
+    everything = repr(
+        (
+            office.client(),
+            repository.history(CLIENT_ID),
+            repository.waiting(parked=False, limit=99),
+        )
+    )
+    assert SECRET not in everything
+    assert ca.replay(repository.history(CLIENT_ID)) == office.client()
+
+
+# ── Once only ────────────────────────────────────────────────────────────────────────────────────
+
+RENAME = ca.ChangeBusinessName(CLIENT_ID, PLATFORM, business_name="Bolt")
+
+
+def test_a_command_given_again_by_its_id_has_its_first_outcome() -> None:
+    """Whatever happened since: the same change, and nothing is saved again."""
+    office = _office()
+    first = office.access.handle(RENAME, command_id="a")
+    office.do(ca.ChangeBusinessName(CLIENT_ID, PLATFORM, business_name="Cord"))
+    again = office.access.handle(RENAME, command_id="a")
+    assert (again.before, again.event, again.after, again.notices) == (
+        first.before,
+        first.event,
+        first.after,
+        first.notices,
+    )
+    assert office.client().business_name == "Cord"
+    office.later(days=7)
+    assert office.access.handle(RENAME, command_id="a").event is not None
+    assert office.client().business_name == "Bolt"
+
+
+def test_an_outcome_without_an_event_is_remembered_as_one() -> None:
+    office = _office()
+    office.do(RENAME)
+    assert office.access.handle(RENAME, command_id="a").event is None
+    office.do(ca.ChangeBusinessName(CLIENT_ID, PLATFORM, business_name="Cord"))
+    assert office.access.handle(RENAME, command_id="a").event is None
+    assert office.client().business_name == "Cord"
+
+
+def test_the_first_command_of_a_client_is_remembered_too() -> None:
+    office = Office()
+    add = ca.AddClient(CLIENT_ID, NORTH, business_name="Acme")
+    first = office.access.handle(add, command_id="a")
+    assert office.access.handle(add, command_id="a") == first
+    assert first.before is None
+
+
+def test_what_was_refused_is_not_remembered() -> None:
+    office = _office()
+    accept = ca.AcceptPracticeInvitation(CLIENT_ID, SOUTH)
+    for _ in range(2):
+        with pytest.raises(ca.CommandRefused, match="unknown_client"):
+            office.access.handle(accept, command_id="a")
+    assert office.access.handle(RENAME, command_id="a").event is not None
+
+
+def test_an_id_is_of_one_command() -> None:
+    """Given to another command, or about another client, it is malformed."""
+    office = _office()
+    office.access.handle(RENAME, command_id="a")
+    for other in (
+        ca.ResendActivation(CLIENT_ID, NORTH),
+        ca.AddClient(world.OTHER_ID, NORTH, business_name="A"),
+    ):
+        with pytest.raises(ca.InvalidValue) as told:
+            office.access.handle(other, command_id="a")
+        assert told.value.field == "command_id"
+    for malformed in ("", "x" * 201, 5):
+        with pytest.raises(ca.InvalidValue) as told:
+            office.access.handle(RENAME, command_id=malformed)  # type: ignore[arg-type]
+        assert told.value.field == "command_id"
+
+
+class _Forgetful:
+    """A repository that remembers no commands."""
+
+    def __init__(self, memory: ca.MemoryRepository) -> None:
+        self.get, self.find_by_email = memory.get, memory.find_by_email
+        self.save, self.page = memory.save, memory.page
+
+
+def test_an_id_for_a_repository_that_remembers_none_is_malformed() -> None:
+    """Better told than handled twice."""
+    office = _office()
+    access = ca.ClientAccess(_Forgetful(office.repository), catalogue=world.CATALOGUE)
+    with pytest.raises(ca.InvalidValue, match="remembers no commands"):
+        access.handle(RENAME, command_id="a")
+    assert office.client().business_name == SECRET
+
+
+def test_two_that_give_one_id_at_once_have_one_outcome() -> None:
+    """The second finds the id taken when it saves, and answers as the first."""
+    office = _office()
+    memory = office.repository
+
+    racing: Any = memory
+    quick = memory.save_once
+    raced: list[bool] = []
+
+    def save_once(command_id: str, change: ca.Change, **times: Any) -> None:
+        if not raced:
+            raced.append(True)
+            quick(command_id, change, **times)
+        quick(command_id, change, **times)
+
+    racing.save_once = save_once
+    change = office.access.handle(RENAME, command_id="a")
+    assert change.event == memory.history(CLIENT_ID)[-1]
+    assert office.client().version == 3
+
+
+def test_a_remembered_outcome_is_erased_with_the_person() -> None:
+    """L5: what is answered again says nothing of who was erased or deleted."""
+    office = _office()
+    resend = ca.ResendActivation(CLIENT_ID, NORTH)
+    assert office.access.handle(resend, command_id="a").notices
+    office.repository.erase(CLIENT_ID)
+    again = office.access.handle(resend, command_id="a")
+    assert SECRET not in repr((again.before, again.after, again.event, again.notices))
+    office.access.handle(ca.DeleteClient(CLIENT_ID, PLATFORM), command_id="b")
+    gone = office.access.handle(ca.DeleteClient(CLIENT_ID, PLATFORM), command_id="b")
+    assert gone.after == office.client()
+    assert CLIENT.client_id == gone.after.id
+
+
+def test_conflicts_with_other_writers_are_decided_again_under_the_same_id() -> None:
+    office = _office()
+    memory: Any = office.repository
+    quick, others = memory.save_once, [ca.StaleClient(CLIENT_ID), ca.EmailTaken(CLIENT_ID)]
+
+    def save_once(*args: Any, **times: Any) -> None:
+        if others:
+            raise others.pop()
+        quick(*args, **times)
+
+    memory.save_once = save_once
+    assert office.access.handle(RENAME, command_id="a").after == office.client()
