@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from client_access import CommandRefused, CorruptRecord, InvalidValue, RepositoryError
-from client_access.cli import history, importing, invoicing, listing, showing, touring
+from client_access.cli import history, importing, invoicing, listing, outbox, showing, touring
 from client_access.cli.arguments import Part
 from client_access.cli.failure import Failure
 
@@ -57,6 +57,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     touring.add_to(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for part in (importing, listing, showing, history, invoicing):
+    for part in (importing, listing, showing, history, invoicing, outbox):
         part.add_to(commands)
     return parser

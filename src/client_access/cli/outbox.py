@@ -1,0 +1,97 @@
+"""`outbox` and `retry`: notices that wait to be delivered, and those that keep failing."""
+
+from __future__ import annotations
+
+import argparse
+from uuid import UUID
+
+from client_access import Claim, utc_now
+from client_access.cli import arguments, words
+from client_access.cli.arguments import Commands
+from client_access.cli.failure import Failure
+from client_access.cli.screen import Screen
+from client_access.cli.stores import opened
+from client_access.notices import NOTICE_NAMES
+
+_EVERY = 1_000_000
+
+
+def add_to(commands: Commands) -> None:
+    """Add the commands."""
+    parser = arguments.add(commands, "outbox", outbox, "show the notices that wait to be delivered")
+    arguments.add_database(parser)
+    parser.add_argument("--parked", action="store_true", help="those that kept failing instead")
+    arguments.add_limit(parser, "notices")
+    arguments.add_json(parser)
+    parser = arguments.add(commands, "retry", retry, "have parked notices delivered again")
+    parser.add_argument("notice", metavar="NOTICE", nargs="*", help="a notice's id")
+    parser.add_argument("--all", action="store_true", help="every parked notice")
+    arguments.add_database(parser)
+
+
+def outbox(options: argparse.Namespace) -> int:
+    """Show the notices that wait, or those that are parked."""
+    with opened(options.database) as repository:
+        found = repository.waiting(parked=options.parked, limit=options.limit + 1)
+    shown = found[: options.limit]
+    if options.json:
+        arguments.print_json([_as_json(claim) for claim in shown])
+        return 0
+    screen = Screen()
+    if not shown:
+        screen.paragraph("nothing", style="dim")
+    for claim in shown:
+        tries = "not tried yet" if not claim.attempts else f"tried {claim.attempts} ×"
+        when = "parked" if claim.due is None else f"due {claim.due:%Y-%m-%d %H:%M} UTC"
+        notice = claim.notice
+        screen.line(f"To {words.recipient(notice.recipient)}: {words.told(notice)}", gutter=0)
+        screen.facts(
+            [
+                ("", f"{when}, {tries}"),
+                ("notice", str(notice.id)),
+                ("client", str(notice.client_id)),
+            ],
+            indent=3,
+        )
+    if len(found) > options.limit:
+        screen.paragraph("… and more; --limit shows them.", style="dim")
+    return 0
+
+
+def retry(options: argparse.Namespace) -> int:
+    """Make parked notices due again."""
+    if bool(options.notice) is options.all:
+        raise Failure("Name the notices to retry, or say --all.")
+    with opened(options.database) as repository:
+        if options.all:
+            parked = repository.waiting(parked=True, limit=_EVERY)
+            notice_ids = [claim.notice.id for claim in parked]
+        else:
+            notice_ids = [_notice_id(text) for text in options.notice]
+        now = utc_now()
+        retried = [repository.retry(notice_id, at=now) for notice_id in notice_ids]
+    screen = Screen()
+    if not notice_ids:
+        screen.paragraph("nothing", style="dim")
+    for notice_id, done in zip(notice_ids, retried, strict=True):
+        screen.verdict(f"{notice_id} {'is due again' if done else 'is not parked'}", good=done)
+    return 0 if all(retried) else 1
+
+
+def _notice_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Failure(f"{text} is no notice's id, which is a UUID.") from None
+
+
+def _as_json(claim: Claim) -> dict[str, object]:
+    notice = claim.notice
+    return {
+        "id": str(notice.id),
+        "kind": NOTICE_NAMES[type(notice)],
+        "client": str(notice.client_id),
+        "to": words.recipient(notice.recipient),
+        "attempts": claim.attempts,
+        "due": claim.due and claim.due.isoformat(),
+    }

@@ -1,0 +1,85 @@
+"""Seeing what waits to be delivered, and having parked notices tried again."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+import pytest
+import world
+
+import client_access as ca
+from client_access.cli import main
+from client_access.outbox import Outbox, RelayPolicy
+from client_access.sql import SqlRepository
+
+FAILED = 2
+
+
+@pytest.fixture
+def parked(sqlite: str) -> UUID:
+    """The id of a notice that was parked; another waits behind it."""
+    with SqlRepository.open(sqlite) as repository:
+        access = ca.ClientAccess(repository, catalogue=world.CATALOGUE)
+        by = world.NORTH
+        access.handle(
+            ca.AddClient(world.CLIENT_ID, by, business_name="Acme", email="acme@example.com")
+        )
+        access.handle(
+            ca.Subscribe(
+                world.CLIENT_ID,
+                by,
+                payer=ca.Payer.PRACTICE,
+                sign_in=ca.SignIn.PRACTICE_AND_CLIENT,
+                services={"payroll": None},
+            )
+        )
+
+        def deliver(notice: ca.Notice) -> None:
+            raise ConnectionError
+
+        Outbox(repository, policy=RelayPolicy(attempts=1)).relay(deliver)
+        first, _ = repository.waiting(parked=True, limit=2)
+        access.handle(ca.ResendActivation(world.CLIENT_ID, by))
+    return first.notice.id
+
+
+def lines(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> list[str]:
+    assert main(arguments) == status
+    return capsys.readouterr().out.splitlines()
+
+
+def test_outbox_shows_what_waits_and_what_is_parked_and_retry_makes_it_due(
+    sqlite: str, parked: UUID, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Parked notices are seen and retried from the command line."""
+    (waiting,) = json.loads("".join(lines(capsys, "outbox", "--database", sqlite, "--json")))
+    assert waiting["kind"] == "activation_email"
+    assert waiting["attempts"] == 0
+    shown = "\n".join(lines(capsys, "outbox", "--parked", "--database", sqlite))
+    assert str(parked) in shown
+    assert "parked, tried 1 ×" in shown
+    assert lines(capsys, "outbox", "--parked", "--limit", "1", "--database", sqlite)[-1] == (
+        "… and more; --limit shows them."
+    )
+
+    assert lines(capsys, "retry", str(parked), "--database", sqlite) == [
+        f"    ✓ {parked} is due again"
+    ]
+    assert lines(capsys, "retry", str(parked), "--database", sqlite, status=1) == [
+        f"    ✗ {parked} is not parked"
+    ]
+    assert len(lines(capsys, "retry", "--all", "--database", sqlite)) == 1
+    assert lines(capsys, "retry", "--all", "--database", sqlite) == ["nothing"]
+    assert lines(capsys, "outbox", "--parked", "--database", sqlite) == ["nothing"]
+    shown = "\n".join(lines(capsys, "outbox", "--database", sqlite))
+    assert "UTC, not tried yet" in shown
+
+
+def test_retry_says_in_one_sentence_what_it_needs(
+    sqlite: str, parked: UUID, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A slip on the command line is told in one line, with exit status 2."""
+    for arguments in ([], ["--all", str(parked)], ["parked"]):
+        assert main(["retry", *arguments, "--database", sqlite]) == FAILED
+        assert capsys.readouterr().err.count("\n") == 1
