@@ -12,8 +12,9 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -25,7 +26,7 @@ from client_access.charts import with_charts  # noqa: E402
 from client_access.commands import COMMAND_NAMES  # noqa: E402
 from client_access.deciding import PROCEDURES  # noqa: E402
 from client_access.events import EVENT_NAMES  # noqa: E402
-from client_access.procedure import Case, Procedure  # noqa: E402
+from client_access.procedure import Case  # noqa: E402
 from client_access.values import DEFAULT_POLICY  # noqa: E402
 
 WITH_CHARTS = ("README.md", "docs/lifecycle.md", "docs/payer.md")
@@ -35,7 +36,9 @@ ACTORS: dict[type[ca.Actor], str] = {
     ca.ClientUser: "client",
     ca.PlatformUser: "platform",
 }
-MOMENTS = (world.SOON, world.LATE)
+BY_COMMAND = {procedure.command: procedure for procedure in PROCEDURES}
+SAME_FOR_ALL = -1
+"""Instead of the number of a guard: the checks that are the same for every command."""
 NOTE = "<!-- Written by `python docs/generate.py` from the code; a test compares it whole. -->\n"
 
 
@@ -50,6 +53,7 @@ class Met:
     asked: str
     by: str
     status: str
+    guard: int
 
     @property
     def ways(self) -> str:
@@ -60,69 +64,50 @@ SIGN_IN = "sign-in"
 ASKED = [*(procedure.command.__name__ for procedure in PROCEDURES), SIGN_IN]
 
 
-def all_refusals() -> list[Met]:
+@cache
+def all_refusals() -> tuple[Met, ...]:
     """Return every refusal that there can be, each once, in the order of the commands."""
-    return sorted(dict.fromkeys(_all_refusals()), key=lambda met: ASKED.index(met.asked))
+    found = dict.fromkeys(_all_refusals())
+    return tuple(sorted(found, key=lambda met: (ASKED.index(met.asked), met.guard)))
 
 
 def _all_refusals() -> Iterator[Met]:
     for client in (None, *world.clients()):
         status = client.status.value if client else "no client"
-        for at in MOMENTS:
+        timeless = client is None or (client.activation is None and client.direct_debit is None)
+        for at in (world.SOON,) if timeless else (world.SOON, world.LATE):
             for by in world.ACTORS:
-                who = ACTORS[type(by)]
-                actions = ca.actions_of(client, by, at=at, catalogue=world.CATALOGUE)
-                for kind, refusal in actions.refused.items():
-                    yield Met(refusal, kind.__name__, who, status)
                 for command in world.commands(by):
-                    try:
-                        world.decide(client, command, at)
-                    except ca.CommandRefused as refused:
-                        yield Met(refused.refusal, type(command).__name__, who, status)
-                    except ca.InvalidValue:
-                        continue
+                    if first := _first_refusal(client, command, at):
+                        guard, refusal = first
+                        who = ACTORS[type(by)]
+                        yield Met(refusal, type(command).__name__, who, status, guard)
             if at_sign_in := ca.sign_in_of(client, at=at).refusal:
-                yield Met(at_sign_in, SIGN_IN, "client", status)
+                yield Met(at_sign_in, SIGN_IN, "client", status, SAME_FOR_ALL)
 
 
-def codes_of_guards(procedure: Procedure[Any, Any]) -> list[tuple[str, set[str]]]:
-    """Return a row's own refusals in order, each with the kinds of actor that it can meet."""
-    found: list[tuple[str, set[str]]] = []
-    for guard in procedure.guards:
-        by_code: defaultdict[str, set[str]] = defaultdict(set)
-        for client in (None, *world.clients()):
-            for by in world.ACTORS:
-                for command in world.commands(by):
-                    if type(command) is not procedure.command:
-                        continue
-                    for at in MOMENTS:
-                        case = Case(
-                            client,
-                            by,
-                            at,
-                            world.CATALOGUE,
-                            DEFAULT_POLICY,
-                            world.owner_of_email(client, command),
-                        )
-                        if procedure.refusal_of_actor(case):
-                            continue
-                        if refusal := first_refusal(procedure, case, command, guard):
-                            by_code[refusal.code.value].add(ACTORS[type(by)])
-        found += by_code.items()
+def _first_refusal(
+    client: ca.Client | None, command: ca.Command, at: datetime
+) -> tuple[int, ca.Refusal] | None:
+    """Return why a command is refused, and the number of the guard that says so."""
+    procedure = BY_COMMAND[type(command)]
+    owner = world.owner_of_email(client, command)
+    case = Case(client, command.by, at, world.CATALOGUE, DEFAULT_POLICY, owner)
+    if refusal := procedure.refusal_of_actor(case):
+        return SAME_FOR_ALL, refusal
+    for number, guard in enumerate(procedure.guards):
+        if refusal := guard(case, command):
+            return number, refusal
+    return None
+
+
+def own_refusals(command: type[ca.Command]) -> dict[str, set[str]]:
+    """Return a command's own refusals in order, each with the kinds of actor that can meet it."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for met in all_refusals():
+        if met.asked == command.__name__ and met.guard != SAME_FOR_ALL:
+            found[met.refusal.code.value].add(met.by)
     return found
-
-
-def first_refusal(
-    procedure: Procedure[Any, Any], case: Case, command: ca.Command, guard: object
-) -> ca.Refusal | None:
-    """Return what this guard says, where those before it say nothing."""
-    for earlier in procedure.guards:
-        refusal = earlier(case, command)
-        if earlier is guard:
-            return refusal
-        if refusal:
-            return None
-    raise AssertionError("the guard is none of this procedure's")
 
 
 # ── Pages ────────────────────────────────────────────────────────────────────────────────────────
@@ -178,8 +163,9 @@ def refusals_page() -> str:
     for code in ca.RefusalCode:
         met = by_code[code]
         told = dict.fromkeys(m.asked for m in met)
-        every = len(told) == len(PROCEDURES)
-        names = "every command" if every else ", ".join(_name(asked) for asked in told)
+        names = ", ".join(_name(asked) for asked in told)
+        if list(told) == [p.command.__name__ for p in PROCEDURES if not p.creates]:
+            names = "every command but those for a new id"
         lines += [
             "",
             f"## `{code.value}`",
@@ -280,7 +266,7 @@ def commands_page() -> str:
         codes = [
             f"[`{code}`](refusals.md#{code})"
             + (f" ({', '.join(n for n in ACTORS.values() if n in met)})" if met != may else "")
-            for code, met in codes_of_guards(procedure)
+            for code, met in own_refusals(procedure.command).items()
         ]
         command, event = procedure.command, procedure.event
         lines.append(

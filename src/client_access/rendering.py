@@ -108,6 +108,9 @@ class Templates:
             lacks is taken from them.
         filters: functions that templates use by name. The defaults are `moment` and `money`, which
             another language replaces.
+
+    Raises:
+        InvalidValue: the loader is none.
     """
 
     __slots__ = ("_environment",)
@@ -118,6 +121,8 @@ class Templates:
         *,
         filters: Mapping[str, Callable[..., str]] | None = None,
     ) -> None:
+        if loader is not None:
+            check_type("loader", loader, BaseLoader)
         defaults = PackageLoader("client_access", "templates")
         self._environment = Environment(
             loader=defaults if loader is None else ChoiceLoader([loader, defaults]),
@@ -150,6 +155,8 @@ def render(
     templates: Templates = ENGLISH,
 ) -> RenderedNotice:
     """Return a notice in words.
+
+    What the caller's own functions raise passes through.
 
     Parameters:
         notice: what to tell.
