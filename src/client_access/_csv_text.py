@@ -7,7 +7,6 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from itertools import count
 from typing import IO, final
 
 from client_access.errors import InvalidValue
@@ -82,17 +81,21 @@ def read_records(file: IO[bytes]) -> Iterator[tuple[int, list[str] | Fault]]:
     Raises:
         InvalidValue: the file is not opened for reading bytes.
     """
-    try:
-        text = io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")
-    except (AttributeError, TypeError):
-        raise InvalidValue("file", "must be a file opened for reading bytes") from None
+    _check(file, "readable", "reading")
+    return _records(file)
+
+
+def _records(file: IO[bytes]) -> Iterator[tuple[int, list[str] | Fault]]:
+    text = io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")
     try:
         lines = _Lines(text)
         reader = csv.reader(lines, delimiter=lines.delimiter(), skipinitialspace=True, strict=True)
-        for number in count(1):
+        number = 0
+        while True:
+            number += 1
             lines.begin_record()
             try:
-                cells = [cell.strip() for cell in next(reader)]
+                cells = [_bare(cell) if "'" in cell else cell.strip() for cell in next(reader)]
             except StopIteration:
                 return
             except csv.Error:
@@ -101,7 +104,7 @@ def read_records(file: IO[bytes]) -> Iterator[tuple[int, list[str] | Fault]]:
                 yield number, Fault.TOO_LONG
             else:
                 if any(cells):
-                    yield number, [_bare(cell) if cell[:1] == "'" else cell for cell in cells]
+                    yield number, cells
     finally:
         text.detach()
 
@@ -114,7 +117,11 @@ def write_records(file: IO[bytes], records: Iterable[Iterable[str]]) -> None:
     Parameters:
         file: opened for writing bytes; it stays open.
         records: the cells of each.
+
+    Raises:
+        InvalidValue: the file is not opened for writing bytes.
     """
+    _check(file, "writable", "writing")
     text = io.TextIOWrapper(file, "utf-8-sig", newline="")
     try:
         csv.writer(text).writerows([_harmless(cell) for cell in cells] for cells in records)
@@ -122,10 +129,18 @@ def write_records(file: IO[bytes], records: Iterable[Iterable[str]]) -> None:
         text.detach()
 
 
+def _check(file: object, method: str, purpose: str) -> None:
+    if isinstance(file, io.TextIOBase) or not hasattr(file, method):
+        raise InvalidValue("file", f"must be a file opened for {purpose} bytes")
+
+
 def _harmless(cell: str) -> str:
     return "'" + cell if _FORMULA.match(cell) else cell
 
 
 def _bare(cell: str) -> str:
-    """Undo :func:`_harmless`, of a cell that begins with an apostrophe."""
-    return cell[1:].strip() if _FORMULA.match(cell, 1) else cell
+    """Undo :func:`_harmless`, of a cell with an apostrophe, and remove white space around it."""
+    cell = cell.lstrip()
+    if cell[0] == "'" and _FORMULA.match(cell, 1):
+        cell = cell[1:]
+    return cell.strip()

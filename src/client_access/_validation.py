@@ -149,7 +149,8 @@ def check_text(
         raise InvalidValue(field, f"must be a str, not a {type(value).__name__}")
     if len(value) > limit:
         raise InvalidValue(field, f"is longer than {limit} characters")
-    if value.isascii() and value.isprintable():
+    # What is printable holds nothing forbidden, and no white space but the plain blank.
+    if (value.replace("\n", "") if lines else value).isprintable():
         visible = bool(value) and not value.isspace()
     else:
         visible = _check_characters(field, value, lines=lines)

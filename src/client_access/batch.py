@@ -7,8 +7,8 @@ Reading saves nothing. Every row comes back as an :class:`~client_access.ImportC
 is wrong with it, whatever the file holds. A client's id follows from the practice and the row's own
 reference, else its address, else its name, so that a file uploaded twice adds nobody twice.
 
-Memory does not grow with the file: what tells doubles is kept by SQLite, in a temporary file that
-only this process can see, and that ends with the reading.
+Memory does not grow with the file: the addresses and ids of earlier rows, which tell doubles, are
+kept by SQLite in a temporary file that ends with the reading, all but the latest.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from enum import Enum
+from hashlib import sha1
 from itertools import islice
 from operator import itemgetter
 from typing import IO, final
@@ -51,8 +52,11 @@ COLUMNS = (
 )
 """The columns that are read, in the template's order; all but the business name may be missing."""
 
-CHUNK = 500
+CHUNK = 2000
 """How many rows are decided on and saved together."""
+
+_IN_MEMORY = 250_000
+"""How many addresses and ids of earlier rows are kept in memory, some 40 MB at the most."""
 
 _IDS = UUID("6f0f7f5c-3b0e-5f0a-9d53-0c6a3c1b7e21")
 _KINDS = {"": ClientKind.BUSINESS, **{kind.value: kind for kind in ClientKind}}
@@ -162,7 +166,7 @@ def _rows(records: Iterator[tuple[int, list[str] | Fault]], by: PracticeUser) ->
     if problems:
         yield CsvRow(number, columns, columns, None, problems)
         return
-    with closing(_Seen()) as seen:
+    with closing(_Seen(_IN_MEMORY)) as seen:
         reader = _RowReader(columns, names, by, seen)
         for number, cells in records:
             if isinstance(cells, Fault):
@@ -203,7 +207,8 @@ class _RowReader:
         self._columns = columns
         self._by = by
         self._seen = seen
-        self._ids = uuid5(_IDS, by.practice_id)
+        # What uuid5 does, without making anew for each row what is the same for all.
+        self._ids = uuid5(_IDS, by.practice_id).bytes
         # A column that the file lacks is found in an empty cell, added to each record.
         places = (names.index(name) if name in names else len(columns) for name in COLUMNS)
         self._texts = itemgetter(*places)
@@ -254,7 +259,9 @@ class _RowReader:
         if contact_name or phone or address:
             contact = ContactDetails(contact_name, phone, _lines(address))
         return ImportClient(
-            uuid5(self._ids, own),
+            UUID(
+                bytes=sha1(self._ids + own.encode(), usedforsecurity=False).digest()[:16], version=5
+            ),
             self._by,
             business_name=business_name,
             kind=_KINDS[kind.lower()],
@@ -268,7 +275,7 @@ class _RowReader:
     ) -> Iterator[Problem]:
         """Tell which earlier rows are the same client, or have the same address (E1)."""
         email = command.email if command else _email_or_none(texts[_EMAIL_PLACE])
-        same_email = email and self._seen.earlier(f"email {email.key}", number)
+        same_email = email and self._seen.earlier(email.key, number)
         if same_email:
             message = f"The address is that of row {same_email} too, and each client needs its own."
             yield Problem(number, EMAIL, ProblemCode.SAME_EMAIL, message)
@@ -289,29 +296,43 @@ _EMAIL_PLACE = COLUMNS.index(EMAIL)
 
 @final
 class _Seen:
-    """What earlier rows had, in a temporary database: the memory of 100 rows and of 10⁷ is one."""
+    """What earlier rows had. The latest is kept in memory, all before it in a temporary database.
 
-    def __init__(self) -> None:
+    Parameters:
+        in_memory: how much is kept in memory, so that it does not grow with the file.
+    """
+
+    def __init__(self, in_memory: int) -> None:
+        self._in_memory = in_memory
+        self._latest: dict[str, int] = {}
+        # A file of SQLite's own that nobody else sees, and only made when it is needed.
         self._database = sqlite3.connect("", isolation_level=None)
-        for statement in (
-            "PRAGMA journal_mode = OFF",
-            "PRAGMA synchronous = OFF",
-            "CREATE TABLE seen (what TEXT PRIMARY KEY, row INTEGER) WITHOUT ROWID",
-        ):
-            self._database.execute(statement)
+        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database.execute("CREATE TABLE seen (what TEXT PRIMARY KEY, row INT) WITHOUT ROWID")
+        self._spilt = False
 
     def earlier(self, what: str, row: int) -> int | None:
         """Return the row that had this first, or None and remember this one."""
-        try:
-            self._database.execute("INSERT INTO seen VALUES (?, ?)", (what, row))
-        except sqlite3.IntegrityError:
-            found = self._database.execute("SELECT row FROM seen WHERE what = ?", (what,))
-            return int(found.fetchone()[0])
-        return None
+        found = self._latest.get(what)
+        if found is None and self._spilt:
+            question = "SELECT row FROM seen WHERE what = ?"
+            found = next((row for (row,) in self._database.execute(question, (what,))), None)
+        if found is None:
+            self._latest[what] = row
+            if len(self._latest) > self._in_memory:
+                self._spill()
+        return found
 
     def close(self) -> None:
         """Forget all of it."""
         self._database.close()
+
+    def _spill(self) -> None:
+        self._database.execute("BEGIN")
+        self._database.executemany("INSERT INTO seen VALUES (?, ?)", sorted(self._latest.items()))
+        self._database.execute("COMMIT")
+        self._latest.clear()
+        self._spilt = True
 
 
 def _problems_of(number: int, texts: Sequence[str]) -> Iterator[Problem]:

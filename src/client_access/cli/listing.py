@@ -50,10 +50,8 @@ def list_clients(options: argparse.Namespace) -> int:
         if not some:
             screen.paragraph("nobody", style="dim")
             continue
-        screen.table(
-            ("name", "status", "id"),
-            [(row.business_name, row.label, str(row.client_id)) for row in some[: options.limit]],
-        )
+        for row in some[: options.limit]:
+            screen.named(row.business_name, row.label, str(row.client_id))
         if len(some) > options.limit:
             screen.paragraph("… and more; --limit shows them.", style="dim")
     return 0

@@ -70,8 +70,10 @@ class Screen:
     ) -> None:
         """Print text beside a label, or a mark, or both, wrapped where it begins."""
         grid = Table.grid(padding=0)
-        grid.add_column(width=gutter, no_wrap=True)
-        cells: list[RenderableType] = [Text(label, style=label_style)]
+        cells: list[RenderableType] = []
+        if gutter:
+            grid.add_column(width=gutter, no_wrap=True)
+            cells.append(Text(label, style=label_style))
         if mark:
             grid.add_column(width=2, no_wrap=True)
             cells.append(Text(mark, style=mark_style))
@@ -138,6 +140,14 @@ class Screen:
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         self._print(Padding(table, (0, 0, 0, indent)))
+
+    def named(self, name: str, about: str, under: str) -> None:
+        """Print a name with something about it beside it, and something beneath it."""
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(width=38, overflow="fold")
+        grid.add_column(overflow="fold")
+        grid.add_row(Text.assemble(name, "\n", (under, "dim")), Text(about))
+        self._print(grid)
 
     def excerpt(self, title: str, rows: Iterable[tuple[str, str]]) -> None:
         """Print some rows of a list under its title, set off by a line at the left."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, NullPool, create_engine
+from sqlalchemy import URL, NullPool, create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from client_access import InvalidValue, RepositoryError
@@ -22,7 +22,8 @@ def shown(url: str) -> str:
     Raises:
         Failure: it is none.
     """
-    return _parsed(url).render_as_string(hide_password=True)
+    _parsed(url)
+    return make_url(url).render_as_string(hide_password=True)
 
 
 @contextmanager
@@ -39,7 +40,7 @@ def opened(url: str, *, make: bool = False) -> Iterator[SqlRepository]:
     parsed = _parsed(url)
     try:
         if not make:
-            _check(parsed)
+            _check(parsed, shown(url))
         repository = SqlRepository.open(parsed)
     except ModuleNotFoundError as missing:
         message = f"This database needs {missing.name}: pip install 'client-access[postgresql]'"
@@ -60,9 +61,8 @@ def _parsed(url: str) -> URL:
         ) from None
 
 
-def _check(parsed: URL) -> None:
+def _check(parsed: URL, name: str) -> None:
     """Look whether clients are there, and make nothing."""
-    name = parsed.render_as_string(hide_password=True)
     sqlite = parsed.get_backend_name() == "sqlite"
     if sqlite and not (parsed.database and Path(parsed.database).is_file()):
         raise Failure(f"There is no database {name}.")

@@ -1,0 +1,466 @@
+"""The batch: whatever a file holds, every row comes back as a command or with what is wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from importlib.resources import files
+from typing import Any
+from uuid import uuid5
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client_access import (
+    AddClient,
+    Catalogue,
+    Client,
+    ClientAccess,
+    ClientKind,
+    ContactDetails,
+    DeleteClient,
+    ImportClient,
+    InvalidValue,
+    MemoryRepository,
+    Payer,
+    PracticeUser,
+    Service,
+    batch,
+)
+from client_access._csv_text import RECORD_LENGTH
+from client_access.batch import (
+    COLUMNS,
+    CsvRow,
+    ImportOutcome,
+    ImportResult,
+    Problem,
+    ProblemCode,
+    import_clients,
+    read_clients_csv,
+    texts_of,
+    unknown_columns,
+    write_clients_csv,
+)
+
+NORTH = PracticeUser("north", "nora")
+SOUTH = PracticeUser("south")
+CATALOGUE = Catalogue([Service("payroll", "Payroll", Decimal(7))])
+EXAMPLE = (files("client_access") / "examples" / "clients.csv").read_bytes()
+
+
+def rows_of(content: bytes | str, by: PracticeUser = NORTH) -> list[CsvRow]:
+    raw = content.encode() if isinstance(content, str) else content
+    return list(read_clients_csv(io.BytesIO(raw), by=by))
+
+
+def problems_of(content: bytes | str) -> list[tuple[int, str | None, str]]:
+    return [
+        (problem.row, problem.column, problem.code.value)
+        for row in rows_of(content)
+        for problem in row.problems
+    ]
+
+
+def written(*rows: dict[str, str], columns: tuple[str, ...] = COLUMNS) -> bytes:
+    file = io.BytesIO()
+    write_clients_csv(file, rows, columns=columns)
+    return file.getvalue()
+
+
+def service() -> ClientAccess:
+    return ClientAccess(MemoryRepository(), catalogue=CATALOGUE)
+
+
+def imported(access: ClientAccess, content: bytes, **options: Any) -> list[ImportOutcome]:
+    rows = read_clients_csv(io.BytesIO(content), by=NORTH)
+    return list(import_clients(access, rows, **options))
+
+
+def results(outcomes: list[ImportOutcome]) -> Counter[ImportResult]:
+    return Counter(outcome.result for outcome in outcomes)
+
+
+# ── Reading ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_whole_row_becomes_a_command() -> None:
+    (row,) = rows_of(
+        "reference,kind,business_name,email,payer,contact_name,phone,address\r\n"
+        '7,Individual,Ann Ash,Ann@Example.com,PRACTICE,Bo,020,"1 Road\r\nTown\rEnd"\r\n'
+    )
+    assert row.number == 2
+    assert row.problems == ()
+    assert row.command == ImportClient(
+        row.command.client_id if row.command else NORTH,  # type: ignore[arg-type]  # never NORTH
+        NORTH,
+        business_name="Ann Ash",
+        kind=ClientKind.INDIVIDUAL,
+        email="Ann@Example.com",
+        contact=ContactDetails("Bo", "020", "1 Road\nTown\nEnd"),
+        payer=Payer.PRACTICE,
+    )
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["bare", "byte order mark"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize("between", [",", ";"])
+def test_every_common_spelling_of_a_file_is_read(mark: bytes, end: str, between: str) -> None:
+    lines = [
+        between.join(["Phone", "Business Name", "colour", "E-Mail", "EMAIL"]),
+        between.join(["1", '"Zoë, Ltd; one"', "red", "", "zoe@example.com"]),
+        "",
+        between * 4,
+        between.join(["", " Plain ", "", "", ""]),
+    ]
+    rows = rows_of(mark + end.join(lines).encode())
+    assert [(row.number, row.command and row.command.business_name) for row in rows] == [
+        (2, "Zoë, Ltd; one"),
+        (5, "Plain"),
+    ]
+    assert rows[0].command is not None
+    assert rows[0].command.contact == ContactDetails(phone="1")
+    assert str(rows[0].command.email) == "zoe@example.com"
+    assert unknown_columns(rows[0].columns) == ["colour", "E-Mail"]
+    assert rows[0].texts["colour"] == "red"
+
+
+def test_the_example_has_eighty_sound_clients() -> None:
+    rows = rows_of(EXAMPLE)
+    assert len(rows) == 80
+    assert not [row.problems for row in rows if row.problems]
+    commands = [row.command for row in rows if row.command]
+    assert {command.kind for command in commands} == set(ClientKind)
+    domains = {command.email.key.rpartition("@")[2] for command in commands if command.email}
+    assert all(
+        f".{domain}".endswith((".example.com", ".example.org", ".example.net"))
+        for domain in domains
+    )
+    assert 5 < sum(command.email is None for command in commands) < 20
+    assert sum(not command.business_name.isascii() for command in commands) > 10
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", (1, None, "empty_file")),
+        (b"\n\n , \n", (1, None, "empty_file")),
+        (b"\xef\xbb\xbf", (1, None, "empty_file")),
+        ("name,email\nA,a@example.com\n", (1, "business_name", "missing_column")),
+        ("\nemail\n", (2, "business_name", "missing_column")),
+        ("business_name,Business-Name\nA,B", (1, "business_name", "doubled_column")),
+        ("business_name,email\n".encode("utf-16"), (1, None, "unreadable_characters")),
+        ('"business_name', (1, None, "bad_quoting")),
+        ("business_name" + "," * RECORD_LENGTH, (1, None, "too_long")),
+    ],
+)
+def test_what_is_wrong_with_a_file_ends_the_reading(
+    content: bytes | str, problem: tuple[int, str | None, str]
+) -> None:
+    assert problems_of(content) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("A", [(2, None, "wrong_number_of_cells")]),
+        ("A,,,,", [(2, None, "wrong_number_of_cells")]),
+        ('"A,,,', [(2, None, "bad_quoting")]),
+        ('"A"x,,,', [(2, None, "bad_quoting")]),
+        ("A" * RECORD_LENGTH + ",,,", [(2, None, "too_long")]),
+        ('"' + "A\n" * RECORD_LENGTH, [(2, None, "too_long")]),
+        (",,,", []),
+        (",a@example.com,,", [(2, "business_name", "missing_value")]),
+        ("A,,bank,", [(2, "payer", "unknown_word")]),
+        ("A,nobody,,", [(2, "email", "malformed")]),
+        ("A,a@client.invalid,,", [(2, "email", "malformed")]),
+        ("A\0B,,,", [(2, "business_name", "malformed")]),
+        ("A" * 201 + ",,,", [(2, "business_name", "malformed")]),
+        ("A,,," + "1" * 51, [(2, "phone", "malformed")]),
+        (b"A\xff,,,", [(2, "business_name", "unreadable_characters")]),
+        (
+            b"\xff,nobody,bank," + b"1" * 51,
+            [
+                (2, "business_name", "unreadable_characters"),
+                (2, "email", "malformed"),
+                (2, "payer", "unknown_word"),
+                (2, "phone", "malformed"),
+            ],
+        ),
+    ],
+)
+def test_everything_that_is_wrong_with_a_row_is_told(
+    row: bytes | str, expected: list[tuple[int, str, str]]
+) -> None:
+    raw = row.encode() if isinstance(row, str) else row
+    found = problems_of(b"business_name,email,payer,phone\n" + raw)
+    assert found[: len(expected) or 1] == expected
+
+
+@pytest.mark.parametrize("column", ["reference", "contact_name", "address", "kind"])
+def test_every_other_column_is_checked_too(column: str) -> None:
+    code = "unknown_word" if column == "kind" else "malformed"
+    content = f"business_name,{column}\nA," + "x" * 2000
+    assert problems_of(content) == [(2, column, code)]
+
+
+def test_a_row_after_one_that_cannot_be_read_is_read() -> None:
+    rows = rows_of(b'business_name\nA\n"B"x\nC\n' + b"D" * (2 * RECORD_LENGTH) + b"\nE\n")
+    assert [row.command.business_name if row.command else "?" for row in rows] == list("A?C?E")
+
+
+# ── Ids and doubles ──────────────────────────────────────────────────────────────────────────────
+
+
+def ids_of(content: str, by: PracticeUser = NORTH) -> list[object]:
+    return [row.command and row.command.client_id for row in rows_of(content, by)]
+
+
+def test_an_id_follows_from_the_practice_and_the_reference_or_else_the_address_or_the_name() -> (
+    None
+):
+    header = "reference,business_name,email\n"
+    first = ids_of(header + "1,A,a@example.com")
+    assert first == ids_of("email,reference,business_name\nother@example.com,1,B")
+    assert first != ids_of(header + "1,A,a@example.com", SOUTH)
+    assert first != ids_of(header + "2,A,a@example.com")
+
+    by_address = ids_of(header + ",A,a@example.com")
+    assert by_address == ids_of(header + ",B,A@EXAMPLE.com")
+    assert by_address not in (first, ids_of(header + ",A,b@example.com"))
+
+    by_name = ids_of(header + ",Straße,")
+    assert by_name == ids_of(header + ",STRASSE,")
+    assert by_name != ids_of(header + ",Strass,")
+    assert by_name == [uuid5(uuid5(batch._IDS, "north"), "name strasse")]
+    # The three never meet.
+    assert len({*ids_of(header + "a,,"), *ids_of(header + "a,b,"), *ids_of(header + ",a,")}) == 3
+
+
+def test_rows_that_cannot_be_told_apart_and_addresses_that_are_doubled_are_told() -> None:
+    content = (
+        "reference,business_name,email\n"
+        "1,A,a@example.com\n"
+        "2,B,A@EXAMPLE.com\n"
+        "1,C,c@example.com\n"
+        ",D,d@example.com\n"
+        ",E,D@example.com\n"
+        ",F,\n"
+        ",f,\n"
+        ",G,c@example.com\n"
+    )
+    assert problems_of(content) == [
+        (3, "email", "same_email"),
+        (4, "reference", "same_client"),
+        (6, "email", "same_email"),
+        (8, "business_name", "same_client"),
+        (9, "email", "same_email"),
+    ]
+    messages = [problem.message for row in rows_of(content) for problem in row.problems]
+    assert [message.partition("row ")[2][0] for message in messages[:3]] == ["2", "2", "5"]
+    assert ["row 7" in messages[3], "row 4" in messages[4]] == [True, True]
+
+
+def test_a_double_is_found_however_far_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "_IN_MEMORY", 3)
+    names = [f"{number},n{number}@example.com" for number in range(50)]
+    content = "business_name,email\n" + "\n".join([*names, names[0], names[49], "x,"])
+    assert problems_of(content) == [(52, "email", "same_email"), (53, "email", "same_email")]
+
+
+# ── Importing ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 80, 2000])
+def test_the_same_file_twice_adds_nobody_twice(chunk: int) -> None:
+    access = service()
+    assert results(imported(access, EXAMPLE, chunk=chunk)) == {ImportResult.ADDED: 80}
+    before = {
+        row.command.client_id: access.repository.get(row.command.client_id)
+        for row in rows_of(EXAMPLE)
+        if row.command
+    }
+    assert results(imported(access, EXAMPLE, chunk=chunk)) == {ImportResult.ALREADY_THERE: 80}
+    assert before == {client_id: access.repository.get(client_id) for client_id in before}
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 4, 500])
+def test_outcomes_come_in_the_order_of_the_rows_whatever_the_chunk(chunk: int) -> None:
+    access = service()
+    access.handle(
+        AddClient(ids_of("business_name\nX")[0], NORTH, business_name="T", email="t@example.com")  # type: ignore[arg-type]  # it is a UUID
+    )
+    content = b"business_name,email\nA,\n,\n,q@example.com\nB,t@example.com\nA,\nC,c@example.com\n"
+    found = [
+        (outcome.row.number, outcome.result.value, [p.code.value for p in outcome.problems])
+        for outcome in imported(access, content, chunk=chunk)
+    ]
+    assert found == [
+        (2, "added", []),
+        (4, "left_out", ["missing_value"]),
+        (5, "left_out", ["email_taken"]),
+        (6, "left_out", ["same_client"]),
+        (7, "added", []),
+    ]
+
+
+def test_nothing_is_saved_before_an_outcome_is_asked_for() -> None:
+    access = service()
+    outcomes = import_clients(access, read_clients_csv(io.BytesIO(EXAMPLE), by=NORTH), chunk=10)
+    (first,) = [row.command for row in rows_of(EXAMPLE)[:1]]
+    assert first is not None
+    assert access.repository.get(first.client_id) is None
+    next(outcomes)
+    assert access.repository.get(first.client_id) is not None
+
+
+def test_a_client_that_was_deleted_does_not_come_back() -> None:
+    access = service()
+    content = b"business_name\nA\n"
+    (outcome,) = imported(access, content)
+    assert outcome.row.command is not None
+    access.handle(DeleteClient(outcome.row.command.client_id, NORTH))
+    (again,) = imported(access, content)
+    assert again.result is ImportResult.LEFT_OUT
+    assert [problem.code for problem in again.problems] == [ProblemCode.CLIENT_GONE]
+
+
+class Bare:
+    """A repository without what is not asked of every one."""
+
+    def __init__(self) -> None:
+        inner = MemoryRepository()
+        self.get, self.save = inner.get, inner.save
+        self.find_by_email, self.page = inner.find_by_email, inner.page
+
+
+def test_a_repository_that_answers_for_one_client_at_a_time_will_do() -> None:
+    access = ClientAccess(Bare(), catalogue=CATALOGUE)
+    assert results(imported(access, EXAMPLE)) == {ImportResult.ADDED: 80}
+    assert results(imported(access, EXAMPLE)) == {ImportResult.ALREADY_THERE: 80}
+
+
+@pytest.mark.parametrize("chunk", [0, -1, True, "x"])
+def test_a_malformed_chunk_is_told_at_once(chunk: Any) -> None:
+    with pytest.raises(InvalidValue, match="chunk"):
+        import_clients(service(), [], chunk=chunk)
+
+
+def test_other_malformed_arguments_are_told_at_once() -> None:
+    with pytest.raises(InvalidValue, match="by"):
+        read_clients_csv(io.BytesIO(), by="north")  # type: ignore[arg-type]  # the test
+    with pytest.raises(InvalidValue, match="access"):
+        import_clients("x", [])  # type: ignore[arg-type]  # the test
+    with pytest.raises(InvalidValue, match="file"):
+        read_clients_csv("clients.csv", by=NORTH)  # type: ignore[arg-type]  # the test
+    with pytest.raises(InvalidValue, match="file"):
+        read_clients_csv(io.StringIO(), by=NORTH)  # type: ignore[arg-type]  # the test
+    with pytest.raises(InvalidValue, match="file"):
+        write_clients_csv(io.StringIO(), [])  # type: ignore[arg-type]  # the test
+    with pytest.raises(InvalidValue, match="command"):
+        texts_of("x")  # type: ignore[arg-type]  # the test
+
+
+def test_the_file_stays_open() -> None:
+    file = io.BytesIO(EXAMPLE)
+    list(read_clients_csv(file, by=NORTH))
+    read_clients_csv(file, by=NORTH)
+    file.seek(0)
+    next(read_clients_csv(file, by=NORTH))
+    write_clients_csv(file, [])
+    assert not file.closed
+
+
+# ── Writing back ─────────────────────────────────────────────────────────────────────────────────
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=30)
+STARTS = ["=", "+", "-", "@", "\t", "\r", "'", "''=", " =", "\uff1d"]
+CELLS = st.one_of(TEXTS, st.tuples(st.sampled_from(STARTS), TEXTS).map("".join))
+
+
+def test_clients_are_written_and_read_back() -> None:
+    rows = rows_of(EXAMPLE)
+    again = rows_of(written(*(row.texts for row in rows)))
+    assert [row.command for row in again] == [row.command for row in rows]
+    commands = [row.command for row in rows if row.command]
+    references = [row.texts["reference"] for row in rows]
+    by_commands = written(
+        *(texts_of(c, reference=r) for c, r in zip(commands, references, strict=True))
+    )
+    assert [row.command for row in rows_of(by_commands)] == commands
+
+
+@given(st.lists(st.tuples(*[CELLS] * len(COLUMNS)), max_size=4))
+def test_any_cell_is_read_back_and_none_is_a_formula(rows: list[tuple[str, ...]]) -> None:
+    content = written(*(dict(zip(COLUMNS, cells, strict=True)) for cells in rows))
+    for record in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")):
+        for cell in record:
+            assert not cell.lstrip(" '").startswith(("=", "+", "-", "@")) or cell[0] == "'"
+            assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    back = [row for row in rows_of(content) if row.number > 1]
+    expected = [cells for row in rows if any(cells := [text.strip() for text in row])]
+    assert [list(row.cells) for row in back] == expected
+
+
+def test_a_hostile_header_is_no_formula_either() -> None:
+    content = written({"=cmd|' /C calc'!A0": "x"}, columns=("=cmd|' /C calc'!A0",))
+    assert b"'=cmd" in content
+    assert b",=" not in content
+
+
+# ── Hostile files ────────────────────────────────────────────────────────────────────────────────
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=300),
+        st.text("\",;\n\r\0' =aé@.", max_size=300).map(str.encode),
+        st.text('",;\n\r\0 aé@.x', max_size=300).map(
+            lambda t: b"business_name,email\n" + t.encode()
+        ),
+        st.binary(max_size=300).map(lambda raw: b"reference;email;business_name\n" + raw),
+    )
+)
+def test_no_file_raises_anything(content: bytes) -> None:
+    for row in rows_of(content):
+        assert (row.command is None) == bool(row.problems)
+        for problem in row.problems:
+            assert isinstance(problem, Problem)
+            assert problem.row == row.number
+            assert problem.message.endswith(".")
+            assert "\ufffd" not in problem.message
+
+
+def test_a_reader_that_is_not_exhausted_leaves_nothing_behind() -> None:
+    rows: Iterator[CsvRow] = read_clients_csv(io.BytesIO(EXAMPLE), by=NORTH)
+    next(rows)
+    del rows
+
+
+def test_a_corrected_row_is_imported() -> None:
+    access = service()
+    content = b"business_name,email,notes\nA,nobody,=1+1\n"
+    (outcome,) = imported(access, content)
+    texts = {**outcome.row.texts, "email": "somebody@example.com"}
+    corrected = written(texts, columns=outcome.row.columns)
+    (again,) = imported(access, corrected)
+    assert again.result is ImportResult.ADDED
+    assert again.row.texts["notes"] == "=1+1"
+
+
+def test_a_client_that_another_practice_has_now_is_told() -> None:
+    access = service()
+    content = b"business_name\nA\n"
+    (outcome,) = imported(access, content)
+    assert outcome.row.command is not None
+    repository = access.repository
+    assert isinstance(repository, MemoryRepository)
+    stored = repository.get(outcome.row.command.client_id)
+    assert isinstance(stored, Client)
+    moved = evolve(stored, practice_id="south")
+    repository._clients[stored.id] = moved  # what stop managing and an invitation lead to
+    assert [o.result for o in imported(access, content)] == [ImportResult.LEFT_OUT]
