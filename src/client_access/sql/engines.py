@@ -113,11 +113,13 @@ def _driver(connection: Connection) -> Any:
 def _prepare(connection: Connection) -> None:
     for pragma in _PRAGMAS:
         connection.exec_driver_sql(pragma)
-    for attempt in range(1, _WAL_ATTEMPTS + 1):
+    left = _WAL_ATTEMPTS
+    while True:
         try:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         except OperationalError:  # does not wait for other processes by itself
-            if attempt == _WAL_ATTEMPTS:
+            left -= 1
+            if not left:
                 raise
             time.sleep(_WAL_PAUSE)
         else:

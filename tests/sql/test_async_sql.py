@@ -1,0 +1,178 @@
+"""The async repository: the same answers as the sync one, and its own ways to open and close."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from attrs import evolve
+from processes.worker import CATALOGUE as SHOP
+from processes.worker import PRACTICE, some_command
+from sql.shop import LEASE, T0, added, renamed
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from client_access import (
+    AddClient,
+    ChangeEmail,
+    ClientAccess,
+    ClientList,
+    CommandRefused,
+    EmailTaken,
+    GiveAccess,
+    InvalidValue,
+    RepositoryError,
+    StaleClient,
+    Subscribe,
+    sql,
+)
+from client_access.sql import AsyncSqlRepository, SqlRepository
+from client_access.testing import awaited
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[AsyncSqlRepository]:
+    async with await AsyncSqlRepository.open(url) as repository:
+        yield repository
+
+
+def lived(repository: Any) -> list[object]:
+    """Give random commands, the same whenever it is called, and return every answer."""
+    access = ClientAccess(repository, catalogue=SHOP, clock=lambda: T0)
+    chance = random.Random(5)
+    told: list[object] = []
+    ids = [UUID(int=chance.getrandbits(128)) for _ in range(6)]
+    for number, client_id in enumerate(ids):
+        access.handle(AddClient(client_id, PRACTICE, business_name=f"Firm {number}"))
+    for number in range(120):
+        client_id = chance.choice(ids)
+        command = some_command(client_id, repository.get(client_id), chance)
+        if isinstance(command, Subscribe | GiveAccess | ChangeEmail):
+            new = UUID(int=chance.getrandbits(128))
+            command = evolve(command, activation_id=new)
+        try:
+            change = access.handle(command, command_id=str(number) if number % 3 == 0 else None)
+        except CommandRefused as refused:
+            told.append(refused.refusal)
+        else:
+            told.append(change)
+            assert repository.find_by_email(change.after.email_key) == change.after
+    repository.erase(ids[0])
+    told += [repository.history(client_id) for client_id in ids]
+    told += [repository.recall(str(number), at=T0) for number in range(0, 120, 3)]
+    for client_list in ClientList:
+        page = repository.page(
+            "practice", client_list, search="i", limit=9, after=("firm 1", ids[0])
+        )
+        told.append(page)
+    told.append(repository.service_counts("practice"))
+    clients = repository.get_many(ids)
+    told.append(clients)
+    told.append(repository.find_many_by_email([client.email_key for client in clients.values()]))
+    while claims := repository.claim(at=T0 + timedelta(days=3650), lease=LEASE, limit=5):
+        for claim in claims:
+            told.append((claim.notice, claim.attempts, claim.due))
+            failed = chance.random() < 0.3
+            told.append(
+                repository.failed(claim, retry_at=chance.choice([T0, None]))
+                if failed
+                else repository.delivered(claim)
+            )
+            told.append(repository.delivered(claim))
+    parked = repository.waiting(parked=True, limit=100)
+    told.append([repository.retry(claim.notice.id, at=T0) for claim in parked])
+    told.append(repository.waiting(parked=False, limit=100))
+    return told
+
+
+def test_sync_and_async_give_the_same_answers_to_the_same_histories(database: str) -> None:
+    """The same pure core, no copy of any rule: every answer is the same."""
+    with SqlRepository.open("sqlite://") as repository:
+        expected = lived(repository)
+    with awaited(lambda: opened(database)) as face:
+        assert lived(face) == expected
+
+
+def test_the_tables_are_made_and_conflicts_told(database: str) -> None:
+    """The same statements, and so the same errors."""
+
+    async def live() -> None:
+        async with opened(database) as repository:
+            first, twice = added(email="a@example.com"), added(email="a@example.com")
+            await repository.save([first])
+            with pytest.raises(EmailTaken):
+                await repository.save([twice])
+            with pytest.raises(StaleClient):
+                await repository.save([first])
+            assert [i async for i in repository.client_ids()] == [first.after.id]
+            assert not repository.in_host_transaction
+        async with opened(database) as repository:
+            assert await repository.get(first.after.id) == first.after
+
+    asyncio.run(live())
+
+
+def test_a_host_s_rollback_takes_everything_along(database: str) -> None:
+    """Given a connection, it works inside the host's transaction and never commits."""
+
+    async def live() -> None:
+        first = added()
+        async with opened(database):
+            pass
+        engine = create_async_engine(database.replace("sqlite:", "sqlite+aiosqlite:"))
+        async with engine.connect() as connection:
+            repository = AsyncSqlRepository(connection)
+            assert repository.in_host_transaction
+            await repository.prepare()
+            await repository.save([first])
+            with pytest.raises(StaleClient):
+                await repository.save([first])
+            assert await repository.get(first.after.id) == first.after
+            await connection.rollback()
+            assert await repository.get(first.after.id) is None
+            await repository.close()
+        over = AsyncSqlRepository(engine)
+        await over.prepare()
+        await over.save([first])
+        await over.save([renamed(first.after)])
+        async with engine.begin() as connection:
+            await connection.execute(text("DROP TABLE client_access_event"))
+        for bind in (engine, None):
+            async with engine.connect() as connection:
+                broken = AsyncSqlRepository(bind or connection)
+                with pytest.raises(RepositoryError):
+                    await broken.history(first.after.id)
+            async with engine.connect() as connection:
+                broken = AsyncSqlRepository(bind or connection)
+                with pytest.raises(RepositoryError):
+                    await broken.save([added()])
+        await engine.dispose()
+
+    asyncio.run(live())
+
+
+def test_what_is_no_database_is_an_invalid_value(tmp_path: object) -> None:
+    """SQLite and PostgreSQL, or an async engine or connection of them."""
+    with pytest.raises(InvalidValue):
+        AsyncSqlRepository("sqlite://")  # type: ignore[arg-type]  # the mistake that is tried
+    with pytest.raises(InvalidValue):
+        asyncio.run(AsyncSqlRepository.open("mysql://host/name"))
+
+    async def fail() -> None:
+        with pytest.raises(RepositoryError):
+            await AsyncSqlRepository.open(f"sqlite:///{tmp_path}/no/such/folder/x.db")
+        await asyncio.sleep(0.1)  # aiosqlite's thread ends a moment after its connection
+
+    asyncio.run(fail())
+
+
+def test_the_package_has_no_other_names() -> None:
+    """`AsyncSqlRepository` is imported when it is asked for, and nothing else is made up."""
+    with pytest.raises(AttributeError):
+        getattr(sql, "Nothing")  # noqa: B009  # the name that is tried

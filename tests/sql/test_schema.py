@@ -1,0 +1,118 @@
+"""The tables: made when missing, brought up to date, once, whoever comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from sql.shop import added
+from sqlalchemy import Connection, create_engine, inspect, text, update
+
+from client_access import InvalidValue, RepositoryError
+from client_access.sql import SqlRepository, bring_up_to_date, metadata
+from client_access.sql.schema import STEPS, version_of
+from client_access.sql.tables import schema
+
+TABLES = set(metadata.tables)
+
+
+def test_the_tables_are_made_when_missing_and_kept_when_there(database: str) -> None:
+    """Schema creation is idempotent: opening again changes nothing."""
+    change = added()
+    with SqlRepository.open(database) as repository:
+        repository.save([change])
+    with SqlRepository.open(database) as repository:
+        assert repository.get(change.after.id) == change.after
+    engine = create_engine(database)
+    with engine.connect() as connection:
+        assert set(inspect(connection).get_table_names()) == TABLES
+        assert version_of(connection) == len(STEPS)
+    engine.dispose()
+
+
+def test_many_that_start_at_once_all_find_the_tables(database: str) -> None:
+    """Schema creation is safe when several start at once."""
+    together = Barrier(8)
+
+    def start(number: int) -> None:
+        together.wait()
+        with SqlRepository.open(database) as repository:
+            repository.save([added()])
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(start, range(8)))
+    with SqlRepository.open(database) as repository:
+        assert len(list(repository.client_ids())) == 8
+
+
+def test_tables_made_by_alembic_are_taken_over(database: str) -> None:
+    """Alembic users get the metadata."""
+    engine = create_engine(database)
+    metadata.create_all(engine)
+    repository = SqlRepository(engine)
+    change = added()
+    repository.save([change])
+    assert repository.get(change.after.id) == change.after
+    repository.close()
+
+
+def test_tables_of_a_later_version_are_refused(database: str) -> None:
+    """What a later package wrote is not touched by an earlier one."""
+    SqlRepository.open(database).close()
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        connection.execute(update(schema).values(version=99))
+    engine.dispose()
+    with pytest.raises(RepositoryError, match="99"):
+        SqlRepository.open(database)
+
+
+def test_older_tables_go_through_each_missing_step_once(database: str) -> None:
+    """An upgrade path by version number, idempotent."""
+    taken: list[int] = []
+
+    def step(number: int) -> Callable[[Connection], None]:
+        def take(connection: Connection) -> None:
+            taken.append(number)
+            connection.execute(text(f"CREATE TABLE step_{number} (id INTEGER)"))
+
+        return take
+
+    engine = create_engine(database)
+    for steps in ((step(1),), (step(1), step(2), step(3)), (step(1), step(2), step(3))):
+        with engine.begin() as connection:
+            bring_up_to_date(connection, steps)
+            assert version_of(connection) == len(steps)
+    engine.dispose()
+    assert taken == [1, 2, 3]
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "mysql://host/name", "sqlite+x:y:z"])
+def test_what_is_no_url_of_a_known_database_is_an_invalid_value(url: str) -> None:
+    """SQLite and PostgreSQL."""
+    with pytest.raises(InvalidValue):
+        SqlRepository.open(url)
+
+
+@pytest.mark.parametrize("bind", [None, "sqlite://", 1])
+def test_what_is_no_engine_is_an_invalid_value(bind: object) -> None:
+    """A repository takes an engine or a connection."""
+    with pytest.raises(InvalidValue):
+        SqlRepository(bind)  # type: ignore[arg-type]  # the mistake that is tried
+
+
+def test_an_engine_of_another_database_is_an_invalid_value() -> None:
+    """SQLite and PostgreSQL."""
+    engine = create_engine("sqlite://")
+    engine.dialect.name = "oracle"
+    with pytest.raises(InvalidValue):
+        SqlRepository(engine)
+
+
+def test_a_database_that_cannot_be_opened_is_a_repository_error(tmp_path: object) -> None:
+    """A database error is a `RepositoryError`."""
+    with pytest.raises(RepositoryError) as told:
+        SqlRepository.open(f"sqlite:///{tmp_path}/no/such/folder/clients.db")
+    assert told.value.__cause__ is not None

@@ -1,0 +1,474 @@
+"""What the databases promise beyond the conformance checks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from sql.shop import CATALOGUE, LEASE, PRACTICE, T0, added, renamed, subscribed
+from sqlalchemy import Engine, create_engine, make_url, text
+
+from client_access import (
+    AddClient,
+    Change,
+    ClientAccess,
+    ClientList,
+    CorruptRecord,
+    DeleteClient,
+    EmailTaken,
+    PracticeUser,
+    RepositoryError,
+    SignIn,
+    StaleClient,
+    decide,
+    replay,
+)
+from client_access.sql import SqlRepository, engines, store
+
+
+@pytest.fixture
+def repository(database: str) -> Iterator[SqlRepository]:
+    with SqlRepository.open(database) as repository:
+        yield repository
+
+
+@pytest.fixture
+def engine(database: str) -> Iterator[Engine]:
+    """An engine as a host makes it."""
+    engine = create_engine(database)
+    yield engine
+    engine.dispose()
+
+
+def saved(repository: SqlRepository, *, sign_in: SignIn = SignIn.PRACTICE_ONLY) -> Change:
+    """Save a client with a service, and return its last change."""
+    first = added(email=f"{uuid4().hex}@example.com")
+    second = subscribed(first.after, sign_in=sign_in)
+    repository.save([first, second])
+    return second
+
+
+def execute(engine: Engine, statement: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+
+
+# ── Saving ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_of_many_new_clients_the_one_at_fault_is_named(repository: SqlRepository) -> None:
+    """`EmailTaken` and `StaleClient` name the client whose change could not be saved."""
+    there = added(email="there@example.com")
+    repository.save([there])
+    many = [added(email=f"{n}@example.com") for n in range(5)]
+    twice, again = added(email="0@example.com"), added(there.after.id)
+    taken = added(email="there@example.com")
+    with pytest.raises(EmailTaken) as email:
+        repository.save([*many, twice])
+    assert email.value.client_id == twice.after.id
+    with pytest.raises(EmailTaken) as email:
+        repository.save([*many, taken, twice])
+    assert email.value.client_id == taken.after.id
+    with pytest.raises(StaleClient) as stale:
+        repository.save([*many, again])
+    assert stale.value.client_id == there.after.id
+    assert list(repository.client_ids()) == [there.after.id]
+
+
+def test_of_many_changes_the_one_at_fault_is_named(repository: SqlRepository) -> None:
+    """The stored version must be `before.version`; otherwise `StaleClient`, and nothing is kept."""
+    clients = [added().after for _ in range(5)]
+    repository.save([added(client.id, name=client.business_name) for client in clients])
+    repository.save([renamed(clients[3])])
+    with pytest.raises(StaleClient) as stale:
+        repository.save([renamed(client, "Ash") for client in clients])
+    assert stale.value.client_id == clients[3].id
+    names = [client.business_name for client in repository.get_many(c.id for c in clients).values()]
+    assert sorted(names) == ["Elm", "Oak & Sons", "Oak & Sons", "Oak & Sons", "Oak & Sons"]
+
+
+def test_steps_of_one_client_are_saved_in_order_at_once(repository: SqlRepository) -> None:
+    """As if one by one: each step finds the one before it."""
+    first = added()
+    steps = [first]
+    for number in range(4):
+        steps.append(renamed(steps[-1].after, f"Elm {number}"))
+    other = added(email="one@example.com")
+    repository.save([*steps, other])
+    assert repository.get(first.after.id) == steps[-1].after
+    assert [event.version for event in repository.history(first.after.id)] == [1, 2, 3, 4, 5]
+
+
+def test_a_change_is_refused_where_the_client_was_erased_since(repository: SqlRepository) -> None:
+    """What a change was decided on holds what was erased: it must not be stored again."""
+    change = saved(repository)
+    repository.erase(change.after.id)
+    with pytest.raises(StaleClient):
+        repository.save([renamed(change.after)])
+    erased = repository.get(change.after.id)
+    assert erased is not None
+    assert erased.erased
+    assert replay(repository.history(erased.id)) == erased
+    repository.save([renamed(erased)])
+
+
+def test_erasing_leaves_no_trace_in_the_tables(repository: SqlRepository, engine: Engine) -> None:
+    """Erasing a person: from the entity, the history, the outbox and remembered outcomes."""
+    change = saved(repository, sign_in=SignIn.PRACTICE_AND_CLIENT)
+    access = ClientAccess(repository, catalogue=CATALOGUE)
+    access.handle(renamed(change.after, "Secret Name").command, command_id="rename")
+    repository.save([subscribed(added_to(repository, "Secret Name").after)])
+    repository.erase(change.after.id)
+    repository.erase(change.after.id)
+    with engine.connect() as connection:
+        for table in ("client", "event", "notice", "outcome"):
+            rows = connection.execute(text(f"SELECT * FROM client_access_{table}")).fetchall()
+            mine = [row for row in rows if change.after.id.hex in str(row).replace("-", "")]
+            assert mine or table == "outcome"
+            assert "Secret" not in str(mine)
+            assert "example.com" not in str(mine)
+    repository.erase(uuid4())
+
+
+def added_to(repository: SqlRepository, name: str) -> Change:
+    change = added(name=name)
+    repository.save([change])
+    return change
+
+
+def test_a_deleted_client_is_in_no_byte_of_the_file(tmp_path: Path) -> None:
+    """Deleting forgets every personal detail (L5): on SQLite, deleted content is overwritten."""
+    file = tmp_path / "clients.db"
+    with SqlRepository.open(f"sqlite:///{file}") as repository:
+        access = ClientAccess(repository, catalogue=CATALOGUE)
+        client_id = uuid4()
+        access.handle(
+            AddClient(client_id, PRACTICE, business_name="Secret Name", email="secret@example.com")
+        )
+        access.handle(DeleteClient(client_id, PRACTICE), command_id="delete")
+        assert repository.recall("delete", at=T0) is not None
+    content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert client_id.hex.encode() in content
+    assert b"ecret" not in content
+
+
+def test_a_command_that_another_process_has_remembered_is_stale(repository: SqlRepository) -> None:
+    """`save_once`: `StaleClient` also where another process has remembered this id meanwhile."""
+    first, second = added(), added()
+    repository.save_once("command", first, at=T0, until=T0 + LEASE)
+    with pytest.raises(StaleClient):
+        repository.save_once("command", second, at=T0, until=T0 + LEASE)
+    assert repository.get(second.after.id) is None
+    assert repository.recall("command", at=T0 + LEASE) is None
+    repository.save_once("command", second, at=T0 + LEASE, until=T0 + 2 * LEASE)
+    assert repository.get(second.after.id) == second.after
+
+
+# ── Order ────────────────────────────────────────────────────────────────────────────────────────
+
+NAMES = ["zoë", "zoe", "Zorro", "z", "Ähren", "\uff5a", "\U00010400x", "\ue000", "a b", "a-b", "ab"]
+
+
+def test_pages_and_ids_are_in_the_order_of_python(
+    repository: SqlRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By (folded name, id) in code point order, whatever the database's collation (C2)."""
+    monkeypatch.setattr(store, "_AT_ONCE", 3)
+    ids = [UUID(int=n << 120 | 5) for n in (0x7F, 0x80, 0xFF, 0x00, 0xA0, 0x0A)]
+    ids += [uuid4() for _ in range(2 * len(NAMES) - len(ids))]
+    changes = [added(i, name=name) for i, name in zip(ids, NAMES * 2, strict=True)]
+    repository.save(changes)
+    places = sorted((c.after.listing.folded_name, c.after.id) for c in changes if c.after.listing)
+    found = []
+    after = None
+    while page := repository.page("north", ClientList.INACTIVE, search="", limit=4, after=after):
+        found += [(c.listing.folded_name, c.id) for c in page if c.listing]
+        after = found[-1]
+    assert found == places
+    assert list(repository.client_ids()) == sorted(ids)
+    assert repository.get_many([*ids, uuid4()]).keys() == set(ids)
+    keys = [c.after.email_key for c in changes]
+    assert repository.find_many_by_email([*keys, "x"]) == dict(zip(keys, ids, strict=True))
+    search = repository.page(
+        "north", ClientList.INACTIVE, search="z", limit=3, after=("z", UUID(int=0))
+    )
+    assert [c.id for c in search] == [i for name, i in places if "z" in name][:3]
+
+
+# ── A host's transaction ─────────────────────────────────────────────────────────────────────────
+
+
+def test_a_host_s_rollback_takes_everything_along(engine: Engine) -> None:
+    """Given a `Connection`, `save` works inside the host's transaction and never commits."""
+    SqlRepository(engine)
+    first, second = added(), added()
+    with engine.connect() as connection:
+        repository = SqlRepository(connection)
+        assert repository.in_host_transaction
+        repository.save([first, second])
+        repository.save([renamed(first.after)])
+        assert repository.get(second.after.id) == second.after
+        connection.rollback()
+        assert list(repository.client_ids()) == []
+        repository.save([second])
+        connection.commit()
+        repository.close()
+        assert repository.get(second.after.id) == second.after
+    assert not SqlRepository(engine).in_host_transaction
+
+
+def test_a_conflict_leaves_the_host_s_transaction_usable(engine: Engine) -> None:
+    """In a savepoint: what could not be saved is gone, what the host did before stands."""
+    SqlRepository(engine)
+    there, twice = added(email="a@example.com"), added(email="a@example.com")
+    with engine.begin() as connection:
+        repository = SqlRepository(connection)
+        connection.execute(text("CREATE TABLE host (id INTEGER)"))
+        repository.save([there])
+        with pytest.raises(EmailTaken):
+            repository.save([added(), twice])
+        with pytest.raises(StaleClient):
+            repository.save([added(there.after.id)])
+        connection.execute(text("INSERT INTO host VALUES (1)"))
+    assert list(SqlRepository(engine).client_ids()) == [there.after.id]
+
+
+def test_a_conflict_in_a_host_s_transaction_is_not_decided_on_again(engine: Engine) -> None:
+    """Only a host repeats its own transaction."""
+    repository = SqlRepository(engine)
+    change = saved(repository)
+    with engine.begin() as connection:
+        access = ClientAccess(SqlRepository(connection), catalogue=CATALOGUE)
+        assert access.handle(renamed(change.after).command).after.version == 3
+
+
+def test_an_engine_that_commits_each_statement_saves_all_or_nothing(database: str) -> None:
+    """A change and its event are saved together, whatever engine a host has."""
+    engine = create_engine(database, isolation_level="AUTOCOMMIT")
+    repository = SqlRepository(engine)
+    with pytest.raises(EmailTaken):
+        repository.save([added(email="a@example.com"), added(email="a@example.com")])
+    assert list(repository.client_ids()) == []
+    change = saved(repository)
+    assert repository.get(change.after.id) == change.after
+    engine.dispose()
+
+
+# ── Faults ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_error_of_the_database_is_a_repository_error_without_data(
+    repository: SqlRepository, engine: Engine
+) -> None:
+    """A database error is a `RepositoryError`; what the database said is its cause."""
+    change = saved(repository)
+    execute(engine, "DROP TABLE client_access_event")
+    with pytest.raises(RepositoryError) as told:
+        repository.save([renamed(change.after, "Secret Name")])
+    assert "Secret" not in str(told.value) + str(told.value.__cause__)
+    assert told.value.__cause__ is not None
+    with pytest.raises(RepositoryError):
+        repository.history(change.after.id)
+    with engine.connect() as connection, pytest.raises(RepositoryError):
+        SqlRepository(connection).save([renamed(change.after)])
+    with engine.connect() as connection, pytest.raises(RepositoryError):
+        SqlRepository(connection).history(change.after.id)
+    assert repository.get(change.after.id) == change.after
+
+
+def test_another_constraint_s_violation_is_not_taken_for_the_address_s(
+    repository: SqlRepository, engine: Engine
+) -> None:
+    """A unique violation is recognised by its constraint."""
+    execute(engine, "CREATE UNIQUE INDEX one_name ON client_access_client (folded_name)")
+    repository.save([added(name="Oak")])
+    with pytest.raises(RepositoryError) as told:
+        repository.save([added(name="Ash"), added(name="oak")])
+    assert type(told.value) is RepositoryError
+
+
+@pytest.mark.parametrize(
+    ("statement", "question"),
+    [
+        ("UPDATE client_access_client SET data = 'x'", "get"),
+        ("UPDATE client_access_client SET data = '{}'", "get"),
+        ("UPDATE client_access_client SET version = 7", "get"),
+        ("UPDATE client_access_client SET services = '{}'", "service_counts"),
+        ("UPDATE client_access_client SET services = '[1]'", "service_counts"),
+        ("UPDATE client_access_event SET data = '[]'", "history"),
+        ("UPDATE client_access_event SET version = version + 5", "history"),
+        ("DELETE FROM client_access_event WHERE version = 2", "erase"),
+        ("DELETE FROM client_access_event WHERE version = 2", "recall"),
+        ("UPDATE client_access_outcome SET notices = '{}'", "recall"),
+        ("UPDATE client_access_outcome SET notices = '[{}]'", "recall"),
+        ("UPDATE client_access_notice SET data = 'x'", "waiting"),
+    ],
+)
+def test_a_row_that_this_library_cannot_have_written_is_corrupt(
+    repository: SqlRepository, engine: Engine, statement: str, question: str
+) -> None:
+    """Corrupt rows are `CorruptRecord`, never a half-read object."""
+    first = added()
+    second = subscribed(first.after)
+    repository.save([first])
+    repository.save_once("command", second, at=T0, until=T0 + LEASE)
+    execute(engine, statement)
+    questions: dict[str, Callable[[], object]] = {
+        "get": lambda: repository.get(first.after.id),
+        "service_counts": lambda: repository.service_counts("north"),
+        "history": lambda: repository.history(first.after.id),
+        "erase": lambda: repository.erase(first.after.id),
+        "recall": lambda: repository.recall("command", at=T0),
+        "waiting": lambda: repository.waiting(parked=False, limit=9),
+    }
+    with pytest.raises(CorruptRecord):
+        questions[question]()
+
+
+@pytest.fixture
+def contended(postgresql: str) -> Iterator[Engine]:
+    """A PostgreSQL where adding a client fails as under contention."""
+    SqlRepository.open(postgresql).close()
+    engine = create_engine(postgresql)
+    execute(engine, "CREATE SEQUENCE failures")
+    fail_first(engine, 1)
+    execute(
+        engine,
+        "CREATE TRIGGER fail BEFORE INSERT ON client_access_client"
+        " FOR EACH ROW EXECUTE FUNCTION fail()",
+    )
+    yield engine
+    engine.dispose()
+
+
+def fail_first(engine: Engine, count: int, state: str = "40001") -> None:
+    execute(
+        engine,
+        "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        # A sequence counts on, whatever is rolled back.
+        f" IF nextval('failures') <= {count} THEN"
+        f" RAISE EXCEPTION USING ERRCODE = '{state}'; END IF; RETURN NEW; END $$",
+    )
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01"])
+def test_a_transaction_is_begun_again_after_a_collision(
+    contended: Engine, postgresql: str, state: str
+) -> None:
+    """Whole-transaction retry on SQLSTATE 40001 and 40P01."""
+    fail_first(contended, 2, state)
+    with SqlRepository.open(postgresql) as repository:
+        change = added()
+        repository.save([change])
+        assert repository.history(change.after.id) == (change.event,)
+
+
+def test_a_transaction_is_begun_again_so_often_and_no_more(
+    contended: Engine, postgresql: str
+) -> None:
+    """… with a bound; and the error says what it was."""
+    fail_first(contended, 1000)
+    with SqlRepository.open(postgresql) as repository:
+        with pytest.raises(RepositoryError, match="40001"):
+            repository.save([added()])
+        with contended.connect() as connection:
+            tried = connection.execute(text("SELECT last_value FROM failures")).scalar_one()
+    assert tried == 11
+
+
+def test_a_transaction_of_the_host_is_never_begun_again(contended: Engine) -> None:
+    """In a host's connection nothing is repeated."""
+    with contended.connect() as connection, pytest.raises(RepositoryError, match="40001"):
+        SqlRepository(connection).save([added()])
+
+
+def test_a_connection_that_was_lost_is_not_used_again(postgresql: str) -> None:
+    """A repository goes on after the server has dropped its connection."""
+    engine = create_engine(postgresql, isolation_level="AUTOCOMMIT")
+    name = f"lost_{uuid4().hex}"
+    url = make_url(postgresql).update_query_dict({"application_name": name})
+    with SqlRepository.open(url) as repository:
+        change = saved(repository)
+        with engine.connect() as connection:
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                    f" WHERE application_name = '{name}'"
+                )
+            )
+        with pytest.raises(RepositoryError):
+            repository.get(change.after.id)
+        assert repository.get(change.after.id) == change.after
+    engine.dispose()
+
+
+# ── SQLite ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_repository_in_memory_is_one_for_all_threads() -> None:
+    """`sqlite://` is one database, used by one thread at a time."""
+    with SqlRepository.open("sqlite://") as repository:
+        threads = [threading.Thread(target=repository.save, args=([added()],)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(list(repository.client_ids())) == 8
+
+
+def test_what_was_committed_is_durable(sqlite: str) -> None:
+    """WAL with synchronous FULL: a failure of power loses nothing that was committed."""
+    engine = create_engine(sqlite)
+    repository = SqlRepository(engine)
+    repository.save([added()])
+    with engine.connect() as connection:
+        settings = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            for name in ("journal_mode", "synchronous", "secure_delete", "busy_timeout")
+        }
+    engine.dispose()
+    assert settings == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "secure_delete": 1,
+        "busy_timeout": 30_000,
+    }
+
+
+def test_a_file_that_is_in_use_while_it_is_opened_is_waited_for(
+    sqlite: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes may start at once; and one that finds no end of it says so."""
+    monkeypatch.setattr(engines, "_WAL_ATTEMPTS", 3)
+    monkeypatch.setattr(engines, "_PRAGMAS", ("PRAGMA busy_timeout = 1",))
+    holder = create_engine(sqlite)
+    with holder.connect() as connection:
+        connection.exec_driver_sql("BEGIN EXCLUSIVE")
+        connection.exec_driver_sql("CREATE TABLE host (id INTEGER)")
+        with pytest.raises(RepositoryError) as told:
+            SqlRepository.open(sqlite)
+        assert "locked" in str(told.value.__cause__)
+        connection.rollback()
+    SqlRepository.open(sqlite).close()
+    holder.dispose()
+
+
+def test_service_counts_are_of_the_clients_that_the_practice_pays_for(
+    repository: SqlRepository,
+) -> None:
+    """How many clients hold each service for which the practice is the payer (S6)."""
+    for codes in (("payroll",), ("payroll", "payslips"), ("payslips",)):
+        first = added()
+        repository.save([first, subscribed(first.after, *codes)])
+    other = decide(
+        None,
+        AddClient(uuid4(), PracticeUser("south"), business_name="Ash"),
+        at=T0,
+        catalogue=CATALOGUE,
+    )
+    repository.save([other, added()])
+    assert repository.service_counts("north") == {"payroll": 2, "payslips": 2}
+    assert repository.service_counts("south") == {}
