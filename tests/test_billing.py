@@ -15,6 +15,7 @@ from test_notices import PRICES
 from world import CATALOGUE, CLIENT_ID, NORTH, OTHER_ID, PLATFORM, SETUP
 
 import client_access as ca
+from client_access.billing import invoice_payer
 
 
 def payer_of_lines(client: ca.Client) -> str | None:
@@ -32,6 +33,8 @@ def test_every_client_stands_on_the_invoice_of_its_payer_and_on_no_other() -> No
     seen: Counter[tuple[str, str | None]] = Counter()
     for client in world.clients():
         payer = payer_of_lines(client)
+        paying = invoice_payer(client)
+        assert (paying and paying.value) == payer
         lines = ca.monthly_lines(client, CATALOGUE)
         wanted = [(code, *PRICES[code]) for code in sorted(facts(client)["services"])]
         assert [(line.service, line.service_name, line.monthly_price) for line in lines] == (

@@ -9,7 +9,7 @@ import world
 from attrs import evolve
 from office import Office
 from rules_table import facts
-from world import CLIENT, CLIENT_ID, NORTH, PLATFORM, SOUTH
+from world import CLIENT_ID, NORTH, PLATFORM, SOUTH
 
 import client_access as ca
 from client_access.erasing import erase_event, erase_notice
@@ -247,13 +247,15 @@ def test_a_remembered_outcome_is_erased_with_the_person() -> None:
     office = _office()
     resend = ca.ResendActivation(CLIENT_ID, NORTH)
     assert office.access.handle(resend, command_id="a").notices
+    other = ca.AddClient(world.OTHER_ID, NORTH, business_name="Other")
+    others = office.access.handle(other, command_id="other")
     office.repository.erase(CLIENT_ID)
     again = office.access.handle(resend, command_id="a")
     assert SECRET not in repr((again.before, again.after, again.event, again.notices))
     office.access.handle(ca.DeleteClient(CLIENT_ID, PLATFORM), command_id="b")
     gone = office.access.handle(ca.DeleteClient(CLIENT_ID, PLATFORM), command_id="b")
     assert gone.after == office.client()
-    assert CLIENT.client_id == gone.after.id
+    assert office.access.handle(other, command_id="other") == others
 
 
 def test_conflicts_with_other_writers_are_decided_again_under_the_same_id() -> None:
