@@ -38,8 +38,7 @@ class Screen:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
         self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
-        if self._console.width > WIDEST:
-            self._console.width = WIDEST
+        self._console.width = min(self._console.width, WIDEST)
         self._after_gap = False
 
     def gap(self) -> None:

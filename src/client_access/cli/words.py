@@ -135,6 +135,8 @@ def payer_name(who: Payer | None) -> str:
             return "the practice"
         case Payer.CLIENT:
             return "the client"
+        case _:
+            assert_never(who)
 
 
 def services(held: Iterable[HeldService], catalogue: Catalogue) -> str:
@@ -295,4 +297,5 @@ def imported(counts: Mapping[ImportResult, int]) -> str:
         for result in ImportResult
         if counts[result]
     ]
-    return f"{rows:,} rows: {listed(parts)}." if rows else "There is no row in it."
+    noun = "row" if rows == 1 else "rows"
+    return f"{rows:,} {noun}: {listed(parts)}." if rows else "There is no row in it."

@@ -1,0 +1,110 @@
+"""The words of the command line: a sentence for everything that can happen and be told."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from functools import cache
+
+import pytest
+import world
+
+import client_access as ca
+from client_access.cli import words
+from client_access.cli.screen import Screen
+from client_access.cli.tour.previews import differences
+
+
+@cache
+def changes() -> tuple[ca.Change, ...]:
+    """Return everything that can be done to every client that can be reached."""
+    return tuple(_changes())
+
+
+def _changes() -> Iterator[ca.Change]:
+    starts = (None, *(reached.client for reached in world.walk().histories))
+    for client in starts:
+        for actor in world.ACTORS:
+            for command in world.commands(actor):
+                try:
+                    yield world.decide(client, command, world.SOON)
+                except (ca.CommandRefused, ca.InvalidValue):
+                    continue
+
+
+def test_every_event_and_every_notice_is_said_in_one_sentence() -> None:
+    events = {change.event for change in changes() if change.event}
+    assert len({type(event) for event in events}) == 22
+    for event in events:
+        sentence = words.happened(event, world.CATALOGUE)
+        assert sentence[0].isupper()
+        assert sentence.endswith(".")
+        assert "None" not in sentence
+    notices = {notice for change in changes() for notice in change.notices}
+    at_sign_in = {
+        prompt
+        for client in world.clients()
+        for prompt in ca.sign_in_of(client, at=world.SOON).prompts
+    }
+    notices = {*notices, *at_sign_in}
+    assert len({type(notice) for notice in notices}) == 11
+    for notice in notices:
+        assert words.told(notice).endswith(".")
+        assert words.recipient(notice.recipient)
+
+
+def test_a_preview_tells_what_differs() -> None:
+    told: dict[str, set[str]] = {}
+    for change in changes():
+        facts = tuple(differences(change, world.CATALOGUE))
+        for name, text in facts:
+            told.setdefault(name, set()).add(text)
+        if change.event is None:
+            assert facts == ()
+        if change.notices:
+            assert facts[-1][0] == "will be told"
+    assert {"status", "who pays", "services", "address", "a month", "for good"} <= told.keys()
+    assert len(told["for good"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [
+        (Decimal(12), "GBP", "£12.00"),
+        (Decimal("1234.5"), "EUR", "€1,234.50"),
+        (Decimal("0.0125"), "CHF", "CHF 0.0125"),
+    ],
+)
+def test_money(amount: Decimal, currency: str, text: str) -> None:
+    assert words.money(amount, currency) == text
+
+
+def test_parts_and_payers_and_days() -> None:
+    assert words.listed(["a"]) == "a"
+    assert words.listed(["a", "b", "c"]) == "a, b and c"
+    assert {words.payer_name(client.payer) for client in world.clients()} == {
+        "undecided",
+        "the practice",
+        "the client",
+    }
+    assert any("can still be changed" in words.payer(client) for client in world.clients())
+    assert words.day(world.T0 + timedelta(days=1)) == "6 January 2026"
+    assert words.service_name("teapot", world.CATALOGUE) == "teapot"
+    teapot = words.services_with_prices([ca.HeldService("teapot")], world.CATALOGUE)
+    assert teapot == "teapot (no price known)"
+
+
+@pytest.mark.parametrize(("columns", "widest"), [("60", 60), ("80", 80), ("300", 100)])
+def test_lines_are_as_wide_as_the_terminal_but_never_wider_than_is_read_well(
+    monkeypatch: pytest.MonkeyPatch, columns: str, widest: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    output = io.StringIO()
+    screen = Screen(output)
+    screen.heading("Title")
+    screen.paragraph("word " * 100)
+    screen.line("x" * 500, mark="✓")
+    lengths = {len(line) for line in output.getvalue().splitlines()}
+    assert max(lengths) == widest
