@@ -446,8 +446,9 @@ def test_a_file_that_is_in_use_while_it_is_opened_is_waited_for(
     monkeypatch.setattr(engines, "_PRAGMAS", ("PRAGMA busy_timeout = 1",))
     holder = create_engine(sqlite)
     with holder.connect() as connection:
-        connection.exec_driver_sql("BEGIN EXCLUSIVE")
         connection.exec_driver_sql("CREATE TABLE host (id INTEGER)")
+        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql("SELECT * FROM host").fetchall()
         with pytest.raises(RepositoryError) as told:
             SqlRepository.open(sqlite)
         assert "locked" in str(told.value.__cause__)

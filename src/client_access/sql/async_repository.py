@@ -32,7 +32,7 @@ from client_access.sql.faults import (
     is_collision,
     is_made_meanwhile,
 )
-from client_access.sql.schema import bring_up_to_date
+from client_access.sql.schema import bring_up_to_date, is_up_to_date
 from client_access.sql.store import Store
 from client_access.values import ClientList
 
@@ -54,7 +54,7 @@ class AsyncSqlRepository:
             raise InvalidValue("bind", "must be an async engine or connection of SQLAlchemy")
         check_dialect(bind.dialect)
         self._bind = bind
-        self._store = Store(bind.dialect)
+        self._store = Store.of(bind.dialect)
         if isinstance(bind, AsyncEngine):
             self._reads = AsyncEngine(for_reading(bind.sync_engine))
 
@@ -86,7 +86,7 @@ class AsyncSqlRepository:
         Raises:
             RepositoryError: the tables are of a later version than this package knows.
         """
-        if isinstance(self._bind, AsyncEngine):
+        if isinstance(self._bind, AsyncEngine) and not await self._read(is_up_to_date):
             await self._repeat(self._bind, is_made_meanwhile, bring_up_to_date)
 
     async def close(self) -> None:

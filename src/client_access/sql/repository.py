@@ -31,7 +31,7 @@ from client_access.sql.faults import (
     is_collision,
     is_made_meanwhile,
 )
-from client_access.sql.schema import bring_up_to_date
+from client_access.sql.schema import bring_up_to_date, is_up_to_date
 from client_access.sql.store import Store
 from client_access.values import ClientList
 
@@ -61,10 +61,11 @@ class SqlRepository:
             raise InvalidValue("bind", "must be an engine or a connection of SQLAlchemy")
         check_dialect(bind.dialect)
         self._bind = bind
-        self._store = Store(bind.dialect)
+        self._store = Store.of(bind.dialect)
         if isinstance(bind, Engine):
             self._reads = for_reading(bind)
-            self._repeat(bind, is_made_meanwhile, bring_up_to_date)
+            if not self._read(is_up_to_date):
+                self._repeat(bind, is_made_meanwhile, bring_up_to_date)
 
     @classmethod
     def open(cls, url: str | URL) -> Self:

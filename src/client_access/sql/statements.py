@@ -204,7 +204,7 @@ class Statements:
                     )
                 ),
             )
-            .order_by(*in_order)
+            .order_by(notices.c.due, notices.c.client_id)
             .limit(bindparam("count"))
             .with_for_update(skip_locked=True, of=notices)
         )

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from itertools import groupby, islice
 from typing import Any, Final, TypeVar, final
 from uuid import UUID, uuid4
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import IntegrityError
@@ -48,6 +49,14 @@ class Store:
     def __init__(self, dialect: Dialect) -> None:
         self._sqlite = dialect.name == "sqlite"
         self._statements = Statements(dialect)
+
+    @classmethod
+    def of(cls, dialect: Dialect) -> Store:
+        """Return the one store of a dialect: a host may make a repository for each transaction."""
+        store = _STORES.get(dialect)
+        if store is None:
+            store = _STORES[dialect] = cls(dialect)
+        return store
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────
 
@@ -362,6 +371,9 @@ class Store:
                 "lease": None,
                 "data": encode(notice),
             }
+
+
+_STORES: WeakKeyDictionary[Dialect, Store] = WeakKeyDictionary()
 
 
 def _event(client_id: UUID, version: int, data: str) -> Event:

@@ -83,7 +83,7 @@ notices: Final = Table(
     PrimaryKeyConstraint("id", name="client_access_notice_pkey"),
     UniqueConstraint("client_id", "version", "position", name="client_access_notice_order"),
 )
-Index("client_access_notice_due", notices.c.parked, notices.c.due)
+Index("client_access_notice_due", notices.c.parked, notices.c.due, notices.c.client_id)
 
 outcomes: Final = Table(
     "client_access_outcome",
