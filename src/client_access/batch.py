@@ -228,13 +228,10 @@ class _RowReader:
             # What is wrong is told below, with everything else that is.
             with suppress(InvalidValue, KeyError):
                 command = self._command(*texts)
-        problems: list[Problem] = []
-        if command is None:
-            problems.extend(_problems_of(number, texts))
-        problems.extend(self._doubles(number, texts, command))
-        if problems:
-            return CsvRow(number, self._columns, row_cells, None, tuple(problems))
-        return CsvRow(number, self._columns, row_cells, command, ())
+        problems = () if command else tuple(_problems_of(number, texts))
+        if double := self._double(number, texts, command):
+            problems = (*problems, double)
+        return CsvRow(number, self._columns, row_cells, None if problems else command, problems)
 
     def _command(
         self,
@@ -270,27 +267,28 @@ class _RowReader:
             payer=_PAYERS[payer.lower()],
         )
 
-    def _doubles(
+    def _double(
         self, number: int, texts: tuple[str, ...], command: ImportClient | None
-    ) -> Iterator[Problem]:
-        """Tell which earlier rows are the same client, or have the same address (E1)."""
+    ) -> Problem | None:
+        """Tell which earlier row has the same address (E1), or cannot be told from this one."""
         email = command.email if command else _email_or_none(texts[_EMAIL_PLACE])
-        same_email = email and self._seen.earlier(email.key, number)
-        if same_email:
-            message = f"The address is that of row {same_email} too, and each client needs its own."
-            yield Problem(number, EMAIL, ProblemCode.SAME_EMAIL, message)
-        elif command and (texts[0] or not email):
-            same = self._seen.earlier(command.client_id.hex, number)
-            if same and texts[0]:
-                message = f"The reference is that of row {same} too."
-                yield Problem(number, REFERENCE, ProblemCode.SAME_CLIENT, message)
-            elif same:
-                message = (
-                    f"Nothing tells the row from row {same}: give each a reference or an address."
-                )
-                yield Problem(number, BUSINESS_NAME, ProblemCode.SAME_CLIENT, message)
+        if email is not None and (same := self._seen.earlier(email.key, number)):
+            message = f"The address is that of row {same} too, and each client needs its own."
+            return Problem(number, EMAIL, ProblemCode.SAME_EMAIL, message)
+        reference = texts[_REFERENCE_PLACE]
+        if command is None or (email is not None and not reference):
+            return None
+        same = self._seen.earlier(command.client_id.hex, number)
+        if same is None:
+            return None
+        if reference:
+            message = f"The reference is that of row {same} too."
+            return Problem(number, REFERENCE, ProblemCode.SAME_CLIENT, message)
+        message = f"Nothing tells the row from row {same}: give each a reference or an address."
+        return Problem(number, BUSINESS_NAME, ProblemCode.SAME_CLIENT, message)
 
 
+_REFERENCE_PLACE = COLUMNS.index(REFERENCE)
 _EMAIL_PLACE = COLUMNS.index(EMAIL)
 
 

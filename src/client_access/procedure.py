@@ -135,10 +135,11 @@ class Procedure(Generic[C, E]):
     evolve: Callable[[Client, E], Client] | Callable[[None, E], Client]
     guards: tuple[StateGuard | CommandGuard[C], ...] = ()
     elsewhere: Mapping[Status, WaysOut] = field(factory=dict)
+    creates: bool = field(init=False)
+    """Whether the command makes a new client: one with a new id, in no status yet."""
 
-    @property
-    def creates(self) -> bool:
-        """Whether the command makes a new client: one with a new id, in no status yet."""
+    @creates.default
+    def _creates(self) -> bool:
         return not any(self.by.values())
 
     @property

@@ -103,8 +103,10 @@ def test_lines_are_as_wide_as_the_terminal_but_never_wider_than_is_read_well(
     monkeypatch.setenv("COLUMNS", columns)
     output = io.StringIO()
     screen = Screen(output)
+    screen.gap()
     screen.heading("Title")
     screen.paragraph("word " * 100)
     screen.line("x" * 500, mark="✓")
     lengths = {len(line) for line in output.getvalue().splitlines()}
     assert max(lengths) == widest
+    assert output.getvalue().startswith("\nTitle")
