@@ -295,7 +295,8 @@ def test_text_is_neither_blank_nor_endless_nor_of_control_characters(kind: type,
 
 
 def test_only_a_postal_address_has_several_lines() -> None:
-    assert ca.ContactDetails(address="1 Road\nTown\n").address == "1 Road\nTown\n"
+    for address in ("1 Road\nTown\n", "1\u00a0Road\nTown"):
+        assert ca.ContactDetails(address=address).address == address
     with pytest.raises(ca.InvalidValue, match=r"address contains the control character U\+000D"):
         ca.ContactDetails(address="1 Road\r\nTown")
 
