@@ -16,7 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Final, TypeAlias, cast, final, get_args, get_origin
+from operator import attrgetter
+from types import NoneType, UnionType
+from typing import Any, Final, TypeAlias, Union, cast, final, get_args, get_origin
 from uuid import UUID
 
 from attrs import fields, frozen, has
@@ -331,9 +333,8 @@ def _make_converter() -> Converter:
         by_value = {member.value: member for member in cls}
         return lambda value, _: by_value[_exactly(str, value)]
 
-    def dump_enum(cls: type[Enum]) -> Callable[[Enum], object]:
-        values = {member: member.value for member in cls}
-        return values.__getitem__
+    def dump_enum(_: type[Enum]) -> Callable[[Enum], object]:
+        return attrgetter("_value_")  # `value` is a property in Python, and half as fast
 
     def load_tuple(cls: object) -> Callable[[object, object], tuple[object, ...]]:
         item = get_args(cls)[0]
@@ -343,6 +344,16 @@ def _make_converter() -> Converter:
     def dump_tuple(cls: object) -> Callable[[tuple[object, ...]], list[object]]:
         write = converter.get_unstructure_hook(get_args(cls)[0])
         return lambda value: [write(each) for each in value]
+
+    def load_optional(cls: object) -> Callable[[object, object], object]:
+        (kind,) = (member for member in get_args(cls) if member is not NoneType)
+        load = converter.get_structure_hook(kind)
+        return lambda value, _: None if value is None else load(value, kind)
+
+    def dump_optional(cls: object) -> Callable[[object], object]:
+        (kind,) = (member for member in get_args(cls) if member is not NoneType)
+        write = converter.get_unstructure_hook(kind)
+        return lambda value: None if value is None else write(value)
 
     def load_class(cls: type) -> Callable[[object, object], object]:
         names = {field.name for field in fields(cls) if field.init}
@@ -382,10 +393,15 @@ def _make_converter() -> Converter:
     def is_tuple(cls: object) -> bool:
         return get_origin(cls) is tuple
 
+    def is_optional(cls: object) -> bool:
+        return get_origin(cls) in (Union, UnionType) and NoneType in get_args(cls)
+
     converter.register_structure_hook_factory(has, load_class)
     converter.register_structure_hook_factory(is_tuple, load_tuple)
+    converter.register_structure_hook_factory(is_optional, load_optional)
     converter.register_structure_hook_factory(is_enum, load_enum)
     converter.register_unstructure_hook_factory(is_tuple, dump_tuple)
+    converter.register_unstructure_hook_factory(is_optional, dump_optional)
     converter.register_unstructure_hook_factory(is_enum, dump_enum)
     for cls, load, write in (
         (str, _load_str, None),

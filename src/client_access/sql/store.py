@@ -343,7 +343,7 @@ class Store:
             "client_list": listing and listing.client_list.value,
             "folded_name": listing and listing.folded_name,
             "invoiced_to": after.practice_id if invoice_payer(after) is Payer.PRACTICE else None,
-            "services": json.dumps([held.code for held in after.services]),
+            "services": json.dumps([s.code for s in after.services]) if after.services else "[]",
             "data": encode(after),
         }
 
