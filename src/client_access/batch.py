@@ -327,7 +327,9 @@ class _Seen:
 
     def _spill(self) -> None:
         self._database.execute("BEGIN")
-        self._database.executemany("INSERT INTO seen VALUES (?, ?)", sorted(self._latest.items()))
+        # In order, which is how the database keeps them.
+        rows = ((what, self._latest[what]) for what in sorted(self._latest))
+        self._database.executemany("INSERT INTO seen VALUES (?, ?)", rows)
         self._database.execute("COMMIT")
         self._latest.clear()
         self._spilt = True
