@@ -10,12 +10,13 @@ from uuid import UUID
 
 from attrs import field, frozen
 
-from client_access._validation import check_type, to_tuple
-from client_access.catalogue import Catalogue
+from client_access._validation import check_type, is_a, is_text, to_tuple
+from client_access.catalogue import Catalogue, is_price
 from client_access.client import Client
 from client_access.errors import InvalidValue
 from client_access.machines.lifecycle import ACTIVATED, Status
 from client_access.machines.payer import Payer, PayerState
+from client_access.values import SERVICE_CODE_LENGTH
 
 
 @final
@@ -31,11 +32,11 @@ class InvoiceLine:
         monthly_price: the catalogue's present price, in its currency.
     """
 
-    client_id: UUID
-    business_name: str
-    service: str
-    service_name: str
-    monthly_price: Decimal
+    client_id: UUID = field(validator=is_a(UUID))
+    business_name: str = field(validator=is_text())
+    service: str = field(validator=is_text(SERVICE_CODE_LENGTH))
+    service_name: str = field(validator=is_text())
+    monthly_price: Decimal = field(validator=is_price)
 
 
 @final

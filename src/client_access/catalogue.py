@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import final
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from client_access._validation import check_type, is_a, is_text, to_tuple
 from client_access.errors import InvalidValue
@@ -15,6 +15,19 @@ from client_access.values import SERVICE_CODE_LENGTH
 
 _HIGHEST_PRICE = Decimal(1_000_000_000)
 _DECIMAL_PLACES = 4
+
+
+def is_price(_: object, attribute: Attribute[Decimal], price: Decimal) -> None:
+    """Accept amounts of money that a service may cost a month."""
+    name = attribute.name
+    check_type(name, price, Decimal)
+    if not price.is_finite():
+        raise InvalidValue(name, "must be finite")
+    if price.is_signed() or price >= _HIGHEST_PRICE:
+        raise InvalidValue(name, f"must be from 0 to below {_HIGHEST_PRICE:,}")
+    exponent = price.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -_DECIMAL_PLACES:
+        raise InvalidValue(name, f"has more than {_DECIMAL_PLACES} decimal places")
 
 
 @final
@@ -32,20 +45,9 @@ class Service:
 
     code: str = field(validator=is_text(SERVICE_CODE_LENGTH))
     name: str = field(validator=is_text())
-    monthly_price: Decimal = field()
+    monthly_price: Decimal = field(validator=is_price)
     needs_setup: bool = field(default=False, validator=is_a(bool))
     offered: bool = field(default=True, validator=is_a(bool))
-
-    def __attrs_post_init__(self) -> None:
-        price = self.monthly_price
-        check_type("monthly_price", price, Decimal)
-        if not price.is_finite():
-            raise InvalidValue("monthly_price", "must be finite")
-        if price.is_signed() or price >= _HIGHEST_PRICE:
-            raise InvalidValue("monthly_price", f"must be from 0 to below {_HIGHEST_PRICE:,}")
-        exponent = price.as_tuple().exponent
-        if isinstance(exponent, int) and exponent < -_DECIMAL_PLACES:
-            raise InvalidValue("monthly_price", f"has more than {_DECIMAL_PLACES} decimal places")
 
 
 def _to_services(services: Iterable[Service]) -> tuple[Service, ...]:
