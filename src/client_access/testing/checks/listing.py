@@ -1,0 +1,150 @@
+"""`page`: who stands in which list of which practice, and where it goes from there (C1, C3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from client_access.client import Client, Listing
+from client_access.repository import Repository
+from client_access.testing.checks.frame import check, expect_equal
+from client_access.testing.checks.scene import Scene
+from client_access.testing.life import Life
+from client_access.values import ClientList, PracticeUser
+
+_BY_LISTING = (
+    "store change.after.listing (practice_id, client_list, folded_name; all three NULL where it "
+    "is None) with every change, and let page() look at nothing else"
+)
+
+
+def _places_of(scene: Scene, client_id: UUID) -> list[tuple[str, ClientList]]:
+    return [
+        (practice.practice_id, client_list)
+        for practice in (scene.practice, scene.other)
+        for client_list in ClientList
+        if client_id in scene.listed(client_list, practice=practice)
+    ]
+
+
+def _place_in(listing: Listing | None) -> list[tuple[str, ClientList]]:
+    return [(listing.practice_id, listing.client_list)] if listing else []
+
+
+def _expect_place(scene: Scene, client: Client, name: str) -> None:
+    expect_equal(
+        _places_of(scene, client.id),
+        _place_in(client.listing),
+        f"The example {name!r} does not stand where its listing says: {_BY_LISTING}.",
+    )
+
+
+@check()
+def page_follows_a_client_from_list_to_list(repository: Repository) -> None:
+    """Repository.page: "Return clients by their `listing`"; one list at the most (C1)."""
+    scene = Scene(repository)
+    for name, example in scene.examples().items():
+        for change in example.changes:
+            repository.save([change])
+            _expect_place(scene, change.after, name)
+    for name, example in scene.examples().items():
+        _expect_place(scene, example.client, name)
+
+
+@check()
+def page_keeps_practices_apart(repository: Repository) -> None:
+    """Repository.page: "practice_id, client_list: whose list"; exactly that practice's (C3)."""
+    scene = Scene(repository)
+    base = scene.practice.practice_id
+    ids = (base, base.upper(), f"{base} ", f"{base}%", f"{base}2", base[:-1], f"{base}\u00e9")
+    practices = [PracticeUser(practice_id) for practice_id in ids]
+    lives = [scene.added("Same name", by=practice) for practice in practices]
+    for practice, life in zip(practices, lives, strict=True):
+        expect_equal(
+            scene.listed(practice=practice),
+            [life.client_id],
+            "A practice must see its own clients and nobody else's (C3): compare practice ids by "
+            "code point, for they are opaque; upper case, accents and trailing spaces count.",
+        )
+    expect_equal(
+        scene.listed(practice=PracticeUser(f"{base}-nobody")),
+        [],
+        "A practice without clients must see none.",
+    )
+
+
+@check()
+def page_keeps_lists_apart(repository: Repository) -> None:
+    """Repository.page: "practice_id, client_list: whose list, and which"."""
+    scene = Scene(repository)
+    lives = {
+        ClientList.INACTIVE: scene.life().add("Same name"),
+        ClientList.IMPORTED: scene.life().add("Same name", imported=True),
+        ClientList.ACTIVE: scene.life().add("Same name", scene.email("active")),
+    }
+    scene.save(*lives.values())
+    scene.save(lives[ClientList.ACTIVE].subscribe({"bookkeeping": None}).activate())
+    for client_list, life in lives.items():
+        expect_equal(
+            scene.listed(client_list),
+            [life.client_id],
+            f"The {client_list.value} list must hold its own clients only: {_BY_LISTING}.",
+        )
+
+
+@check()
+def page_shows_an_invitation_to_the_invited_practice(repository: Repository) -> None:
+    """Repository.page: "Return clients by their `listing`": the invited practice's, here (C1)."""
+    scene = Scene(repository)
+    life = scene.life().register("Customer", scene.email("customer"), {"bookkeeping": None})
+    scene.save(life)
+    steps: tuple[tuple[Callable[[PracticeUser], Life], list[UUID]], ...] = (
+        (life.invite, [life.client_id]),
+        (lambda _: life.withdraw(), []),
+        (life.invite, [life.client_id]),
+        (life.decline, []),
+        (life.invite, [life.client_id]),
+        (life.accept, []),
+    )
+    for step, wanted in steps:
+        step(scene.other)
+        scene.save(life)
+        expect_equal(
+            scene.listed(practice=scene.other),
+            wanted,
+            "An unmanaged client stands in the inactive list of the practice that it invites, "
+            f"while the invitation is pending: {_BY_LISTING}.",
+        )
+    expect_equal(
+        scene.listed(ClientList.ACTIVE, practice=scene.other),
+        [life.client_id],
+        f"Once it accepts, a practice has the client in its active list: {_BY_LISTING}.",
+    )
+
+
+@check()
+def page_shows_a_renamed_client_in_its_new_place(repository: Repository) -> None:
+    """Repository.page: "ordered by folded name": the one that it has now."""
+    scene = Scene(repository)
+    renamed, other = scene.added("Aardvark"), scene.added("Middle")
+    scene.save(renamed.rename("Zebra"))
+    advice = f"A renamed client must be ordered and found by its new name only: {_BY_LISTING}."
+    expect_equal(scene.listed(), [other.client_id, renamed.client_id], advice)
+    expect_equal(scene.listed(search="aardvark"), [], advice)
+    expect_equal(scene.listed(search="zebra"), [renamed.client_id], advice)
+
+
+@check()
+def page_leaves_deleted_and_unmanaged_clients_out(repository: Repository) -> None:
+    """Repository.page: "Return clients by their `listing`"; without one, in no list."""
+    scene = Scene(repository)
+    deleted = scene.added("Deleted").delete()
+    left = scene.life().add("Left", scene.email("left")).subscribe({"bookkeeping": None})
+    left.activate().stop_managing()
+    scene.save(deleted, left)
+    for life in (deleted, left):
+        expect_equal(
+            _places_of(scene, life.client_id),
+            [],
+            f"A client without a listing must stand in no list: {_BY_LISTING}.",
+        )

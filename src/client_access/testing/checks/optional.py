@@ -1,0 +1,244 @@
+"""What more a repository may do: `Lookup`, `History`, `ServiceCounts`, `HostTransaction`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from uuid import UUID
+
+from client_access.billing import invoice_payer
+from client_access.client import Client
+from client_access.deciding import replay
+from client_access.errors import ClientAccessError, EmailTaken, RepositoryError, StaleClient
+from client_access.machines.lifecycle import Status
+from client_access.machines.payer import Payer
+from client_access.repository import (
+    History,
+    HostTransaction,
+    Lookup,
+    ServiceCounts,
+)
+from client_access.testing.checks.frame import (
+    ConformanceError,
+    WithHistory,
+    WithHostTransaction,
+    WithLookup,
+    WithServiceCounts,
+    check,
+    expect,
+    expect_equal,
+    expect_error,
+    expect_saved,
+)
+from client_access.testing.checks.scene import Scene
+from client_access.values import ContactDetails, PracticeUser
+
+MANY = 1500
+
+# ── Lookup ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@check(Lookup)
+def get_many_returns_those_that_exist(repository: WithLookup) -> None:
+    """Lookup.get_many: "Return those of the clients that exist, by id"."""
+    scene = Scene(repository)
+    lives = [scene.added("First"), scene.added("Second"), scene.added("Gone").delete()]
+    scene.save(*lives)
+    wanted = {life.client_id: life.client for life in lives}
+    ids = [scene.new_id(), *wanted, *wanted, scene.new_id()]
+    advice = (
+        "get_many() must return each client that exists, a deleted one too, once, by its id, and "
+        "leave out what does not exist."
+    )
+    expect_equal(dict(repository.get_many(ids)), wanted, advice)
+    expect_equal(dict(repository.get_many(client_id for client_id in ids)), wanted, advice)
+    expect_equal(dict(repository.get_many([])), {}, advice)
+
+
+@check(Lookup)
+def get_many_takes_many_ids(repository: WithLookup) -> None:
+    """Lookup.get_many: "Return those of the clients that exist", however many are asked for."""
+    scene = Scene(repository)
+    lives = [scene.life().add(f"Batch {number}") for number in range(MANY)]
+    scene.save(*lives)
+    expect_equal(
+        dict(repository.get_many([life.client_id for life in lives])),
+        {life.client_id: life.client for life in lives},
+        f"get_many() must answer for {MANY:,} ids: split a statement that would have more "
+        "parameters than the database takes.",
+    )
+
+
+@check(Lookup)
+def find_many_by_email_returns_owners_by_exact_key(repository: WithLookup) -> None:
+    """Lookup.find_many_by_email: "Return the ids of the clients that have these addresses"."""
+    scene = Scene(repository)
+    locals_ = ("a_b", "axb", "jose", "jos\u00e9")
+    lives = [scene.life().add(local, scene.email(local)) for local in locals_]
+    freed = scene.added(local="freed")
+    freed_key = freed.client.email_key
+    scene.save(*lives, freed.delete())
+    wanted = {life.client.email_key: life.client_id for life in lives}
+    nobody = [scene.email(local) for local in ("a%b", "JOSE", "nobody")]
+    keys = [*nobody, freed_key, *wanted, *wanted]
+    advice = (
+        "find_many_by_email() must return the owner of each key that somebody has now, by the key "
+        "as it was given, compared by code point."
+    )
+    expect_equal(dict(repository.find_many_by_email(keys)), wanted, advice)
+    expect_equal(dict(repository.find_many_by_email(key for key in keys)), wanted, advice)
+    expect_equal(dict(repository.find_many_by_email([])), {}, advice)
+
+
+# ── History ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@check(History)
+def history_has_every_event_in_order(repository: WithHistory) -> None:
+    """History.history: "Return a client's events in order"; none is missing."""
+    scene = Scene(repository)
+    for name, example in scene.examples().items():
+        for saved, change in enumerate(example.changes, 1):
+            repository.save([change])
+            events = repository.history(change.after.id)
+            expect_equal(
+                [event.version for event in events],
+                list(range(1, saved + 1)),
+                f"The history of the example {name!r} must have every event once, by version: "
+                "append change.event in the transaction of its change, and order by version.",
+            )
+        if example.client.status is not Status.DELETED:  # deleting erases
+            expect_equal(
+                list(repository.history(example.client.id)),
+                list(example.events),
+                f"The events of the example {name!r} must come back with every field.",
+            )
+
+
+@check(History)
+def history_replays_to_the_stored_client(repository: WithHistory) -> None:
+    """History.history: "Return a client's events in order": they make the stored client."""
+    scene = Scene(repository)
+    for name, example in scene.examples().items():
+        repository.save(example.changes)
+        client_id = example.client.id
+        try:
+            replayed = replay(repository.history(client_id))
+        except ClientAccessError as error:
+            raise ConformanceError(
+                f"The history of the example {name!r} cannot be replayed ({error}): it must be all "
+                "that was saved, from the first event on."
+            ) from error
+        expect_equal(
+            replayed,
+            repository.get(client_id),
+            f"Replaying the history of the example {name!r} must give the stored client.",
+        )
+
+
+@check(History)
+def history_of_an_unknown_client_is_empty(repository: WithHistory) -> None:
+    """History.history: "none where there is no such client"."""
+    scene = Scene(repository)
+    scene.added()
+    events = repository.history(scene.new_id())
+    expect_equal(list(events), [], "history() of an id that was never used must be empty.")
+
+
+@check(History)
+def history_keeps_clients_apart(repository: WithHistory) -> None:
+    """History.history: "Return a client's events", and no other's, from a mixed batch too."""
+    scene = Scene(repository)
+    first, second = scene.life().add("First"), scene.life().add("Second")
+    first.rename("First, renamed")
+    second.rename("Second, renamed")
+    repository.save([first.changes[0], second.changes[0], first.changes[1], second.changes[1]])
+    for life in (first, second):
+        expect_equal(
+            list(repository.history(life.client_id)),
+            list(life.events),
+            "history() must return the events of this client only.",
+        )
+
+
+@check(History)
+def history_keeps_nothing_of_a_failed_save(repository: WithHistory) -> None:
+    """Repository.save: "all or nothing": the events too."""
+    scene = Scene(repository)
+    life = scene.added("First", local="first")
+    wanted = list(life.events)
+    new, late = scene.life().add("New"), scene.life().add("Late", scene.email("first"))
+    stale = life.decide(life.new_contact(ContactDetails("Stale")))
+    advice = "save() failed and left an event behind: append events in the same transaction."
+    with expect_error(EmailTaken, late.client_id, advice):
+        scene.save(life.rename("Renamed"), new, late)
+    other = scene.life().add("Never saved").rename("Changed all the same")
+    with expect_error(StaleClient, other.client_id, advice):
+        repository.save([stale, other.changes[1]])
+    expect_equal(list(repository.history(life.client_id)), wanted, advice)
+    for client_id in (new.client_id, late.client_id, other.client_id):
+        expect_equal(list(repository.history(client_id)), [], advice)
+
+
+# ── Service counts ───────────────────────────────────────────────────────────────────────────────
+
+
+def _counted(counts: Mapping[str, int]) -> dict[str, int]:
+    return {code: number for code, number in counts.items() if number}
+
+
+@check(ServiceCounts)
+def service_counts_are_those_of_the_clients_it_pays_for(repository: WithServiceCounts) -> None:
+    """ServiceCounts.service_counts: "for which the practice is the payer (S6)"."""
+    scene = Scene(repository)
+    stored: dict[UUID, Client] = {}
+    for name, example in scene.examples().items():
+        for change in example.changes:
+            repository.save([change])
+            stored[change.after.id] = change.after
+        for practice in (scene.practice, scene.other, PracticeUser(f"{scene.domain}-nobody")):
+            wanted = Counter(
+                service.code
+                for client in stored.values()
+                if client.practice_id == practice.practice_id
+                and invoice_payer(client) is Payer.PRACTICE
+                for service in client.services
+            )
+            expect_equal(
+                _counted(repository.service_counts(practice.practice_id)),
+                dict(wanted),
+                f"After the example {name!r} the counts are wrong: count each service of each "
+                "client whose practice_id this is and for which invoice_payer(client) says that "
+                "the practice pays; never a client that pays itself, left or was deleted.",
+            )
+
+
+# ── Host transaction ─────────────────────────────────────────────────────────────────────────────
+
+
+@check(HostTransaction)
+def in_host_transaction_is_told(repository: WithHostTransaction) -> None:
+    """HostTransaction.in_host_transaction: "Whether the host begins, commits and repeats"."""
+    expect(
+        isinstance(repository.in_host_transaction, bool),
+        "in_host_transaction must be a property that is True or False.",
+    )
+
+
+@check(HostTransaction)
+def the_hosts_transaction_outlives_a_failed_save(repository: WithHostTransaction) -> None:
+    """HostTransaction: "only the host can begin its transaction anew"."""
+    scene = Scene(repository)
+    life = scene.added("Kept", local="kept")
+    late = scene.life().add("Late", scene.email("kept"))
+    try:
+        scene.save(late)
+    except RepositoryError:
+        with expect_saved("after a refused save, the host's transaction must go on."):
+            scene.save(life.rename("Kept, renamed"))
+    expect_equal(
+        repository.get(life.client_id),
+        life.client,
+        "A failed save must leave the host's transaction as it was before, and usable: save in a "
+        "savepoint, and roll back to it.",
+    )

@@ -1,0 +1,258 @@
+"""`OutboxStore`: every notice waits, in order for each client, until it is delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from client_access.errors import RepositoryError
+from client_access.machines.payer import Payer
+from client_access.notices import Notice
+from client_access.repository import Claim, OutboxStore
+from client_access.testing.checks.frame import WithOutbox, check, expect, expect_equal
+from client_access.testing.checks.scene import Scene, empty_outbox
+from client_access.testing.clock import START
+from client_access.testing.life import Life
+
+_ALL = 100_000
+_LEASE = timedelta(minutes=5)
+_LONG = timedelta(days=400)
+_NOW = START + timedelta(days=200)
+"""After everything that a check saves; a claim at this time finds all of it due."""
+
+
+def _scene(repository: WithOutbox) -> Scene:
+    empty_outbox(repository)
+    return Scene(repository)
+
+
+def _awaiting(scene: Scene, resent: int = 0) -> Life:
+    """Save a client to which an activation was sent, and so often sent again."""
+    life = scene.life()
+    life.add("Awaiting", scene.email(f"awaiting{life.client_id.int}"))
+    # A client that is to pay itself: its practice is told nothing of an invoice.
+    life.subscribe({"bookkeeping": None}, payer=Payer.CLIENT)
+    for _ in range(resent):
+        life.resend()
+    scene.save(life)
+    return life
+
+
+def _notices(*lives: Life) -> list[Notice]:
+    return [notice for life in lives for change in life.changes for notice in change.notices]
+
+
+def _claim(
+    repository: WithOutbox, after: timedelta = timedelta(0), limit: int = _ALL
+) -> list[Claim]:
+    return list(repository.claim(at=_NOW + after, lease=_LEASE, limit=limit))
+
+
+def _ids(claims: Sequence[Claim]) -> list[UUID]:
+    return [claim.notice.id for claim in claims]
+
+
+@check(OutboxStore)
+def every_notice_of_a_saved_change_waits(repository: WithOutbox) -> None:
+    """OutboxStore: "Notices are saved in the transaction of their change"."""
+    scene = _scene(repository)
+    wanted: list[Notice] = []
+    for change in scene.examples()["restless"].changes:
+        repository.save([change])
+        wanted += change.notices
+        found = repository.waiting(parked=False, limit=_ALL)
+        expect_equal(
+            [claim.notice for claim in found],
+            wanted,
+            "Every notice of a saved change must wait, oldest first, as it was made: save "
+            "change.notices in the transaction of the change.",
+        )
+        expect_equal(
+            [claim.attempts for claim in found],
+            [0] * len(wanted),
+            "A notice that was never claimed has no attempts behind it.",
+        )
+
+
+@check(OutboxStore)
+def no_notice_of_a_failed_save_waits(repository: WithOutbox) -> None:
+    """OutboxStore: "Notices are saved in the transaction of their change"."""
+    scene = _scene(repository)
+    scene.added(local="taken")
+    life = scene.life().add("Awaiting", scene.email("awaiting")).subscribe({"bookkeeping": None})
+    late = scene.life().add("Late", scene.email("taken"))
+    try:
+        scene.save(life, late)
+    except RepositoryError:
+        expect_equal(
+            list(repository.waiting(parked=False, limit=_ALL)),
+            [],
+            "save() failed and left a notice behind: save notices in the same transaction.",
+        )
+
+
+@check(OutboxStore)
+def claim_gives_the_first_notice_of_each_client(repository: WithOutbox) -> None:
+    """OutboxStore.claim: "the first undelivered one of each client only"."""
+    scene = _scene(repository)
+    lives = [_awaiting(scene, resent=2) for _ in range(3)]
+    for turn in range(len(_notices(lives[0]))):
+        claims = _claim(repository)
+        expect_equal(
+            {claim.notice.client_id: claim.notice for claim in claims},
+            {life.client_id: _notices(life)[turn] for life in lives},
+            "claim() must give the first undelivered notice of each client, so that nobody hears "
+            "of things in the wrong order: order by the sequence in which notices were saved.",
+        )
+        expect_equal(len(claims), len(lives), "claim() must give one notice of each client.")
+        for claim in claims:
+            expect(repository.delivered(claim), "delivered() must be True for a lease that holds.")
+    expect_equal(_claim(repository, _LONG), [], "A delivered notice must not be given again.")
+
+
+@check(OutboxStore)
+def a_claimed_notice_is_given_to_nobody_else(repository: WithOutbox) -> None:
+    """OutboxStore: "A claimed one is leased: until its lease ends nobody else is given it"."""
+    scene = _scene(repository)
+    _awaiting(scene, resent=1)
+    expect_equal(len(_claim(repository)), 1, "claim() must give what is due.")
+    for after in (timedelta(0), _LEASE - timedelta(microseconds=1)):
+        expect_equal(
+            _claim(repository, after),
+            [],
+            "claim() gave a notice whose lease has not ended, or one behind it: note the lease "
+            "in the transaction that chooses the notice, and withhold that client meanwhile.",
+        )
+
+
+@check(OutboxStore)
+def a_claimed_notice_is_given_again_after_its_lease(repository: WithOutbox) -> None:
+    """OutboxStore: "afterwards anybody may be, so a relay that dies loses nothing"."""
+    scene = _scene(repository)
+    life = _awaiting(scene, resent=1)
+    (first,) = _claim(repository)
+    again = _claim(repository, 2 * _LEASE)
+    expect_equal(
+        _ids(again),
+        _ids([first]),
+        "A notice whose lease has ended must be given again: a lease ends by the time alone.",
+    )
+    expect_equal(
+        (first.attempts, again[0].attempts),
+        (0, 1),
+        "attempts must tell how often a notice was claimed before.",
+    )
+    expect(
+        again[0].lease != first.lease,
+        "Each claim needs a lease of its own, by which it is told from others.",
+    )
+    advice = (
+        "A lease that has passed to another must be refused with False, and change nothing: "
+        "compare the claim's lease in the statement that writes."
+    )
+    expect(not repository.delivered(first), advice)
+    expect(not repository.failed(first, retry_at=None), advice)
+    expect(repository.delivered(again[0]), "delivered() must be True for a lease that holds.")
+    expect(not repository.delivered(again[0]), "A notice can be delivered once.")
+    expect_equal(
+        _ids(_claim(repository, 4 * _LEASE)),
+        [_notices(life)[1].id],
+        "After a notice was delivered, the next of its client must be given.",
+    )
+
+
+@check(OutboxStore)
+def a_failed_notice_waits_for_its_time(repository: WithOutbox) -> None:
+    """OutboxStore.failed: "Give a notice back, to be tried from a time on"."""
+    scene = _scene(repository)
+    _awaiting(scene, resent=1)
+    other = _awaiting(scene)
+    first = next(claim for claim in _claim(repository) if claim.notice.client_id != other.client_id)
+    hour = timedelta(hours=1)
+    expect(
+        repository.failed(first, retry_at=_NOW + hour),
+        "failed() must be True for a lease that holds.",
+    )
+    later = _claim(repository, hour - timedelta(microseconds=1))
+    expect(
+        first.notice.client_id not in {claim.notice.client_id for claim in later},
+        "A notice that was given back, and those of its client after it, must wait until retry_at: "
+        "set when it is due, and keep it first of its client.",
+    )
+    again = _claim(repository, hour)
+    expect_equal(
+        [claim.notice for claim in again if claim.notice.client_id != other.client_id],
+        [first.notice],
+        "From retry_at on a notice that was given back must be given again, before its followers.",
+    )
+
+
+@check(OutboxStore)
+def a_parked_notice_blocks_nobody(repository: WithOutbox) -> None:
+    """OutboxStore.claim: "A parked notice does not hold up those after it"."""
+    scene = _scene(repository)
+    life = _awaiting(scene, resent=1)
+    first, second = _notices(life)
+    (claim,) = _claim(repository)
+    expect(repository.failed(claim, retry_at=None), "failed() must be True for its lease.")
+    shown = repository.waiting(parked=True, limit=_ALL)
+    parked = [entry for entry in shown if entry.notice == first]
+    expect_equal(len(parked), 1, "waiting(parked=True) must show a notice that was parked.")
+    expect(parked[0].due is None, "A parked notice is due at no time: due is None.")
+    expect_equal(
+        [entry.notice for entry in repository.waiting(parked=False, limit=_ALL)],
+        [second],
+        "waiting(parked=False) must leave out what is parked.",
+    )
+    expect_equal(
+        [claim.notice for claim in _claim(repository, 2 * _LEASE)],
+        [second],
+        "A parked notice must not be given, nor hold up those after it: choose the first of each "
+        "client among those that are not parked.",
+    )
+    repository.retry(first.id, at=_NOW)
+
+
+@check(OutboxStore)
+def retry_makes_a_parked_notice_due(repository: WithOutbox) -> None:
+    """OutboxStore.retry: "Make a parked notice due again from a time on"."""
+    scene = _scene(repository)
+    life = _awaiting(scene)
+    (notice,) = _notices(life)
+    expect(not repository.retry(notice.id, at=_NOW), "retry() must be False, and change nothing, for a notice that is not parked.")
+    expect(not repository.retry(scene.new_id(), at=_NOW), "retry() must be False for the id of no notice.")
+    (claim,) = _claim(repository)
+    repository.failed(claim, retry_at=None)
+    expect_equal(_claim(repository, _LONG), [], "A parked notice must not be given.")
+    hour = timedelta(hours=1)
+    expect(repository.retry(notice.id, at=_NOW + hour), "retry() must be True for a parked notice.")
+    expect_equal(_claim(repository), [], "retry() makes a notice due at its time, not before it.")
+    expect_equal(
+        [claim.notice for claim in _claim(repository, hour)],
+        [notice],
+        "retry() must make a parked notice due again from its time on.",
+    )
+
+
+@check(OutboxStore)
+def claims_and_lists_keep_their_limits(repository: WithOutbox) -> None:
+    """OutboxStore.waiting: "Return notices that wait"; "lease none"; up to a limit, as `claim`."""
+    scene = _scene(repository)
+    lives = [_awaiting(scene) for _ in range(5)]
+    wanted = [notice.id for notice in _notices(*lives)]
+    for limit in (2, 5, 9):
+        found = _ids(repository.waiting(parked=False, limit=limit))
+        expect_equal(
+            found, wanted[:limit], "waiting() must return the oldest, no more than the limit."
+        )
+    found = []
+    for number in (2, 2, 1, 0):
+        claims = _claim(repository, limit=2)
+        expect_equal(
+            len(claims),
+            number,
+            "claim() must give as many as are due, no more than the limit; waiting() leases none.",
+        )
+        found += _ids(claims)
+    expect_equal(set(found), set(wanted), "Claims side by side must give each notice once.")

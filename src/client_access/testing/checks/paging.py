@@ -1,0 +1,246 @@
+"""`page`: in order, from a place on, without skipping or repeating (C2)."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from client_access.pages import place_of
+from client_access.repository import Repository
+from client_access.testing.checks.frame import check, expect_equal
+from client_access.testing.checks.scene import Scene
+from client_access.testing.life import Life
+from client_access.values import fold
+
+# Each of these stands elsewhere under some collation, or some other order than by code point.
+NAMES = (
+    "apple",
+    "Apple Two",
+    "Zebra",
+    "zebra crossing",
+    "\u00c4pfel",  # after z by code point, beside a in every language
+    "\u00e9clair",
+    "eclair",
+    "Stra\u00dfe",  # folds to ss
+    "Strasse Two",
+    "co-op",
+    "coop",
+    "co op",  # punctuation that collations skip
+    "Ann",
+    "Ann & Co",
+    "Anna",
+    "Ann ",  # equal to Ann where trailing spaces are padded
+    "9 Lives",
+    "10 Lives",
+    "_under",
+    "{brace",
+    "\u0130stanbul",
+    "\uff21 Fullwidth",
+    "\U0001f9fe Receipts",  # after fullwidth letters by code point, before them in UTF-16
+    "\u4f1a\u8ba1",
+)
+
+_IN_ORDER = (
+    "page() must order by folded name and then by id, both by code point (C2): store "
+    'listing.folded_name in a column with a binary collation (COLLATE "C", utf8mb4_bin; SQLite\'s '
+    "is), and order by it and the id"
+)
+
+
+def _listed(scene: Scene, names: tuple[str, ...] = NAMES) -> list[Life]:
+    """Save clients in one list, and return them in the order of C2."""
+    lives = [scene.life().add(name) for name in names]
+    scene.save(*lives)
+    return sorted(lives, key=lambda life: place_of(life.client))
+
+
+@check()
+def page_orders_names_by_code_point(repository: Repository) -> None:
+    """Repository.page: "ordered by folded name, then id, by code point (C2)"."""
+    scene = Scene(repository)
+    wanted = [life.client.business_name for life in _listed(scene)]
+    found = [client.business_name for client in scene.page()]
+    expect_equal(found, wanted, f"{_IN_ORDER}.")
+
+
+@check()
+def page_orders_equal_names_by_id(repository: Repository) -> None:
+    """Repository.page: "ordered by folded name, then id, by code point (C2)"."""
+    scene = Scene(repository)
+    own = scene.new_id().int
+    # Ids that differ in every part: some databases compare them by parts, or as signed numbers.
+    bits = (127, 126, 96, 80, 64, 63, 48, 31, 8, 7)
+    ids = [UUID(int=own ^ (1 << bit)) for bit in bits]
+    for number, client_id in enumerate(ids):
+        name = "Same name" if number % 2 else "SAME NAME"
+        scene.save(scene.life(client_id).add(name))
+    expect_equal(
+        scene.listed(),
+        sorted(ids),
+        f"{_IN_ORDER}: as 16 bytes or as 32 hexadecimal digits, not as a signed number.",
+    )
+
+
+@check()
+def page_gives_whole_clients(repository: Repository) -> None:
+    """Repository.page: "Return clients by their `listing`"."""
+    scene = Scene(repository)
+    _listed(scene)
+    expect_equal(
+        {client.id: client for client in scene.page()},
+        {client.id: repository.get(client.id) for client in scene.page()},
+        "page() must return the same clients as get(), with every field.",
+    )
+
+
+@check()
+def page_gives_no_more_than_the_limit(repository: Repository) -> None:
+    """Repository.page: "limit: how many at the most"."""
+    scene = Scene(repository)
+    wanted = [life.client_id for life in _listed(scene)]
+    for limit in (1, 2, len(wanted) - 1, len(wanted), len(wanted) + 1):
+        found = [client.id for client in scene.page(limit=limit)]
+        expect_equal(
+            found,
+            wanted[:limit],
+            f"page() must return the first {limit} of {len(wanted)} clients where limit is "
+            f"{limit}: pass it on to the database.",
+        )
+
+
+@check()
+def page_goes_on_after_a_row(repository: Repository) -> None:
+    """Repository.page: "after: the folded name and id that all of them come after"."""
+    scene = Scene(repository)
+    lives = _listed(scene)
+    wanted = [life.client_id for life in lives]
+    for index, life in enumerate(lives):
+        found = [client.id for client in scene.page(after=place_of(life.client))]
+        expect_equal(
+            found,
+            wanted[index + 1 :],
+            "page() must go on right after the row that a cursor names, without it: where "
+            "(folded_name, id) > (:name, :id), compared as a pair.",
+        )
+
+
+@check()
+def page_goes_on_after_a_place_where_no_row_stands(repository: Repository) -> None:
+    """Repository.page: "after: the folded name and id that all of them come after"."""
+    scene = Scene(repository)
+    lives = _listed(scene)
+    wanted = [place_of(life.client) for life in lives]
+    lowest, highest = UUID(int=0), UUID(int=(1 << 128) - 1)
+    places = [("", lowest), ("\U0010ffff", highest)]
+    for name, _ in wanted:
+        places += [(name, lowest), (name, highest), (f"{name}\U0010fffd", lowest)]
+    for place in places:
+        found = [place_of(client) for client in scene.page(after=place)]
+        expect_equal(
+            found,
+            [row for row in wanted if row > place],
+            "A cursor is a place and need not be a row: page() must return what comes after the "
+            "pair of folded name and id, without looking the row up.",
+        )
+
+
+@check()
+def page_neither_skips_nor_repeats(repository: Repository) -> None:
+    """Repository.page: "the folded name and id that all of them come after"; rule C2."""
+    scene = Scene(repository)
+    same = tuple("Same" for _ in range(5))
+    wanted = [life.client_id for life in _listed(scene, (*NAMES, *same))]
+    for limit in range(1, 6):
+        found: list[UUID] = []
+        after = None
+        while len(found) <= len(wanted) and (page := scene.page(limit=limit, after=after)):
+            found += [client.id for client in page]
+            after = place_of(page[-1])
+        expect_equal(
+            found,
+            wanted,
+            f"Pages of {limit}, each after the last row of the one before, must show every client "
+            "once: compare name and id as a pair, in the very order by which you sort.",
+        )
+
+
+@check()
+def page_is_not_moved_by_what_comes_and_goes(repository: Repository) -> None:
+    """Repository.page: "all of them come after"; clients added meanwhile move no cursor (C2)."""
+    scene = Scene(repository)
+    lives = _listed(scene, tuple(f"Name {number:02}" for number in range(0, 40, 2)))
+    stayed = [life for number, life in enumerate(lives) if number % 5]
+    found: list[UUID] = []
+    after = None
+    for _ in lives:  # more than enough, and an end where pages never cease
+        page = scene.page(limit=4, after=after)
+        if not page:
+            break
+        found += [client.id for client in page]
+        after = place_of(page[-1])
+        number = len(found)
+        scene.added("Name 00, added before every cursor")
+        scene.added(f"Name {number % 40 + 1:02}")
+        gone = lives[number % 20]
+        if gone not in stayed and gone.changes[-1].after.listing is not None:
+            scene.save(gone.delete())
+    seen = [client_id for client_id in found if client_id in {life.client_id for life in stayed}]
+    expect_equal(
+        seen,
+        [life.client_id for life in stayed],
+        "While clients come and go, paging must show each that stays exactly once: go on from the "
+        "cursor's place, never by an offset.",
+    )
+    expect_equal(len(found), len(set(found)), "Paging must repeat no client.")
+
+
+@check()
+def page_finds_what_the_folded_name_contains(repository: Repository) -> None:
+    """Repository.page: "search: folded text that the folded name contains"."""
+    scene = Scene(repository)
+    lives = _listed(scene)
+    searches = ("a", "apple", "STRASSE", "nn", " ", "co", "\u00e9", "e", "\u4f1a", "\U0001f9fe")
+    for search in (fold(text) for text in (*searches, "nowhere", "i\u0307", "i", "Ann ")):
+        wanted = [life.client_id for life in lives if search in fold(life.client.business_name)]
+        expect_equal(
+            scene.listed(search=search),
+            wanted,
+            f"page() must find those clients whose listing.folded_name contains {search!r}, "
+            "anywhere in it, by code point: accents count, and the search is folded already.",
+        )
+
+
+@check()
+def page_takes_search_literally(repository: Repository) -> None:
+    """Repository.page: "search: folded text that the folded name contains"; no wildcards (C2)."""
+    scene = Scene(repository)
+    names = ("100% wool", "100 wool", "a_b", "axb", "back\\slash", "star*", "what?", "[set]", "'q'")
+    lives = _listed(scene, names)
+    for search in ("%", "_", "\\", "*", "?", "[", "0%", "a_b", "%%", "\\%", "'", "k\\s", "[a-z]"):
+        wanted = [life.client_id for life in lives if search in life.client.business_name]
+        expect_equal(
+            scene.listed(search=search),
+            wanted,
+            f"page() took {search!r} for a pattern: search has no wildcards. Use strpos or instr, "
+            "or escape what LIKE takes for its own.",
+        )
+
+
+@check()
+def page_counts_only_what_it_finds(repository: Repository) -> None:
+    """Repository.page: "limit: how many at the most", of those that the search finds."""
+    scene = Scene(repository)
+    names = tuple(f"{'Wanted' if number % 3 == 0 else 'Other'} {number:02}" for number in range(12))
+    wanted = [life.client_id for life in _listed(scene, names) if "W" in life.client.business_name]
+    found: list[UUID] = []
+    after = None
+    for _ in wanted:
+        page = scene.page(search="wanted", limit=1, after=after)
+        expect_equal(
+            len(page),
+            1,
+            "page() stopped short of the limit although more clients match: search first, and "
+            "limit what was found.",
+        )
+        found += [client.id for client in page]
+        after = place_of(page[-1])
+    expect_equal(found, wanted, "Pages of a search must show every client that it finds, once.")

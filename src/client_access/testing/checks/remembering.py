@@ -1,0 +1,192 @@
+"""`CommandMemory`: a command that is handled again is answered as it was the first time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from client_access.change import Change
+from client_access.commands import COMMAND_NAMES
+from client_access.errors import EmailTaken, StaleClient
+from client_access.machines.lifecycle import Status
+from client_access.repository import CommandMemory, Outcome
+from client_access.testing.checks.frame import (
+    WithCommandMemory,
+    check,
+    expect,
+    expect_equal,
+    expect_error,
+)
+from client_access.testing.checks.scene import Scene
+from client_access.testing.clock import START
+from client_access.values import ContactDetails
+
+_WEEK = timedelta(days=7)
+_MOMENT = timedelta(microseconds=1)
+_UNTIL = START + _WEEK
+
+
+def _outcome(change: Change) -> Outcome:
+    return Outcome(
+        COMMAND_NAMES[type(change.command)],
+        change.before,
+        change.event,
+        change.after,
+        change.notices,
+    )
+
+
+def _save_once(repository: WithCommandMemory, command_id: str, change: Change) -> None:
+    repository.save_once(command_id, change, at=START, until=_UNTIL)
+
+
+def _expect_remembered(
+    repository: WithCommandMemory, command_id: str, change: Change, advice: str
+) -> None:
+    found = repository.recall(command_id, at=START)
+    expect_equal(found, _outcome(change), advice)
+
+
+@check(CommandMemory)
+def recall_of_an_unknown_id_is_none(repository: WithCommandMemory) -> None:
+    """CommandMemory.recall: "Return what was remembered under an id and is not forgotten yet"."""
+    scene = Scene(repository)
+    change = scene.life().add("Acme").changes[0]
+    _save_once(repository, f"{scene.domain} a", change)
+    for command_id in (f"{scene.domain} A", f"{scene.domain} a ", f"{scene.domain} _", "%"):
+        expect(
+            repository.recall(command_id, at=START) is None,
+            f"recall() found something under {command_id!r}, which was never given: compare ids by "
+            "code point; upper case and spaces count.",
+        )
+
+
+@check(CommandMemory)
+def save_once_stores_the_change_and_its_outcome(repository: WithCommandMemory) -> None:
+    """CommandMemory.save_once: "Store a change, if it has an event, and remember its outcome"."""
+    scene = Scene(repository)
+    for name, example in scene.examples().items():
+        if example.client.status is Status.DELETED:
+            continue  # deleting erases what is remembered
+        for change in example.changes:
+            command_id = f"{change.after.id} {change.after.version} \u00e9\U0001f9fe"
+            _save_once(repository, command_id, change)
+            expect_equal(
+                repository.get(change.after.id),
+                change.after,
+                f"save_once() must store the change, as save() does (the example {name!r}).",
+            )
+            _expect_remembered(
+                repository,
+                command_id,
+                change,
+                f"recall() must return the outcome as it was: command, before, event, after and "
+                f"notices (the example {name!r}).",
+            )
+
+
+@check(CommandMemory)
+def save_once_remembers_what_changes_nothing(repository: WithCommandMemory) -> None:
+    """CommandMemory.save_once: "change: with or without an event"."""
+    scene = Scene(repository)
+    life = scene.added()
+    change = life.decide(life.new_contact(life.client.contact))
+    command_id = f"{scene.domain} nothing"
+    _save_once(repository, command_id, change)
+    expect_equal(repository.get(life.client_id), life.client, "No event, no change.")
+    _expect_remembered(
+        repository,
+        command_id,
+        change,
+        "save_once() must remember a change without an event too: its outcome is the client as it "
+        "was, before and after.",
+    )
+
+
+@check(CommandMemory)
+def recall_returns_the_first_outcome_whatever_came_after(repository: WithCommandMemory) -> None:
+    """CommandMemory.recall: "Return what was remembered", not what has become of it."""
+    scene = Scene(repository)
+    life = scene.added().rename("First outcome")
+    (change,) = life.unsaved()
+    command_id = f"{scene.domain} first"
+    _save_once(repository, command_id, change)
+    scene.save(life.rename("Second").rename("Third"))
+    _expect_remembered(
+        repository,
+        command_id,
+        change,
+        "recall() must return the outcome as it was then, not the client as it is now: keep the "
+        "version that it led to, or the whole outcome.",
+    )
+
+
+@check(CommandMemory)
+def save_once_refuses_an_id_that_is_remembered(repository: WithCommandMemory) -> None:
+    """CommandMemory.save_once: "StaleClient: also where another process has remembered this id"."""
+    scene = Scene(repository)
+    life = scene.added()
+    first = life.decide(life.new_contact(ContactDetails("First")))
+    command_id = f"{scene.domain} once"
+    _save_once(repository, command_id, first)
+    life.handle(first.command)
+    life.unsaved()
+    other = scene.life().add("Other").changes[0]
+    again = life.decide(life.new_contact(ContactDetails("Second")))
+    for change in (again, other):
+        with expect_error(
+            StaleClient,
+            change.after.id,
+            "save_once() took an id a second time that was remembered already: make the id a "
+            "primary key, insert it in the transaction of the change, and tell its violation as "
+            "StaleClient.",
+        ):
+            _save_once(repository, command_id, change)
+    expect_equal(repository.get(life.client_id), first.after, "A refused change leaves no trace.")
+    expect_equal(repository.get(other.after.id), None, "A refused change leaves no client.")
+    _expect_remembered(repository, command_id, first, "The first outcome must be kept.")
+
+
+@check(CommandMemory)
+def save_once_remembers_nothing_where_it_fails(repository: WithCommandMemory) -> None:
+    """CommandMemory.save_once: "remember its outcome, in one transaction"."""
+    scene = Scene(repository)
+    life = scene.added(local="taken")
+    stale = life.decide(life.new_contact(ContactDetails("Stale")))
+    scene.save(life.rename("Renamed meanwhile"))
+    late = scene.life().add("Late", scene.email("taken")).changes[0]
+    advice = (
+        "save_once() must refuse what save() refuses, and then remember nothing: store the change "
+        "and its outcome in one transaction."
+    )
+    for change, error in ((stale, StaleClient), (late, EmailTaken)):
+        command_id = f"{scene.domain} {change.after.id}"
+        with expect_error(error, change.after.id, advice):
+            _save_once(repository, command_id, change)
+        expect(repository.recall(command_id, at=START) is None, advice)
+    expect_equal(repository.get(life.client_id), life.client, advice)
+
+
+@check(CommandMemory)
+def outcomes_are_forgotten_when_their_time_is_up(repository: WithCommandMemory) -> None:
+    """CommandMemory.save_once: "until: when this is forgotten"; until then it is remembered."""
+    scene = Scene(repository)
+    life = scene.added().rename("First")
+    (change,) = life.unsaved()
+    command_id = f"{scene.domain} passing"
+    _save_once(repository, command_id, change)
+    expect(
+        repository.recall(command_id, at=_UNTIL - _MOMENT) is not None,
+        "recall() forgot an outcome before its time: it is remembered while at < until.",
+    )
+    expect(
+        repository.recall(command_id, at=_UNTIL) is None,
+        "recall() still knew an outcome when its time was up: compare at with until, whether or "
+        "not anything has been cleared away.",
+    )
+    (next_change,) = life.rename("Second").unsaved()
+    try:
+        repository.save_once(command_id, next_change, at=_UNTIL, until=_UNTIL + _WEEK)
+    except StaleClient:
+        expect(False, "save_once() refused an id whose time was up: forget it first.")
+    found = repository.recall(command_id, at=_UNTIL)
+    expect_equal(found, _outcome(next_change), "An id may be used again once it is forgotten.")

@@ -1,0 +1,352 @@
+"""Strategies for commands: any that are well-formed, and those that a client's state accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from datetime import datetime
+from typing import Any, TypeAlias, final
+from uuid import UUID, uuid5
+
+from attrs import frozen
+from hypothesis import strategies as st
+
+from client_access import commands as cmd
+from client_access.catalogue import Catalogue, Service
+from client_access.client import Client
+from client_access.commands import COMMANDS, Command
+from client_access.deciding import actions_of
+from client_access.machines.payer import Payer
+from client_access.testing.examples import CATALOGUE, NORTH, SOUTH
+from client_access.testing.strategies.values import (
+    actors,
+    business_names,
+    contact_details,
+    email_addresses,
+    held_services,
+    service_setups,
+)
+from client_access.values import (
+    DEFAULT_POLICY,
+    Actor,
+    ClientKind,
+    ClientUser,
+    EmailAddress,
+    PlatformUser,
+    Policy,
+    PracticeUser,
+    SignIn,
+)
+
+PRACTICES = (NORTH.practice_id, SOUTH.practice_id)
+EVERY_COMMAND: tuple[type[Command], ...] = tuple(COMMANDS.values())
+CREATING: tuple[type[Command], ...] = (cmd.AddClient, cmd.ImportClient, cmd.RegisterCustomer)
+
+Draw: TypeAlias = Callable[[st.SearchStrategy[Any]], Any]
+"""Draws an example from a strategy."""
+
+Emails: TypeAlias = st.SearchStrategy[EmailAddress]
+
+
+def commands(
+    *,
+    client: Client | None = None,
+    client_id: UUID | None = None,
+    kinds: Collection[type[Command]] = EVERY_COMMAND,
+    by: st.SearchStrategy[Actor] | None = None,
+    catalogue: Catalogue = CATALOGUE,
+    emails: Emails | None = None,
+    practices: Collection[str] = PRACTICES,
+) -> st.SearchStrategy[Command]:
+    """Return well-formed commands, whether or not they are accepted.
+
+    Parameters:
+        client: whom they are about; what it has is named often.
+        client_id: whom they are about, if there is no such client yet; any id, unless given.
+        kinds: which commands.
+        by: who gives them; a practice, the client or the platform, unless given.
+        catalogue: the services that are named often.
+        emails: the addresses in them.
+        practices: the practices that give commands, and are invited.
+    """
+    ways = _Ways(catalogue, _or_any(emails), tuple(practices), client)
+    wanted = [kind for kind in EVERY_COMMAND if kind in kinds]
+    return _commands(ways, client.id if client else client_id, wanted, by)
+
+
+@st.composite
+def _commands(
+    draw: st.DrawFn,
+    ways: _Ways,
+    client_id: UUID | None,
+    kinds: list[type[Command]],
+    by: st.SearchStrategy[Actor] | None,
+) -> Command:
+    kind = draw(st.sampled_from(kinds))
+    about = draw(st.uuids()) if client_id is None else client_id
+    own = ways.client and ways.client.practice_id
+    practices = ways.practices if own is None else (*ways.practices, own)
+    who = draw(actors(about, practices=practices) if by is None else by)
+    return kind(about, who, **_ANY_FIELDS[kind](draw, ways))
+
+
+def accepted_commands(
+    client: Client,
+    *,
+    at: datetime,
+    kinds: Collection[type[Command]] = EVERY_COMMAND,
+    catalogue: Catalogue = CATALOGUE,
+    policy: Policy = DEFAULT_POLICY,
+    emails: Emails | None = None,
+    practices: Collection[str] = PRACTICES,
+) -> st.SearchStrategy[Command]:
+    """Return commands that are accepted for a client, if the addresses in them are free.
+
+    Empty for a deleted client, which accepts nothing, and where `kinds` has nothing for this one.
+
+    Parameters:
+        client: whom they are about.
+        at: when they are handled.
+        kinds: which commands.
+        catalogue: the services on offer; at least one must be.
+        policy: what the platform has chosen.
+        emails: the addresses in them.
+        practices: the practices that are invited.
+    """
+    ways = _Ways(catalogue, _or_any(emails), tuple(practices), client)
+    found = [
+        (kind, by)
+        for by in _everybody(client)
+        for kind in _allowed(ways, by, at, policy)
+        if kind in kinds
+    ]
+    return _accepted(ways, client.id, found) if found else st.nothing()
+
+
+def creating_commands(
+    *,
+    client_id: UUID,
+    kinds: Collection[type[Command]] = CREATING,
+    catalogue: Catalogue = CATALOGUE,
+    emails: Emails | None = None,
+    practices: Collection[str] = PRACTICES,
+) -> st.SearchStrategy[Command]:
+    """Return commands that create a client, and are accepted if id and address are free."""
+    ways = _Ways(catalogue, _or_any(emails), tuple(practices), None)
+    found = [
+        (kind, by) for kind in CREATING if kind in kinds for by in _creators(kind, ways.practices)
+    ]
+    return _accepted(ways, client_id, found)
+
+
+@st.composite
+def _accepted(
+    draw: st.DrawFn, ways: _Ways, client_id: UUID, found: list[tuple[type[Command], Actor]]
+) -> Command:
+    kind, by = draw(st.sampled_from(found))
+    fields = _ACCEPTED_FIELDS.get(kind) or _ANY_FIELDS[kind]
+    return kind(client_id, by, **fields(draw, ways))
+
+
+def _allowed(ways: _Ways, by: Actor, at: datetime, policy: Policy) -> Iterator[type[Command]]:
+    """Yield the commands that an actor may give, and that can be given fields to go with it."""
+    allowed = actions_of(
+        ways.client, by, at=at, catalogue=ways.catalogue, policy=policy
+    ).allowed.difference(CREATING)
+    for kind in EVERY_COMMAND:
+        if kind in allowed and ways.lead_to(kind):
+            yield kind
+
+
+def _creators(kind: type[Command], practices: tuple[str, ...]) -> tuple[Actor, ...]:
+    if kind is cmd.RegisterCustomer:
+        return (PlatformUser(),)
+    return tuple(PracticeUser(practice_id) for practice_id in practices)
+
+
+def _or_any(emails: Emails | None) -> Emails:
+    # A strategy is always true.
+    return email_addresses() if emails is None else emails
+
+
+def _everybody(client: Client) -> Iterator[Actor]:
+    """Yield one actor of each kind that has a client."""
+    invitation = client.practice_invitation
+    for practice_id in (client.practice_id, invitation and invitation.practice_id):
+        if practice_id is not None:
+            yield PracticeUser(practice_id)
+    yield ClientUser(client.id)
+    yield PlatformUser()
+
+
+# ── Fields ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@final
+@frozen
+class _Ways:
+    """What the fields of a command are taken from."""
+
+    catalogue: Catalogue
+    emails: st.SearchStrategy[EmailAddress]
+    practices: tuple[str, ...]
+    client: Client | None
+
+    @property
+    def about(self) -> Client:
+        """The client of a command that is accepted, and creates none."""
+        assert self.client is not None  # its callers have one
+        return self.client
+
+    @property
+    def codes(self) -> list[str]:
+        """Codes of services, some of which the client holds or could hold, and some not."""
+        held = [service.code for service in self.client.services] if self.client else []
+        return [*held, *(service.code for service in self.catalogue.services), "teapot"]
+
+    @property
+    def addable(self) -> list[Service]:
+        """The services that can be added to the client."""
+        return [
+            service
+            for service in self.catalogue.services
+            if service.offered and not self.about.holds(service.code)
+        ]
+
+    def lead_to(self, kind: type[Command]) -> bool:
+        """Tell whether a command that the client's state allows has any fields to go with it."""
+        if kind is cmd.AddService:
+            return bool(self.addable)
+        return kind is not cmd.RemoveService or bool(self.about.services)
+
+    def new_activation_id(self) -> UUID:
+        """Return an id that no activation of the client has had: each is sent by a version."""
+        return uuid5(self.about.id, f"activation {self.about.version}")
+
+
+Fields: TypeAlias = Callable[[Draw, _Ways], dict[str, Any]]
+"""Draws what a command is made of, besides the client and the actor."""
+
+_PAYERS = st.sampled_from(Payer)
+_SIGN_INS = st.sampled_from(SignIn)
+_KINDS = st.sampled_from(ClientKind)
+_MAYBE_PAYERS = st.none() | _PAYERS
+_MAYBE_SETUPS = st.none() | service_setups()
+_CHANCE = st.booleans()
+
+
+def _selection(draw: Draw, ways: _Ways) -> dict[str, Any]:
+    codes = draw(st.lists(st.sampled_from(ways.codes), max_size=3, unique=True))
+    return {code: draw(_MAYBE_SETUPS) for code in codes}
+
+
+def _code(draw: Draw, ways: _Ways) -> dict[str, Any]:
+    return {"service": draw(st.sampled_from(ways.codes))}
+
+
+def _activation_id(draw: Draw, ways: _Ways) -> dict[str, Any]:
+    pending = ways.client and ways.client.activation
+    known = pending is not None and draw(_CHANCE)
+    return {"activation_id": pending.id if pending and known else draw(st.uuids())}
+
+
+def _details(draw: Draw) -> dict[str, Any]:
+    return {
+        "business_name": draw(business_names()),
+        "kind": draw(_KINDS),
+        "contact": draw(contact_details()),
+    }
+
+
+def _new_client(draw: Draw, ways: _Ways) -> dict[str, Any]:
+    email = draw(ways.emails) if draw(_CHANCE) else None
+    return {**_details(draw), "email": email, "payer": draw(_MAYBE_PAYERS)}
+
+
+def _registered(draw: Draw, ways: _Ways) -> dict[str, Any]:
+    return {**_details(draw), "email": draw(ways.emails), "services": _selection(draw, ways)}
+
+
+def _any_subscription(draw: Draw, ways: _Ways) -> dict[str, Any]:
+    return {
+        "payer": draw(_PAYERS),
+        "sign_in": draw(_SIGN_INS),
+        "services": _selection(draw, ways),
+        **_activation_id(draw, ways),
+    }
+
+
+def _any_access(draw: Draw, ways: _Ways) -> dict[str, Any]:
+    email = draw(ways.emails)
+    again = email if draw(_CHANCE) else draw(ways.emails)
+    return {"email": email, "confirm_email": again, **_activation_id(draw, ways)}
+
+
+_ANY_FIELDS: dict[type[Command], Fields] = {
+    **dict.fromkeys(EVERY_COMMAND, lambda *_: {}),
+    cmd.AddClient: _new_client,
+    cmd.ImportClient: _new_client,
+    cmd.RegisterCustomer: _registered,
+    cmd.ChoosePayer: lambda draw, _: {"payer": draw(_PAYERS)},
+    cmd.Subscribe: _any_subscription,
+    cmd.AddService: lambda draw, ways: {**_code(draw, ways), "setup": draw(_MAYBE_SETUPS)},
+    cmd.RemoveService: _code,
+    cmd.GiveAccess: _any_access,
+    cmd.ChangeEmail: lambda draw, ways: {
+        "email": draw(ways.emails),
+        **_activation_id(draw, ways),
+    },
+    cmd.Activate: _activation_id,
+    cmd.InvitePractice: lambda draw, ways: {"practice_id": draw(st.sampled_from(ways.practices))},
+    cmd.ChangeContactDetails: lambda draw, _: {"contact": draw(contact_details())},
+    cmd.ChangeBusinessName: lambda draw, _: {"business_name": draw(business_names())},
+}
+
+
+def _subscribed(draw: Draw, ways: _Ways) -> dict[str, Any]:
+    """Who cannot sign in cannot pay (P1); who has no address cannot sign in."""
+    together = not ways.about.email.is_placeholder and draw(_CHANCE)
+    return {
+        "payer": draw(_PAYERS) if together else Payer.PRACTICE,
+        "sign_in": SignIn.PRACTICE_AND_CLIENT if together else SignIn.PRACTICE_ONLY,
+        "services": draw(held_services(ways.catalogue)),
+        "activation_id": ways.new_activation_id(),
+    }
+
+
+def _added_service(draw: Draw, ways: _Ways) -> dict[str, Any]:
+    service = draw(st.sampled_from(ways.addable))
+    setup = draw(service_setups()) if service.needs_setup else None
+    return {"service": service.code, "setup": setup}
+
+
+def _removed_service(draw: Draw, ways: _Ways) -> dict[str, Any]:
+    return {"service": draw(st.sampled_from(ways.about.services)).code}
+
+
+def _access(draw: Draw, ways: _Ways) -> dict[str, Any]:
+    email = draw(ways.emails)
+    return {
+        "email": email,
+        "confirm_email": email,
+        "activation_id": ways.new_activation_id(),
+    }
+
+
+_ACCEPTED_FIELDS: dict[type[Command], Fields] = {
+    cmd.RegisterCustomer: lambda draw, ways: {
+        **_details(draw),
+        "email": draw(ways.emails),
+        "services": draw(held_services(ways.catalogue)),
+    },
+    cmd.Subscribe: _subscribed,
+    cmd.AddService: _added_service,
+    cmd.RemoveService: _removed_service,
+    cmd.GiveAccess: _access,
+    cmd.ChangeEmail: lambda draw, ways: {
+        "email": draw(ways.emails),
+        "activation_id": ways.new_activation_id(),
+    },
+    cmd.Activate: lambda _, ways: {
+        "activation_id": ways.about.activation and ways.about.activation.id
+    },
+}

@@ -1,0 +1,207 @@
+"""Hypothesis strategies for values, catalogues and actors; every example is reached by building it.
+
+Those for commands and for whole clients are in :mod:`client_access.testing.walks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+from client_access.catalogue import Catalogue, Service
+from client_access.testing.clock import START
+from client_access.testing.examples import NORTH, SOUTH
+from client_access.values import (
+    Actor,
+    ClientUser,
+    ContactDetails,
+    EmailAddress,
+    HeldService,
+    PlatformUser,
+    Policy,
+    PracticeUser,
+    ServiceSetup,
+    VatScheme,
+)
+
+_BIDIRECTIONAL = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+# Control characters, lone surrogates, separators of lines and paragraphs.
+
+_ANY = st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters=_BIDIRECTIONAL)
+_VISIBLE = st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs", "Cf"))
+
+_NAMES = (
+    "Acme",
+    "Marigold & Thyme Catering",
+    "O\u2019Hara Plumbing",
+    "Stra\u00dfenbau M\u00fcller",
+    "\u0141\u00f3d\u017a Bakery",
+    "\u4f1a\u8ba1\u4e8b\u52a1\u6240",
+    "100% Wool_Works",
+    "Zo\u00eb",
+)
+_LOCALS = ("hello", "accounts.payable", "o'hara", "jos\u00e9", "\u017c\u00f3\u0142\u0107", "a+b")
+_DOMAINS = ("example.com", "example.org", "b\u00fccher.example.net", "mail.example.co.uk")
+_LABELS = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=12)
+_ATOMS = st.text(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+/=?^_`{|}~-",
+    min_size=1,
+    max_size=15,
+)
+
+
+def _texts(limit: int, more: str = "") -> st.SearchStrategy[str]:
+    letters = st.one_of(_ANY, st.sampled_from(more)) if more else _ANY
+    return st.text(letters, max_size=limit)
+
+
+@cache
+def business_names() -> st.SearchStrategy[str]:
+    """Return names of at most 200 characters, of any script; at least one of them can be seen."""
+    half = st.text(_ANY, max_size=99)
+    built = st.builds(lambda a, seen, b: f"{a}{seen}{b}", half, _VISIBLE, half)
+    return st.one_of(st.sampled_from(_NAMES), built)
+
+
+@cache
+def email_addresses(
+    *, domains: tuple[str, ...] = _DOMAINS, any_domain: bool = True
+) -> st.SearchStrategy[EmailAddress]:
+    """Return addresses that mail can be sent to, in any spelling, with and without ASCII.
+
+    Parameters:
+        domains: those that come often.
+        any_domain: whether others come too.
+    """
+    locals_ = st.one_of(
+        st.sampled_from(_LOCALS), st.lists(_ATOMS, min_size=1, max_size=4).map(".".join)
+    )
+    hosts: st.SearchStrategy[str] = st.sampled_from(sorted(domains))
+    if any_domain:
+        ends = st.sampled_from(("com", "org", "COM", "de", "co.uk"))
+        hosts = st.one_of(hosts, st.builds(lambda label, end: f"{label}.{end}", _LABELS, ends))
+    return st.builds(lambda local, host: EmailAddress(f"{local}@{host}"), locals_, hosts)
+
+
+@cache
+def contact_details() -> st.SearchStrategy[ContactDetails]:
+    """Return contact details, each part of which may be empty, and the address have lines."""
+    return st.builds(
+        ContactDetails, name=_texts(200), phone=_texts(50), address=_texts(300, more="\n ")
+    )
+
+
+@cache
+def service_setups() -> st.SearchStrategy[ServiceSetup]:
+    """Return setups; whoever is not registered for VAT has no number."""
+    starts = st.none() | st.dates(date(1990, 1, 1), date(2100, 1, 1))
+    numbers = st.one_of(st.just(""), st.sampled_from(("GB123456789", "DE 12\u00b73")), _texts(20))
+    registered = st.sampled_from([s for s in VatScheme if s is not VatScheme.NOT_REGISTERED])
+    return st.one_of(
+        st.builds(
+            ServiceSetup, st.just(VatScheme.NOT_REGISTERED), st.just(""), accounts_start=starts
+        ),
+        st.builds(ServiceSetup, registered, numbers, accounts_start=starts),
+    )
+
+
+@cache
+def prices() -> st.SearchStrategy[Decimal]:
+    """Return monthly prices: from nothing to below a thousand million, of four decimals at most."""
+    return st.builds(
+        lambda units, places: Decimal(units).scaleb(-places),
+        st.integers(0, 999_999_999),
+        st.integers(0, 4),
+    )
+
+
+def catalogues(*, max_services: int = 6, currency: str = "GBP") -> st.SearchStrategy[Catalogue]:
+    """Return catalogues in which at least one service is offered.
+
+    Parameters:
+        max_services: how many services at the most, from 1.
+        currency: the currency of all of them.
+    """
+
+    def catalogue(codes: list[str], facts: list[tuple[Decimal, bool, bool]]) -> Catalogue:
+        services = [
+            Service(code, code.title(), price, needs_setup=setup, offered=offered or not number)
+            for number, (code, (price, setup, offered)) in enumerate(
+                zip(codes, facts, strict=False)
+            )
+        ]
+        return Catalogue(services, currency)
+
+    codes = st.lists(_LABELS, min_size=1, max_size=max_services, unique=True)
+    facts = st.tuples(prices(), st.booleans(), st.booleans())
+    return st.builds(
+        catalogue, codes, st.lists(facts, min_size=max_services, max_size=max_services)
+    )
+
+
+@st.composite
+def _held_services(draw: st.DrawFn, offered: list[Service]) -> tuple[HeldService, ...]:
+    chosen = draw(st.lists(st.sampled_from(offered), min_size=1, unique_by=lambda s: s.code))
+    return tuple(
+        HeldService(service.code, draw(service_setups()) if service.needs_setup else None)
+        for service in chosen
+    )
+
+
+def held_services(catalogue: Catalogue) -> st.SearchStrategy[tuple[HeldService, ...]]:
+    """Return selections of one or more services that a catalogue offers, set up as they need be.
+
+    Parameters:
+        catalogue: the services on offer; at least one must be.
+    """
+    return _held_services([service for service in catalogue.services if service.offered])
+
+
+@cache
+def policies() -> st.SearchStrategy[Policy]:
+    """Return policies: activations last a minute or more, unpaid access has a limit or none."""
+    lifetimes = st.timedeltas(timedelta(minutes=1), timedelta(days=365))
+    unpaid = st.none() | st.timedeltas(timedelta(0), timedelta(days=365))
+    return st.builds(Policy, lifetimes, unpaid)
+
+
+def moments(*, since: datetime = START) -> st.SearchStrategy[datetime]:
+    """Return moments within some years, to the microsecond.
+
+    Parameters:
+        since: the first of them.
+    """
+    return st.timedeltas(timedelta(0), timedelta(days=3650)).map(lambda span: since + span)
+
+
+def practice_users(
+    *, practices: Collection[str] = (NORTH.practice_id, SOUTH.practice_id)
+) -> st.SearchStrategy[PracticeUser]:
+    """Return users of practices.
+
+    Parameters:
+        practices: the ids of those practices.
+    """
+    users = st.sampled_from(("", "nora", "Zo\u00eb"))
+    return st.builds(PracticeUser, st.sampled_from(sorted(practices)), users)
+
+
+def actors(
+    client_id: UUID, *, practices: Collection[str] = (NORTH.practice_id, SOUTH.practice_id)
+) -> st.SearchStrategy[Actor]:
+    """Return whoever may ask something of a client: a practice, the client itself, the platform.
+
+    Parameters:
+        client_id: the client.
+        practices: the ids of the practices.
+    """
+    return st.one_of(
+        practice_users(practices=practices),
+        st.builds(ClientUser, st.just(client_id), st.sampled_from(("", "carl"))),
+        st.builds(PlatformUser, st.sampled_from(("", "petra"))),
+    )

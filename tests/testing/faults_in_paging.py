@@ -1,0 +1,238 @@
+"""Faults planted into `page`."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from uuid import UUID
+
+from attrs import evolve
+from testing.delegating import Delegating, Place, caught_by
+
+import client_access as ca
+from client_access import ClientList
+from client_access.pages import place_of
+
+
+class _Paging(Delegating):
+    """Pages over a whole list, in steps that can be got wrong."""
+
+    def order(self, client: ca.Client) -> tuple[object, ...]:
+        return place_of(client)
+
+    def comes_after(self, client: ca.Client, after: Place) -> bool:
+        return place_of(client) > after
+
+    def finds(self, search: str, name: str) -> bool:
+        return search in name
+
+    def lists(self, practice_id: str, client_list: ClientList) -> list[ca.Client]:
+        return self.whole_list(practice_id, client_list)
+
+    def page(
+        self,
+        practice_id: str,
+        client_list: ClientList,
+        *,
+        search: str,
+        limit: int,
+        after: Place | None,
+    ) -> Sequence[ca.Client]:
+        clients = sorted(self.lists(practice_id, client_list), key=self.order)
+        rest = [client for client in clients if after is None or self.comes_after(client, after)]
+        found = [client for client in rest if self.finds(search, place_of(client)[0])]
+        return found[:limit]
+
+
+@caught_by("page_orders_names_by_code_point")
+class OrdersByCollation(_Paging):
+    def order(self, client: ca.Client) -> tuple[object, ...]:
+        name = unicodedata.normalize("NFD", place_of(client)[0])
+        return ("".join(letter for letter in name if letter.isalnum()), *place_of(client))
+
+
+@caught_by("page_orders_names_by_code_point")
+class OrdersByUtf16(_Paging):
+    def order(self, client: ca.Client) -> tuple[object, ...]:
+        return place_of(client)[0].encode("utf-16-be"), client.id
+
+
+@caught_by("page_orders_names_by_code_point")
+class OrdersUnfolded(_Paging):
+    def order(self, client: ca.Client) -> tuple[object, ...]:
+        return client.business_name, client.id
+
+
+@caught_by("page_orders_equal_names_by_id")
+class OrdersIdsAsSignedNumbers(_Paging):
+    def order(self, client: ca.Client) -> tuple[object, ...]:
+        number = client.id.int
+        return place_of(client)[0], number - (1 << 128) if number >> 127 else number
+
+
+@caught_by("page_gives_no_more_than_the_limit")
+class IgnoresTheLimit(Delegating):
+    def page(
+        self,
+        practice_id: str,
+        client_list: ClientList,
+        *,
+        search: str,
+        limit: int,
+        after: Place | None,
+    ) -> Sequence[ca.Client]:
+        return self.whole_list(practice_id, client_list, search)
+
+
+@caught_by("page_goes_on_after_a_row")
+class BeginsWithTheCursorsRow(_Paging):
+    def comes_after(self, client: ca.Client, after: Place) -> bool:
+        return place_of(client) >= after
+
+
+@caught_by("page_neither_skips_nor_repeats")
+class SkipsEqualNames(_Paging):
+    def comes_after(self, client: ca.Client, after: Place) -> bool:
+        return place_of(client)[0] > after[0]
+
+
+@caught_by("page_neither_skips_nor_repeats")
+class ComparesNameAndIdApart(_Paging):
+    def comes_after(self, client: ca.Client, after: Place) -> bool:
+        name, client_id = place_of(client)
+        return name >= after[0] and client_id > after[1]
+
+
+@caught_by("page_goes_on_after_a_place_where_no_row_stands")
+class LooksForTheCursorsRow(_Paging):
+    def comes_after(self, client: ca.Client, after: Place) -> bool:
+        row = self.good.get(after[1])
+        return row is not None and place_of(client) > place_of(row)
+
+
+@caught_by("page_is_not_moved_by_what_comes_and_goes")
+class PagesByOffset(_Paging):
+    def __init__(self) -> None:
+        super().__init__()
+        self.offsets: dict[UUID, int] = {}
+
+    def page(
+        self,
+        practice_id: str,
+        client_list: ClientList,
+        *,
+        search: str,
+        limit: int,
+        after: Place | None,
+    ) -> Sequence[ca.Client]:
+        found = self.whole_list(practice_id, client_list, search)
+        start = 0 if after is None else self.offsets.get(after[1], 0)
+        page = found[start : start + limit]
+        for number, client in enumerate(page, start + 1):
+            self.offsets[client.id] = number
+        return page
+
+
+@caught_by("page_takes_search_literally")
+class TakesSearchForAPattern(_Paging):
+    def finds(self, search: str, name: str) -> bool:
+        pattern = re.escape(search).replace("%", ".*").replace("_", ".")
+        return re.search(pattern, name, re.DOTALL) is not None
+
+
+@caught_by("page_finds_what_the_folded_name_contains")
+class SearchesBeginnings(_Paging):
+    def finds(self, search: str, name: str) -> bool:
+        return name.startswith(search)
+
+
+@caught_by("page_finds_what_the_folded_name_contains")
+class SearchesWithoutAccents(_Paging):
+    def finds(self, search: str, name: str) -> bool:
+        def plain(text: str) -> str:
+            marks = unicodedata.normalize("NFD", text)
+            return "".join(mark for mark in marks if not unicodedata.combining(mark))
+
+        return plain(search) in plain(name)
+
+
+@caught_by("page_counts_only_what_it_finds")
+class LimitsBeforeItSearches(Delegating):
+    def page(
+        self,
+        practice_id: str,
+        client_list: ClientList,
+        *,
+        search: str,
+        limit: int,
+        after: Place | None,
+    ) -> Sequence[ca.Client]:
+        page = super().page(practice_id, client_list, search="", limit=limit, after=after)
+        return [client for client in page if search in place_of(client)[0]]
+
+
+@caught_by("page_gives_whole_clients")
+class GivesThinClients(_Paging):
+    def lists(self, practice_id: str, client_list: ClientList) -> list[ca.Client]:
+        found = super().lists(practice_id, client_list)
+        return [evolve(client, version=client.version + 1) for client in found]
+
+
+@caught_by("page_keeps_practices_apart")
+class MixesPractices(_Paging):
+    def __init__(self) -> None:
+        super().__init__()
+        self.practices: set[str] = set()
+
+    def save(self, changes: Sequence[ca.Change]) -> None:
+        super().save(changes)
+        listings = (change.after.listing for change in changes)
+        self.practices.update(listing.practice_id for listing in listings if listing)
+
+    def lists(self, practice_id: str, client_list: ClientList) -> list[ca.Client]:
+        same = [one for one in self.practices if one.casefold() == practice_id.casefold()]
+        return [client for one in same for client in self.whole_list(one, client_list)]
+
+
+@caught_by("page_keeps_lists_apart", "page_follows_a_client_from_list_to_list")
+class MixesLists(_Paging):
+    def lists(self, practice_id: str, client_list: ClientList) -> list[ca.Client]:
+        return [c for one in ClientList for c in self.whole_list(practice_id, one)]
+
+
+@caught_by("page_shows_an_invitation_to_the_invited_practice")
+class HidesInvitations(_Paging):
+    def lists(self, practice_id: str, client_list: ClientList) -> list[ca.Client]:
+        return [c for c in super().lists(practice_id, client_list) if c.practice_id]
+
+
+class _FirstListings(_Paging):
+    """Keeps for each client the listing that it had first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first: dict[UUID, ca.Listing] = {}
+
+    def save(self, changes: Sequence[ca.Change]) -> None:
+        super().save(changes)
+        for change in changes:
+            if listing := change.after.listing:
+                self.first.setdefault(change.after.id, listing)
+
+
+@caught_by("page_shows_a_renamed_client_in_its_new_place")
+class OrdersByFormerNames(_FirstListings):
+    def order(self, client: ca.Client) -> tuple[object, ...]:
+        return self.first[client.id].folded_name, client.id
+
+
+@caught_by("page_leaves_deleted_and_unmanaged_clients_out")
+class KeepsFormerListings(_FirstListings):
+    def lists(self, practice_id: str, client_list: ClientList) -> list[ca.Client]:
+        found = {client.id: client for client in super().lists(practice_id, client_list)}
+        for client_id, listing in self.first.items():
+            client = self.good.get(client_id)
+            if client and listing.practice_id == practice_id and client.listing is None:
+                found[client_id] = client
+        return list(found.values())
