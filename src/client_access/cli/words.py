@@ -280,9 +280,6 @@ def _nth(number: int) -> str:
     return {2: "second", 3: "third"}.get(number, f"{number}th")
 
 
-# ── The batch ────────────────────────────────────────────────────────────────────────────────────
-
-
 def problem(found: Problem) -> str:
     """Return what is wrong, and where."""
     where = f"Row {found.row}, {found.column}" if found.column else f"Row {found.row}"
