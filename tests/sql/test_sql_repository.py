@@ -392,17 +392,38 @@ def test_a_connection_that_was_lost_is_not_used_again(postgresql: str) -> None:
     url = make_url(postgresql).update_query_dict({"application_name": name})
     with SqlRepository.open(url) as repository:
         change = saved(repository)
-        with engine.connect() as connection:
-            connection.execute(
-                text(
-                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-                    f" WHERE application_name = '{name}'"
+        again = renamed(change.after)
+
+        def lose() -> None:
+            with engine.connect() as connection:
+                connection.execute(
+                    text(
+                        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                        f" WHERE application_name = '{name}'"
+                    )
                 )
-            )
+
+        lose()
         with pytest.raises(RepositoryError):
             repository.get(change.after.id)
         assert repository.get(change.after.id) == change.after
+        lose()
+        with pytest.raises(RepositoryError):
+            repository.save([again])
+        repository.save([again])
+        assert repository.get(change.after.id) == again.after
     engine.dispose()
+
+
+def test_a_question_begins_the_host_s_transaction_as_any_statement_does(engine: Engine) -> None:
+    """So that the host's commit or rollback ends what it saw."""
+    SqlRepository(engine)
+    with engine.connect() as connection:
+        repository = SqlRepository(connection)
+        assert list(repository.client_ids()) == []
+        assert connection.in_transaction()
+        connection.rollback()
+        assert not connection.in_transaction()
 
 
 # ── SQLite ───────────────────────────────────────────────────────────────────────────────────────

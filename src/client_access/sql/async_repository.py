@@ -22,6 +22,7 @@ from client_access.sql.engines import (
     check_dialect,
     engine_options,
     for_reading,
+    in_host,
     in_savepoint,
     in_transaction,
     parse_url,
@@ -211,7 +212,7 @@ class AsyncSqlRepository:
     async def _read(self, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
         try:
             if isinstance(self._bind, AsyncConnection):
-                return await self._bind.run_sync(question, *arguments)
+                return await self._bind.run_sync(lambda sync: in_host(sync, question, *arguments))
             async with self._reads.connect() as connection:
                 return await connection.run_sync(question, *arguments)
         except SQLAlchemyError as error:
@@ -236,7 +237,7 @@ class AsyncSqlRepository:
         faults = Faults(passes)
         while True:
             try:
-                async with engine.begin() as connection:
+                async with engine.connect() as connection, connection.begin():
                     return await connection.run_sync(
                         lambda sync: in_transaction(sync, work, *arguments)
                     )

@@ -10,6 +10,7 @@ from sqlalchemy import URL, Connection, Dialect, Engine, Pool, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from client_access.errors import InvalidValue
+from client_access.sql.statements import execute
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -86,10 +87,17 @@ def in_transaction(
         if _READY not in connection.info:
             _prepare(connection)
             connection.info[_READY] = True
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        execute(connection, "BEGIN IMMEDIATE")
     elif _driver(connection).autocommit:
-        connection.exec_driver_sql("BEGIN")
+        execute(connection, "BEGIN")
     return work(connection, *arguments)
+
+
+def in_host(connection: Connection, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+    """Ask a question inside the transaction of a host, which begins as with any statement."""
+    if not connection.in_transaction():
+        connection.begin()
+    return question(connection, *arguments)
 
 
 def in_savepoint(
@@ -101,7 +109,7 @@ def in_savepoint(
     savepoint outside of one would commit when it is released.
     """
     if connection.dialect.name == "sqlite" and not _driver(connection).in_transaction:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        execute(connection, "BEGIN IMMEDIATE")
     with connection.begin_nested():
         return work(connection, *arguments)
 

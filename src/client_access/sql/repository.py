@@ -21,6 +21,7 @@ from client_access.sql.engines import (
     check_dialect,
     engine_options,
     for_reading,
+    in_host,
     in_savepoint,
     in_transaction,
     parse_url,
@@ -205,7 +206,7 @@ class SqlRepository:
     def _read(self, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
         try:
             if isinstance(self._bind, Connection):
-                return question(self._bind, *arguments)
+                return in_host(self._bind, question, *arguments)
             with self._reads.connect() as connection:
                 return question(connection, *arguments)
         except SQLAlchemyError as error:
@@ -230,7 +231,7 @@ class SqlRepository:
         faults = Faults(passes)
         while True:
             try:
-                with engine.begin() as connection:
+                with engine.connect() as connection, connection.begin():
                     return in_transaction(connection, work, *arguments)
             except SQLAlchemyError as error:
                 time.sleep(faults.pause_after(error))

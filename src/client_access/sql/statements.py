@@ -40,11 +40,37 @@ _WHOLE: Final = (clients.c.id, clients.c.version, clients.c.data)
 """What is read of a client."""
 
 
+def execute(
+    connection: Connection, sql: str, arguments: Any = (), *, many: bool = False, rows: bool = False
+) -> Any:
+    """Execute a statement with the driver's own cursor; return its rows, or how many it changed.
+
+    What SQLAlchemy does around a statement costs about as much as the statement itself. So its
+    pool, its transactions and its errors are used, but its events and its log see no statement.
+
+    Raises:
+        DBAPIError: what SQLAlchemy makes of the driver's errors.
+    """
+    dialect, pooled = connection.dialect, connection.connection
+    cursor = pooled.cursor()
+    try:
+        (cursor.executemany if many else cursor.execute)(sql, arguments)
+        return cursor.fetchall() if rows else cursor.rowcount
+    except dialect.loaded_dbapi.Error as error:
+        if dialect.is_disconnect(error, pooled, cursor):
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            None, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
+        ) from error
+    finally:
+        cursor.close()
+
+
 @final
 class Statement:
     """A statement as its driver takes it."""
 
-    __slots__ = ("_error", "_fixed", "_names", "_sql")
+    __slots__ = ("_fixed", "_names", "_sql")
 
     def __init__(self, clause: ClauseElement, dialect: Dialect) -> None:
         compiled = cast("SQLCompiler", clause.compile(dialect=dialect))
@@ -52,37 +78,26 @@ class Statement:
         self._names = compiled.positiontup
         # What SQLAlchemy adds by itself, such as an offset of nothing.
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
-        self._error = dialect.loaded_dbapi.Error
 
     def ask(self, connection: Connection, **values: object) -> Sequence[Any]:
-        """Execute a question; return the rows.
-
-        The driver's cursor is asked directly: what SQLAlchemy does for a result costs as much as
-        the question. An error becomes what SQLAlchemy would have made of it.
-        """
-        cursor = connection.connection.cursor()
-        try:
-            cursor.execute(self._sql, self._arguments(values))
-            return cursor.fetchall()
-        except self._error as error:
-            if connection.dialect.is_disconnect(error, connection.connection, cursor):
-                connection.invalidate(error)
-            raise DBAPIError.instance(
-                None, None, error, self._error, hide_parameters=True, dialect=connection.dialect
-            ) from error
-        finally:
-            cursor.close()
+        """Execute a question; return the rows."""
+        rows: Sequence[Any] = execute(connection, self._sql, self._arguments(values), rows=True)
+        return rows
 
     def do(self, connection: Connection, **values: object) -> int:
         """Execute a change; return how many rows it concerned."""
-        return connection.exec_driver_sql(self._sql, self._arguments(values)).rowcount
+        count: int = execute(connection, self._sql, self._arguments(values))
+        return count
 
     def do_many(self, connection: Connection, rows: Sequence[Row]) -> int:
         """Execute a change once for each of these; return how many rows it concerned."""
         if not rows:
             return 0
+        if len(rows) == 1:
+            return self.do(connection, **rows[0])
         given = [self._arguments(values) for values in rows]
-        return connection.exec_driver_sql(self._sql, given).rowcount
+        count: int = execute(connection, self._sql, given, many=True)
+        return count
 
     def _arguments(self, values: Row) -> Any:
         if self._fixed:
