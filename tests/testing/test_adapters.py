@@ -27,18 +27,19 @@ class TestMemoryRepository(RepositoryConformance):
         return ca.MemoryRepository()
 
 
+@pytest.fixture(scope="module")
+def shared_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ca.Repository]:
+    path = tmp_path_factory.mktemp("sqlite") / "clients.db"
+    with SqlRepository.open(f"sqlite:///{path}") as repository:
+        yield repository
+
+
 class TestSqlite(RepositoryConformance):
     offers = OPTIONAL_PROTOCOLS
 
-    @pytest.fixture(scope="class")
-    def shared(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ca.Repository]:
-        path = tmp_path_factory.mktemp("sqlite") / "clients.db"
-        with SqlRepository.open(f"sqlite:///{path}") as repository:
-            yield repository
-
     @pytest.fixture
-    def repository(self, shared: ca.Repository) -> ca.Repository:
-        return shared
+    def repository(self, shared_sqlite: ca.Repository) -> ca.Repository:
+        return shared_sqlite
 
 
 class TestSqliteInTheHostsTransaction(RepositoryConformance):

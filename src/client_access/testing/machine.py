@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import ClassVar
 from uuid import UUID, uuid4
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
@@ -27,7 +27,7 @@ from client_access.testing.checks.frame import expect_equal
 from client_access.testing.clock import FixedClock
 from client_access.testing.conformance import OpenRepository
 from client_access.testing.examples import CATALOGUE
-from client_access.testing.strategies import accepted_commands, commands
+from client_access.testing.strategies import accepted_commands, commands, walks
 from client_access.testing.strategies.commanding import creating_commands
 from client_access.values import ClientList, EmailAddress
 
@@ -79,6 +79,22 @@ class RepositoryMachine(RuleBasedStateMachine):
             client_id=client_id, emails=self._emails, practices=self._practices
         )
         self._handle([data.draw(command)])
+
+    @rule(data=st.data())
+    def live(self, data: st.DataObject) -> None:
+        """Let a new client go a long way, command by command."""
+        unused = [client_id for client_id in self._ids if self.model.get(client_id) is None]
+        if unused:
+            walk = walks(
+                client_ids=st.just(unused[0]),
+                emails=self._emails,
+                practices=self._practices,
+                since=self.clock.now,
+            )
+            for change in data.draw(walk):
+                assert change.event is not None  # walks say so
+                self.clock.now = change.event.at
+                self._handle([change.command])
 
     @rule(data=st.data())
     def go_on(self, data: st.DataObject) -> None:
@@ -263,6 +279,8 @@ def run_machine(
             max_examples=examples,
             stateful_step_count=steps,
             deadline=None,
+            # Explaining a failure would take longer than finding it.
+            phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
         ),
     )

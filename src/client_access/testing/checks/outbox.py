@@ -220,8 +220,14 @@ def retry_makes_a_parked_notice_due(repository: WithOutbox) -> None:
     scene = _scene(repository)
     life = _awaiting(scene)
     (notice,) = _notices(life)
-    expect(not repository.retry(notice.id, at=_NOW), "retry() must be False, and change nothing, for a notice that is not parked.")
-    expect(not repository.retry(scene.new_id(), at=_NOW), "retry() must be False for the id of no notice.")
+    expect(
+        not repository.retry(notice.id, at=_NOW),
+        "retry() must be False, and change nothing, for a notice that is not parked.",
+    )
+    expect(
+        not repository.retry(scene.new_id(), at=_NOW),
+        "retry() must be False for the id of no notice.",
+    )
     (claim,) = _claim(repository)
     repository.failed(claim, retry_at=None)
     expect_equal(_claim(repository, _LONG), [], "A parked notice must not be given.")
