@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import count
 from typing import final
 from uuid import UUID, uuid4
 
-from client_access.change import Change
 from client_access.client import Client
 from client_access.repository import OutboxStore, Repository
 from client_access.testing.clock import START, FixedClock
@@ -72,12 +71,6 @@ class Scene:
     def save(self, *lives: Life) -> None:
         """Save what has happened in lives and is not saved yet."""
         self.repository.save([change for life in lives for change in life.unsaved()])
-
-    def save_each(self, life: Life) -> Iterator[Change]:
-        """Save what has happened in a life one change at a time, and yield each once saved."""
-        for change in life.unsaved():
-            self.repository.save([change])
-            yield change
 
     def examples(self) -> dict[str, Example]:
         """Return the example clients, with ids and addresses of this scene."""
