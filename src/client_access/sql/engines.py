@@ -49,7 +49,7 @@ def parse_url(url: str | URL, sqlite_driver: str, postgresql_driver: str) -> URL
 def engine_options(url: URL, pool: type[Pool]) -> dict[str, Any]:
     """Return the arguments with which an engine is made."""
     # What an error shows of a statement never holds what is about a person.
-    options: dict[str, Any] = {"hide_parameters": True}
+    options: dict[str, Any] = {"hide_parameters": True, "pool_reset_on_return": None}
     if url.get_backend_name() == "sqlite":
         options["connect_args"] = {"timeout": _BUSY_TIMEOUT, "check_same_thread": False}
         if url.database in (None, "", ":memory:"):

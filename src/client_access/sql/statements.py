@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, Final, cast, final
 
 from sqlalchemy import (
@@ -66,16 +67,24 @@ def execute(
         cursor.close()
 
 
+def _getter(names: Sequence[str]) -> Callable[[Row], tuple[object, ...]]:
+    """Return what gets values in the order of their places in a statement."""
+    if len(names) < 2:
+        return lambda values: tuple([values[name] for name in names])
+    return itemgetter(*names)
+
+
 @final
 class Statement:
     """A statement as its driver takes it."""
 
-    __slots__ = ("_fixed", "_names", "_sql")
+    __slots__ = ("_fixed", "_in_order", "_names", "_sql")
 
     def __init__(self, clause: ClauseElement, dialect: Dialect) -> None:
         compiled = cast("SQLCompiler", clause.compile(dialect=dialect))
         self._sql = compiled.string
         self._names = compiled.positiontup
+        self._in_order = _getter(compiled.positiontup or ())
         # What SQLAlchemy adds by itself, such as an offset of nothing.
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
 
@@ -86,6 +95,10 @@ class Statement:
 
     def do(self, connection: Connection, **values: object) -> int:
         """Execute a change; return how many rows it concerned."""
+        return self.do_one(connection, values)
+
+    def do_one(self, connection: Connection, values: Row) -> int:
+        """Execute a change with the values of a row; return how many rows it concerned."""
         count: int = execute(connection, self._sql, self._arguments(values))
         return count
 
@@ -94,7 +107,7 @@ class Statement:
         if not rows:
             return 0
         if len(rows) == 1:
-            return self.do(connection, **rows[0])
+            return self.do_one(connection, rows[0])
         given = [self._arguments(values) for values in rows]
         count: int = execute(connection, self._sql, given, many=True)
         return count
@@ -103,7 +116,7 @@ class Statement:
         if self._fixed:
             values = self._fixed | values
         names = self._names
-        return values if names is None else tuple([values[name] for name in names])
+        return values if names is None else self._in_order(values)
 
 
 @final

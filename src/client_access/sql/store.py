@@ -170,7 +170,7 @@ class Store:
         for row, change in zip(rows, changes, strict=True):
             client_id = change.after.id
             try:
-                written = statement.do(connection, **row)
+                written = statement.do_one(connection, row)
             except IntegrityError as error:
                 if is_email_conflict(error):
                     raise EmailTaken(client_id) from None
