@@ -68,7 +68,7 @@ def test_it_shows_every_procedure_and_every_kind_of_answer(
     main([])
     output = capsys.readouterr().out
     headings = re.findall(r"^(\d+)  \S", output, flags=re.MULTILINE)
-    assert headings == [str(number) for number in range(1, 16)]
+    assert headings == [str(number) for number in range(1, 17)]
     for code in (
         RefusalCode.PAYER_LOCKED,
         RefusalCode.EMAIL_TAKEN,

@@ -58,15 +58,34 @@ def test_every_event_and_every_notice_is_said_in_one_sentence() -> None:
 def test_a_preview_tells_what_differs() -> None:
     told: dict[str, set[str]] = {}
     for change in changes():
-        facts = tuple(differences(change, world.CATALOGUE))
+        facts = tuple(differences(change, world.CATALOGUE, at=world.SOON))
         for name, text in facts:
             told.setdefault(name, set()).add(text)
         if change.event is None:
             assert facts == ()
         if change.notices:
             assert facts[-1][0] == "will be told"
-    assert {"status", "who pays", "services", "address", "a month", "for good"} <= told.keys()
+    assert {
+        "status",
+        "who pays",
+        "services",
+        "address",
+        "a month",
+        "signs in",
+        "for good",
+    } <= told.keys()
     assert len(told["for good"]) == 3
+
+
+def test_a_preview_without_a_price_says_so_and_shows_no_smaller_invoice() -> None:
+    """S4: a held service that the catalogue lacks is told as such."""
+    (change,) = [
+        change
+        for change in changes()
+        if isinstance(change.event, ca.ServiceAdded) and change.notices
+    ][:1]
+    facts = dict(differences(change, ca.Catalogue([]), at=world.SOON))
+    assert facts["a month"].startswith("unknown: there is no price for ")
 
 
 @pytest.mark.parametrize(

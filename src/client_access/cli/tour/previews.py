@@ -3,37 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
-from client_access import Catalogue, Change, Client, Status, monthly_lines
+from client_access import Catalogue, Change, Client
 from client_access.cli import words
+from client_access.consequences import Standing, consequences_of
 
 
-def differences(change: Change, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+def differences(change: Change, catalogue: Catalogue, *, at: datetime) -> Iterator[tuple[str, str]]:
     """Yield what differs after a change, what cannot be undone, and who would be told."""
-    before, after = change.before, change.after
-    if before is not None:
-        for name, text in _shown(catalogue):
-            if text(before) != text(after):
-                yield name, f"{text(before)} → {text(after)}"
-        if after.status is Status.DELETED:
-            yield "for good", "nothing of a deleted client comes back"
-        elif after.payer_locked and not before.payer_locked:
-            yield "for good", "who pays can no longer be changed"
-        elif before.payer is not after.payer:
-            yield "for good", "the client pays, and there is no way back"
+    expected = consequences_of(change, at=at, catalogue=catalogue)
+    if change.before is not None:
+        for name, text in _OF_CLIENT:
+            before, after = text(change.before, catalogue), text(change.after, catalogue)
+            if before != after:
+                yield name, f"{before} → {after}"
+        for name, shown in _OF_STANDING:
+            before, after = shown(expected.before), shown(expected.after)
+            if before != after:
+                yield name, f"{before} → {after}"
+    for irreversible in expected.cannot_be_undone:
+        yield "for good", irreversible.sentence
     if change.notices:
         told = dict.fromkeys(words.recipient(notice.recipient) for notice in change.notices)
         yield "will be told", "; ".join(told)
 
 
-def _shown(catalogue: Catalogue) -> tuple[tuple[str, Callable[[Client], str]], ...]:
-    def cost(client: Client) -> str:
-        return words.invoice_lines(monthly_lines(client, catalogue), catalogue.currency)
+def _services(client: Client, catalogue: Catalogue) -> str:
+    return words.services(client.services, catalogue)
 
-    return (
-        ("status", lambda client: client.label),
-        ("who pays", lambda client: words.payer_name(client.payer)),
-        ("services", lambda client: words.services(client.services, catalogue)),
-        ("address", lambda client: str(client.email) if client.email.is_mailable else "none"),
-        ("a month", cost),
-    )
+
+def _address(client: Client, _: Catalogue) -> str:
+    return str(client.email) if client.email.is_mailable else "none"
+
+
+def _signs_in(standing: Standing) -> str:
+    return "yes" if standing.client_signs_in else "no"
+
+
+def _cost(standing: Standing) -> str:
+    invoice = standing.invoice
+    if invoice is None:
+        return f"unknown: there is no price for {words.listed(standing.unpriced)}"
+    return words.invoice_lines(invoice.lines, invoice.currency)
+
+
+_OF_CLIENT: tuple[tuple[str, Callable[[Client, Catalogue], str]], ...] = (
+    ("status", lambda client, _: client.label),
+    ("services", _services),
+    ("address", _address),
+)
+_OF_STANDING: tuple[tuple[str, Callable[[Standing], str]], ...] = (
+    ("signs in", _signs_in),
+    ("who pays", lambda standing: words.payer_name(standing.payer)),
+    ("a month", _cost),
+)

@@ -267,6 +267,7 @@ def give_access(stage: Stage, cast: Cast) -> None:
     stage.check(f"access for {client.business_name}", give)
     stage.ask("gives it access, with the same address twice.", give)
     stage.opens(client.id, stage.practice)
+    stage.reads_email(client.id)
     stage.follows_link(client.id)
     stage.signs_in(stage.now(client.id))
     stage.show(ClientList.ACTIVE, client.business_name)
@@ -292,3 +293,13 @@ def next_invoice(stage: Stage, _: Cast) -> None:
         indent=GUTTER,
         right=(2,),
     )
+
+
+def deliver_notices(stage: Stage, _: Cast) -> None:
+    """Deliver what every change has left in the outbox."""
+    stage.scene(
+        "The notices",
+        "Each was saved with the change that it tells of. Delivered at least once, in the order of"
+        " each client's changes.",
+    )
+    stage.relays()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import final
+from typing import Protocol, final
 from uuid import UUID, uuid4
 
 from attrs import evolve
@@ -23,13 +24,18 @@ from client_access import (
     ClientUser,
     Command,
     CommandRefused,
+    History,
     ImportClient,
     Notice,
+    OutboxStore,
     PlatformUser,
     PracticeUser,
+    Recipient,
     Refusal,
     RefusalCode,
     Repository,
+    ToAddress,
+    ToClientService,
     ToPractice,
     utc_now,
 )
@@ -37,12 +43,18 @@ from client_access.cli import words
 from client_access.cli.screen import GUTTER, Screen
 from client_access.cli.tour.previews import differences
 from client_access.links import ActivationLinks
+from client_access.outbox import Outbox
+from client_access.rendering import render
 
 PORTAL = "https://portal.example.com/activate?"
 
 
 class TourBroken(Exception):
     """The tour met another answer than the one that it was going to show."""
+
+
+class TourRepository(Repository, History, OutboxStore, Protocol):
+    """A repository that the tour can prove right, and whose notices it can deliver."""
 
 
 @final
@@ -59,13 +71,14 @@ class Stage:
 
     def __init__(
         self,
-        repository: Repository,
+        repository: TourRepository,
         *,
         catalogue: Catalogue,
         screen: Screen,
         file: Path,
         run: int,
     ) -> None:
+        self.repository = repository
         self.access = ClientAccess(repository, catalogue=catalogue)
         self.catalogue = catalogue
         self.screen = screen
@@ -147,7 +160,7 @@ class Stage:
         """Preview a command: the "check your information" step; nothing is saved (S2)."""
         change = self.access.preview(command)
         self.asks(f"checks the information before finishing: {about}.", command.by)
-        self.screen.facts(differences(change, self.catalogue))
+        self.screen.facts(differences(change, self.catalogue, at=utc_now()))
 
     def quietly(self, command: Command) -> Change:
         """Do something without a word, and return what it changed."""
@@ -163,6 +176,35 @@ class Stage:
     def newest_email(self, client_id: UUID) -> ActivationEmail:
         """Return the newest activation email of a client."""
         return self._mailbox[client_id]
+
+    def reads_email(self, client_id: UUID) -> None:
+        """Let a client read its newest email, in the words in which it is sent."""
+        url = self._links.url(PORTAL)
+        email = render(
+            self._mailbox[client_id],
+            activation_url=lambda client, activation: f"{url(client, activation)[:60]}...",
+            practice_name=lambda _: "Your Practice",
+        )
+        self.asks("reads its email.", ClientUser(client_id))
+        self.screen.line(email.subject, gutter=GUTTER + 2)
+        for paragraph in email.text.strip().split("\n\n"):
+            self.screen.gap()
+            self.screen.line(" ".join(paragraph.split()), style="dim", gutter=GUTTER + 2)
+
+    def relays(self) -> None:
+        """Deliver everything that waits in the outbox, and print how much went where."""
+        taken = Counter[type[Recipient]]()
+
+        def deliver(notice: Notice) -> None:
+            taken[type(notice.recipient)] += 1
+
+        report = Outbox(self.repository).relay(deliver)
+        self.asks("relays what has been waiting since each change was saved.", self.platform)
+        self.screen.accepted(
+            f"{report.delivered} delivered: {taken[ToAddress]} by email,"
+            f" {taken[ToClientService]} in the clients' own service, {taken[ToPractice]} to"
+            " practices."
+        )
 
     def follows_link(self, client_id: UUID) -> None:
         """Let a client follow the link of its newest email, which is made at the sending (E6)."""
