@@ -68,8 +68,8 @@ def _schema(cls: Any, definitions: dict[str, Any]) -> dict[str, Any]:
         members = _UNIONS[cls].items()
         return {"oneOf": [_fields(member, definitions, kind=name) for name, member in members]}
     if get_origin(cls) in (Union, UnionType):
-        members = [member for member in get_args(cls) if member is not NoneType]
-        return {"anyOf": [*(_schema(each, definitions) for each in members), {"type": "null"}]}
+        present = [member for member in get_args(cls) if member is not NoneType]
+        return {"anyOf": [*(_schema(each, definitions) for each in present), {"type": "null"}]}
     if get_origin(cls) is tuple:
         return {"type": "array", "items": _schema(get_args(cls)[0], definitions)}
     if issubclass(cls, Enum):
