@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from client_access.chapters.guards import (
     check_setups,
     email_is_free,
@@ -21,8 +23,11 @@ from client_access.values import EmailAddress, PlatformUser, PracticeUser, Sourc
 # ── Decide ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _add(case: Case, command: AddClient) -> ClientAdded:
-    return ClientAdded(
+Created = TypeVar("Created", ClientAdded, ClientImported)
+
+
+def _created(event: type[Created], case: Case, command: AddClient | ImportClient) -> Created:
+    return event(
         command.client_id,
         case.version,
         case.at,
@@ -34,21 +39,14 @@ def _add(case: Case, command: AddClient) -> ClientAdded:
         email=command.email,
         payer=command.payer,
     )
+
+
+def _add(case: Case, command: AddClient) -> ClientAdded:
+    return _created(ClientAdded, case, command)
 
 
 def _import(case: Case, command: ImportClient) -> ClientImported:
-    return ClientImported(
-        command.client_id,
-        case.version,
-        case.at,
-        command.by,
-        practice_id=case.practice_id,
-        kind=command.kind,
-        business_name=command.business_name,
-        contact=command.contact,
-        email=command.email,
-        payer=command.payer,
-    )
+    return _created(ClientImported, case, command)
 
 
 def _register(case: Case, command: RegisterCustomer) -> CustomerRegistered:
