@@ -31,7 +31,7 @@ tour: $(VENV)/.tour-installed
 	@$(RUN) -m client_access $(TOUR_ARGS)
 
 test: $(VENV)/.dev-installed
-	@$(RUN) -m pytest -q -n auto --cov --cov-report=term $(TEST_ARGS)
+	@$(RUN) -m pytest -q -n auto --dist loadfile --cov --cov-report=term $(TEST_ARGS)
 
 check: $(VENV)/.dev-installed
 	@status=0; \

@@ -30,9 +30,7 @@ from client_access import (
     Payer,
     PracticeUser,
     Service,
-    batch,
 )
-from client_access._csv_text import RECORD_LENGTH
 from client_access.batch import (
     COLUMNS,
     CsvRow,
@@ -42,10 +40,12 @@ from client_access.batch import (
     ProblemCode,
     import_clients,
     read_clients_csv,
+    reading,
     texts_of,
     unknown_columns,
     write_clients_csv,
 )
+from client_access.batch.text import RECORD_LENGTH
 
 NORTH = PracticeUser("north", "nora")
 SOUTH = PracticeUser("south")
@@ -236,7 +236,7 @@ def test_an_id_follows_from_the_practice_and_the_reference_or_else_the_address_o
     by_name = ids_of(header + ",Straße,")
     assert by_name == ids_of(header + ",STRASSE,")
     assert by_name != ids_of(header + ",Strass,")
-    assert by_name == [uuid5(uuid5(batch._IDS, "north"), "name strasse")]
+    assert by_name == [uuid5(uuid5(reading._IDS, "north"), "name strasse")]
     # The three never meet.
     assert len({*ids_of(header + "a,,"), *ids_of(header + "a,b,"), *ids_of(header + ",a,")}) == 3
 
@@ -266,7 +266,7 @@ def test_rows_that_cannot_be_told_apart_and_addresses_that_are_doubled_are_told(
 
 
 def test_a_double_is_found_however_far_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "_IN_MEMORY", 3)
+    monkeypatch.setattr(reading, "_IN_MEMORY", 3)
     names = [f"{number},n{number}@example.com" for number in range(50)]
     content = "business_name,email\n" + "\n".join([*names, names[0], names[49], "x,"])
     assert problems_of(content) == [(52, "email", "same_email"), (53, "email", "same_email")]

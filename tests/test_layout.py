@@ -45,7 +45,6 @@ CORE = """
 
 OUTSIDE = {
     "__main__",
-    "_csv_text",
     "batch",
     "charts",
     "cli",

@@ -1,59 +1,30 @@
-"""Clients from a CSV file: read row by row, checked, imported, and written back (rules L1, E1).
-
-    for outcome in import_clients(access, read_clients_csv(file, by=PracticeUser("north"))):
-        print(outcome.row.number, outcome.result, outcome.problems)
-
-Reading saves nothing. Every row comes back as an :class:`~client_access.ImportClient` or with what
-is wrong with it, whatever the file holds. A client's id follows from the practice and the row's own
-reference, else its address, else its name, so that a file uploaded twice adds nobody twice.
-
-Memory does not grow with the file: the addresses and ids of earlier rows, which tell doubles, are
-kept by SQLite in a temporary file that ends with the reading, all but the latest.
-"""
+"""Reading clients from a CSV file: row by row, checked, nothing saved."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from enum import Enum
 from hashlib import sha1
-from itertools import islice
 from operator import itemgetter
 from typing import IO, final
 from uuid import UUID, uuid5
 
-from attrs import frozen
-
-from client_access._csv_text import UNREADABLE_CHARACTER, Fault, read_records, write_records
 from client_access._validation import NAME_LENGTH, check_text, check_type
-from client_access.client import Client
+from client_access.batch.rows import (
+    BUSINESS_NAME,
+    COLUMNS,
+    EMAIL,
+    REFERENCE,
+    CsvRow,
+    Problem,
+    ProblemCode,
+)
+from client_access.batch.text import UNREADABLE_CHARACTER, Fault, read_records
 from client_access.commands import ImportClient
 from client_access.errors import InvalidValue
 from client_access.machines.payer import Payer
-from client_access.refusals import CommandRefused, RefusalCode
-from client_access.repository import Lookup, Repository
-from client_access.service import ClientAccess
 from client_access.values import ClientKind, ContactDetails, EmailAddress, PracticeUser, fold
-
-REFERENCE = "reference"
-BUSINESS_NAME = "business_name"
-EMAIL = "email"
-
-COLUMNS = (
-    REFERENCE,
-    "kind",
-    BUSINESS_NAME,
-    EMAIL,
-    "payer",
-    "contact_name",
-    "phone",
-    "address",
-)
-"""The columns that are read, in the template's order; all but the business name may be missing."""
-
-CHUNK = 2000
-"""How many rows are decided on and saved together."""
 
 _IN_MEMORY = 250_000
 """How many addresses and ids of earlier rows are kept in memory, some 40 MB at the most."""
@@ -62,75 +33,6 @@ _IDS = UUID("6f0f7f5c-3b0e-5f0a-9d53-0c6a3c1b7e21")
 _KINDS = {"": ClientKind.BUSINESS, **{kind.value: kind for kind in ClientKind}}
 _PAYERS = {"": None, **{payer.value: payer for payer in Payer}}
 _NOBODY = ContactDetails()
-
-
-# ── Rows and their problems ──────────────────────────────────────────────────────────────────────
-
-
-class ProblemCode(Enum):
-    """What can be wrong with a file, a row or a cell."""
-
-    EMPTY_FILE = "empty_file"
-    MISSING_COLUMN = "missing_column"
-    DOUBLED_COLUMN = "doubled_column"
-    BAD_QUOTING = "bad_quoting"
-    TOO_LONG = "too_long"
-    WRONG_NUMBER_OF_CELLS = "wrong_number_of_cells"
-    UNREADABLE_CHARACTERS = "unreadable_characters"
-    MISSING_VALUE = "missing_value"
-    UNKNOWN_WORD = "unknown_word"
-    MALFORMED = "malformed"
-    SAME_EMAIL = "same_email"
-    SAME_CLIENT = "same_client"
-    # Told when a row is imported:
-    EMAIL_TAKEN = "email_taken"
-    CLIENT_GONE = "client_gone"
-
-
-@final
-@frozen
-class Problem:
-    """What is wrong with a row.
-
-    Parameters:
-        row: the row's number, as a spreadsheet counts: the header is 1.
-        column: the column, where the problem lies in one.
-        code: what is wrong, for programs.
-        message: what is wrong, in one sentence for people.
-    """
-
-    row: int
-    column: str | None
-    code: ProblemCode
-    message: str
-
-
-@final
-@frozen
-class CsvRow:
-    """A row of a file: a command, or what is wrong.
-
-    Parameters:
-        number: as a spreadsheet counts: the header is row 1, blank rows count too.
-        columns: the header of the file.
-        cells: the texts of the row, white space around them removed.
-        command: what imports the client; None where anything is wrong.
-        problems: everything that is wrong.
-    """
-
-    number: int
-    columns: tuple[str, ...]
-    cells: tuple[str, ...]
-    command: ImportClient | None
-    problems: tuple[Problem, ...]
-
-    @property
-    def texts(self) -> dict[str, str]:
-        """The cells by their column: what to correct and to write back."""
-        return dict(zip(self.columns, self.cells, strict=False))
-
-
-# ── Reading ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def read_clients_csv(file: IO[bytes], *, by: PracticeUser) -> Iterator[CsvRow]:
@@ -415,143 +317,3 @@ _FAULTS = {
     Fault.TOO_LONG: "The row is too long to be read; perhaps a quotation mark is not closed, and"
     " rows after it were swallowed.",
 }
-
-
-# ── Importing ────────────────────────────────────────────────────────────────────────────────────
-
-
-class ImportResult(Enum):
-    """What became of a row."""
-
-    ADDED = "added"
-    ALREADY_THERE = "already_there"
-    LEFT_OUT = "left_out"
-
-
-@final
-@frozen
-class ImportOutcome:
-    """A row that was imported, or why not.
-
-    Parameters:
-        row: the row.
-        result: what became of it. Who is there already is left as it is, whatever the row says.
-        problems: why it was left out.
-    """
-
-    row: CsvRow
-    result: ImportResult
-    problems: tuple[Problem, ...]
-
-
-def import_clients(
-    access: ClientAccess, rows: Iterable[CsvRow], *, chunk: int = CHUNK
-) -> Iterator[ImportOutcome]:
-    """Import the rows that can be, and yield what became of each, in order.
-
-    Rows are saved as the outcomes are asked for, a chunk in one transaction; a row that is left out
-    stops no other. Should it break off, the same file imported again adds what is missing.
-
-    Parameters:
-        access: where to.
-        rows: as :func:`read_clients_csv` yields them.
-        chunk: how many rows are decided on and saved together.
-
-    Raises:
-        InvalidValue: an argument is malformed.
-        StaleClient, EmailTaken, RepositoryError: as :meth:`~client_access.ClientAccess.handle`.
-    """
-    check_type("access", access, ClientAccess)
-    check_type("chunk", chunk, int)
-    if chunk < 1:
-        raise InvalidValue("chunk", "must be at least 1")
-    return _outcomes(access, iter(rows), chunk)
-
-
-def _outcomes(access: ClientAccess, rows: Iterator[CsvRow], chunk: int) -> Iterator[ImportOutcome]:
-    while part := list(islice(rows, chunk)):
-        commands = [row.command for row in part if row.command is not None]
-        decided = access.handle_each(commands)
-        refused = {
-            command.client_id: outcome.refusal.code
-            for command, outcome in zip(commands, decided, strict=True)
-            if isinstance(outcome, CommandRefused)
-        }
-        exist = [i for i, code in refused.items() if code is RefusalCode.CLIENT_EXISTS]
-        clients = _clients(access.repository, exist)
-        for row in part:
-            if row.command is None:
-                yield ImportOutcome(row, ImportResult.LEFT_OUT, row.problems)
-            elif row.command.client_id not in refused:
-                yield ImportOutcome(row, ImportResult.ADDED, ())
-            else:
-                yield _refused(row, row.command, clients.get(row.command.client_id))
-
-
-def _refused(row: CsvRow, command: ImportClient, client: Client | None) -> ImportOutcome:
-    if client is None:
-        message = "The address is in use already, and each client needs its own."
-        problem = Problem(row.number, EMAIL, ProblemCode.EMAIL_TAKEN, message)
-    elif isinstance(command.by, PracticeUser) and client.practice_id == command.by.practice_id:
-        return ImportOutcome(row, ImportResult.ALREADY_THERE, ())
-    else:
-        message = (
-            "This client was there before and has been deleted, or its practice's access has ended:"
-            " to add it again, give the row a reference of its own."
-        )
-        problem = Problem(row.number, None, ProblemCode.CLIENT_GONE, message)
-    return ImportOutcome(row, ImportResult.LEFT_OUT, (problem,))
-
-
-def _clients(repository: Repository, client_ids: Sequence[UUID]) -> Mapping[UUID, Client]:
-    if isinstance(repository, Lookup):
-        return repository.get_many(client_ids)
-    found = {client_id: repository.get(client_id) for client_id in client_ids}
-    return {client_id: client for client_id, client in found.items() if client is not None}
-
-
-# ── Writing back ─────────────────────────────────────────────────────────────────────────────────
-
-
-def write_clients_csv(
-    file: IO[bytes],
-    rows: Iterable[Mapping[str, str]],
-    *,
-    columns: Sequence[str] = COLUMNS,
-) -> None:
-    """Write rows as CSV that :func:`read_clients_csv` reads back, and no spreadsheet executes.
-
-    Parameters:
-        file: opened for writing bytes; it stays open.
-        rows: the texts by column, as :attr:`CsvRow.texts` and :func:`texts_of` return them; what
-            a row lacks is left empty.
-        columns: the header, in order.
-    """
-    write_records(file, _records(columns, rows))
-
-
-def _records(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> Iterator[Sequence[str]]:
-    yield columns
-    for row in rows:
-        yield [row.get(column, "") for column in columns]
-
-
-def texts_of(command: ImportClient, *, reference: str = "") -> dict[str, str]:
-    """Return the texts of a command by column: what imports the same client.
-
-    Parameters:
-        command: the command.
-        reference: what the row is to be known by, where it is more than address or name.
-    """
-    check_type("command", command, ImportClient)
-    values = (
-        reference,
-        command.kind.value,
-        command.business_name,
-        str(command.email or ""),
-        command.payer.value if command.payer else "",
-        command.contact.name,
-        command.contact.phone,
-        command.contact.address,
-    )
-    return dict(zip(COLUMNS, values, strict=True))
