@@ -229,10 +229,10 @@ def test_the_async_service_refuses_a_batch_whole_or_command_by_command() -> None
     asyncio.run(try_both())
 
 
-@pytest.mark.parametrize("command_id", [None, "once"])
+@pytest.mark.parametrize("command_id", [None, "once", world.OTHER_ID])
 @pytest.mark.parametrize(("conflicts", "saved"), [(9, True), (10, False)])
 def test_the_async_service_decides_again_ten_times_at_the_most(
-    conflicts: int, saved: bool, command_id: str | None
+    conflicts: int, saved: bool, command_id: str | UUID | None
 ) -> None:
     """A conflict is tried again, a bounded number of times, and then told."""
     repository = AwaitedMemory()

@@ -209,12 +209,9 @@ def test_an_invalid_link_says_nothing_about_why_and_survives_pickle_and_copy() -
     ("keys", "reason"),
     [
         ([], "at least one"),
-        ([""], "fewer than 32"),
-        ([b""], "fewer than 32"),
-        (["k" * 31], "fewer than 32"),
-        ([OLD, "short"], "fewer than 32"),
-        (["k" * 64], "not random"),
-        (["abcdefg" * 10], "not random"),
+        ([""], "blank"),
+        ([b""], "blank"),
+        ([OLD, " "], "blank"),
         ([OLD, OLD], "twice"),
         ([OLD, OLD.encode()], "twice"),
         (OLD, "not one key"),
@@ -226,7 +223,7 @@ def test_an_invalid_link_says_nothing_about_why_and_survives_pickle_and_copy() -
         (32, "iterable"),
     ],
 )
-def test_weak_and_malformed_keys_are_invalid(keys: Any, reason: str) -> None:
+def test_blank_and_malformed_keys_are_invalid(keys: Any, reason: str) -> None:
     with pytest.raises(ca.InvalidValue, match=reason) as caught:
         ActivationLinks(keys)
     assert caught.value.field == "secret_keys"

@@ -43,10 +43,10 @@ from client_access.unit import (
     Needs,
     Outcomes,
     Unit,
-    check_command_id,
     check_settings,
     readable,
     recalled,
+    to_command_id,
     to_save,
     utc_now,
 )
@@ -93,7 +93,7 @@ class AsyncClientAccess:
 
     # ── Commands ─────────────────────────────────────────────────────────────────────────────────
 
-    async def handle(self, command: Command, *, command_id: str | None = None) -> Change:
+    async def handle(self, command: Command, *, command_id: str | UUID | None = None) -> Change:
         """Decide on a command and save what it changes; once only, given an id of its own."""
         if command_id is not None:
             return await self._handle_once(command, command_id)
@@ -230,9 +230,9 @@ class AsyncClientAccess:
             else:
                 return outcomes
 
-    async def _handle_once(self, command: Command, command_id: str) -> Change:
+    async def _handle_once(self, command: Command, given_id: str | UUID) -> Change:
         memory = self.repository
-        check_command_id(command_id, remembers=isinstance(memory, AsyncCommandMemory))
+        command_id = to_command_id(given_id, remembers=isinstance(memory, AsyncCommandMemory))
         assert isinstance(memory, AsyncCommandMemory)  # just checked
         attempts = Attempts(memory)
         while True:

@@ -35,10 +35,10 @@ from client_access.unit import (
     Needs,
     Outcomes,
     Unit,
-    check_command_id,
     check_settings,
     readable,
     recalled,
+    to_command_id,
     to_save,
     utc_now,
 )
@@ -87,7 +87,7 @@ class ClientAccess:
 
     # ── Commands ─────────────────────────────────────────────────────────────────────────────────
 
-    def handle(self, command: Command, *, command_id: str | None = None) -> Change:
+    def handle(self, command: Command, *, command_id: str | UUID | None = None) -> Change:
         """Decide on a command and save what it changes.
 
         Parameters:
@@ -315,9 +315,9 @@ class ClientAccess:
             else:
                 return outcomes
 
-    def _handle_once(self, command: Command, command_id: str) -> Change:
+    def _handle_once(self, command: Command, given_id: str | UUID) -> Change:
         memory = self.repository
-        check_command_id(command_id, remembers=isinstance(memory, CommandMemory))
+        command_id = to_command_id(given_id, remembers=isinstance(memory, CommandMemory))
         assert isinstance(memory, CommandMemory)  # just checked
         attempts = Attempts(memory)
         while True:

@@ -171,11 +171,17 @@ def recalled(outcome: Outcome, command: Command) -> Change:
     return Change(command, outcome.before, outcome.event, outcome.after, outcome.notices)
 
 
-def check_command_id(command_id: str, *, remembers: bool) -> None:
-    """Raise :class:`InvalidValue` where an id is malformed, or the repository remembers none."""
-    check_text("command_id", command_id, COMMAND_ID_LENGTH)
+def to_command_id(command_id: str | UUID, *, remembers: bool) -> str:
+    """Return a command's own id as a repository is given it.
+
+    Raises:
+        InvalidValue: it is malformed, or the repository remembers none.
+    """
+    text = str(command_id) if isinstance(command_id, UUID) else command_id
+    check_text("command_id", text, COMMAND_ID_LENGTH)
     if not remembers:
         raise InvalidValue("command_id", "is given, but the repository remembers no commands")
+    return text
 
 
 def readable(client: Client | None, by: Actor) -> Client:

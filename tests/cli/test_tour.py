@@ -8,6 +8,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
@@ -90,8 +91,8 @@ def test_a_second_walk_on_the_same_database_says_so_and_loses_nothing(
     database = tmp_path / "tour.db"
     assert main(["--database", url_of(database)]) == 0
     assert "This is walk" not in capsys.readouterr().out
-    with sqlite3.connect(database) as connection:
-        question = "SELECT id, data FROM client_access_client ORDER BY id"
+    question = "SELECT id, data FROM client_access_client ORDER BY id"
+    with closing(sqlite3.connect(database)) as connection:
         before = dict(connection.execute(question))
     for walk in (2, 3):
         assert main(["--database", url_of(database)]) == 0
@@ -99,7 +100,7 @@ def test_a_second_walk_on_the_same_database_says_so_and_loses_nothing(
         assert f"This is walk {walk} on this database." in output
         assert f"your-practice-{walk}" in output
         assert replayed(output) == (85 * walk, 85 * walk)
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection:
         after = dict(connection.execute(question))
     assert before.items() <= after.items()
 

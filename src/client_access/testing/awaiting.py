@@ -60,6 +60,8 @@ def awaited(open_repository: OpenAsyncRepository) -> Iterator[Repository]:
     """
     opened: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, AsyncRepository]] = Future()
 
+    failed: list[BaseException] = []
+
     async def host() -> None:
         # Entered and left by one task, as some libraries ask for.
         async with open_repository() as repository:
@@ -71,9 +73,9 @@ def awaited(open_repository: OpenAsyncRepository) -> Iterator[Repository]:
         try:
             asyncio.run(host())
         except BaseException as error:
-            if opened.done():
-                raise
-            opened.set_exception(error)
+            failed.append(error)
+            if not opened.done():
+                opened.set_exception(error)
 
     thread = Thread(target=run, name="awaited repository", daemon=True)
     thread.start()
@@ -83,6 +85,8 @@ def awaited(open_repository: OpenAsyncRepository) -> Iterator[Repository]:
     finally:
         loop.call_soon_threadsafe(done.set)
         thread.join()
+    if failed:  # on being left
+        raise failed[0]
 
 
 class _Face(Generic[R]):
