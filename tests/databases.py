@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -34,9 +35,9 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     server.cleanup()
 
 
-@pytest.fixture
-def postgresql(postgresql_server: str) -> Iterator[str]:
-    """The URL of an empty schema."""
+@contextmanager
+def empty_schema(postgresql_server: str) -> Iterator[str]:
+    """Make a schema on a server, yield its URL, and drop it."""
     schema = f"test_{os.getpid()}_{next(_NUMBERS)}"
     engine = create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -46,6 +47,13 @@ def postgresql(postgresql_server: str) -> Iterator[str]:
     with engine.connect() as connection:
         connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
     engine.dispose()
+
+
+@pytest.fixture
+def postgresql(postgresql_server: str) -> Iterator[str]:
+    """The URL of an empty schema."""
+    with empty_schema(postgresql_server) as url:
+        yield url
 
 
 @pytest.fixture

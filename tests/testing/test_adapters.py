@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from databases import empty_schema
 from sqlalchemy import create_engine
 
 import client_access as ca
@@ -15,6 +16,7 @@ from client_access.testing import (
     OPTIONAL_PROTOCOLS,
     AsyncRepositoryConformance,
     RepositoryConformance,
+    examples,
 )
 from client_access.testing.awaiting import OpenAsyncRepository
 
@@ -57,6 +59,56 @@ class TestSqliteInTheHostsTransaction(RepositoryConformance):
         engine.dispose()
 
 
+@pytest.fixture(scope="module")
+def shared_schema(postgresql_server: str) -> Iterator[str]:
+    with empty_schema(postgresql_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def shared_postgresql(shared_schema: str) -> Iterator[ca.Repository]:
+    with SqlRepository.open(shared_schema) as repository:
+        yield repository
+
+
+class TestPostgresql(RepositoryConformance):
+    offers = OPTIONAL_PROTOCOLS
+    examples = 5
+
+    @pytest.fixture
+    def repository(self, shared_postgresql: ca.Repository) -> ca.Repository:
+        return shared_postgresql
+
+
+class TestPostgresqlInTheHostsTransaction(RepositoryConformance):
+    offers = OPTIONAL_PROTOCOLS
+    thread_safe = False
+    examples = 2
+
+    @pytest.fixture
+    def repository(
+        self, shared_schema: str, shared_postgresql: ca.Repository
+    ) -> Iterator[ca.Repository]:
+        engine = create_engine(shared_schema)
+        with engine.connect() as connection:
+            yield SqlRepository(connection)
+        engine.dispose()
+
+
+class TestAsyncPostgresql(AsyncRepositoryConformance):
+    offers = OPTIONAL_PROTOCOLS
+    examples = 2
+
+    @pytest.fixture
+    def open_repository(self, shared_schema: str) -> OpenAsyncRepository:
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[ca.AsyncRepository]:
+            async with await AsyncSqlRepository.open(shared_schema) as repository:
+                yield repository
+
+        return opened
+
+
 class TestAsyncSqlite(AsyncRepositoryConformance):
     offers = OPTIONAL_PROTOCOLS
     examples = 5
@@ -70,3 +122,16 @@ class TestAsyncSqlite(AsyncRepositoryConformance):
                 yield repository
 
         return opened
+
+
+def test_a_second_repository_on_the_same_database_reads_what_the_first_has_written(
+    database: str,
+) -> None:
+    """Nothing of what is stored is kept in the repository object."""
+    with SqlRepository.open(database) as first, SqlRepository.open(database) as second:
+        for example in examples().values():
+            for change in example.changes:
+                first.save([change])
+                assert second.get(change.after.id) == change.after
+            assert ca.replay(second.history(example.client.id)) == first.get(example.client.id)
+        assert second.waiting(parked=False, limit=1000) == first.waiting(parked=False, limit=1000)
