@@ -74,8 +74,14 @@ def test_every_event_happens_to_an_example() -> None:
 def test_walks_reach_every_status_and_almost_every_event() -> None:
     seen: Counter[object] = Counter()
 
-    @settings(max_examples=300)
-    @given(strategies.walks())
+    # What an unmanaged client does, it does in no other status, so it is asked for twice.
+    @settings(max_examples=600)
+    @given(
+        st.one_of(
+            strategies.walks(max_details=4),
+            strategies.walks(status=ca.Status.UNMANAGED, max_details=8),
+        )
+    )
     def walk(changes: tuple[ca.Change, ...]) -> None:
         client = changes[-1].after
         assert ca.replay([change.event for change in changes if change.event]) == client
