@@ -238,7 +238,7 @@ def test_a_suite_has_a_test_for_every_check() -> None:
 
 
 def test_the_machine_visits_every_status_and_most_steps() -> None:
-    visits = run_machine(lambda: nullcontext(ca.MemoryRepository()), examples=60)
+    visits = run_machine(lambda: nullcontext(ca.MemoryRepository()), examples=120)
     assert {after for _, _, after in visits} == set(ca.Status)
     edges = {
         (edge["source"], edge["dest"]) for edge in lifecycle.TRANSITIONS if edge["source"] != "new"
