@@ -52,7 +52,7 @@ def _service(item: dict[str, object]) -> Service:
     options = {name: item[name] for name in ("needs_setup", "offered") if name in item}
     return Service(
         item["code"],  # type: ignore[arg-type]  # Service checks the types of what a file holds
-        item["name"],  # type: ignore[arg-type]
+        item["name"],  # type: ignore[arg-type]  # likewise
         Decimal(str(item["monthly_price"])),
-        **options,  # type: ignore[arg-type]
+        **options,  # type: ignore[arg-type]  # likewise
     )
