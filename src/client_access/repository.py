@@ -143,6 +143,8 @@ class Erasure(Protocol):
 
         The history still replays, to the client as it is then stored. Deleting a client erases it
         too, in the transaction that saves the deletion (L5). Nothing happens where there is none.
+        The version stays as it is, yet a change decided before the erasure is refused as
+        StaleClient by save.
         """
         ...
 

@@ -120,7 +120,7 @@ def erase_twice_is_erase_once(repository: WithErasure) -> None:
 
 @check(Erasure)
 def save_refuses_what_would_bring_an_erased_person_back(repository: WithErasure) -> None:
-    """Erasure.erase: "The history still replays, to the client as it is then stored"."""
+    """Erasure.erase: "a change decided before the erasure is refused as StaleClient by save"."""
     scene = Scene(repository)
     life = _life(scene)
     decided_before = life.decide(life.new_contact(ContactDetails()))
