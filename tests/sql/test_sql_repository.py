@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -438,6 +439,32 @@ def test_a_repository_in_memory_is_one_for_all_threads() -> None:
         for thread in threads:
             thread.join()
         assert len(list(repository.client_ids())) == 8
+
+
+def test_a_connection_whose_rollback_failed_is_not_used_again(sqlite: str) -> None:
+    """What was refused stays undone, and the error that undid it is the one that is told."""
+    made: list[sqlite3.Connection] = []
+
+    class Failing(sqlite3.Connection):
+        def rollback(self) -> None:
+            if self.in_transaction:
+                raise sqlite3.OperationalError("disk I/O error")
+
+    def connect() -> sqlite3.Connection:
+        kind = sqlite3.Connection if made else Failing
+        made.append(sqlite3.connect(sqlite.removeprefix("sqlite:///"), factory=kind))
+        return made[-1]
+
+    SqlRepository.open(sqlite).close()
+    engine = create_engine(sqlite, creator=connect, pool_reset_on_return=None)
+    repository = SqlRepository(engine)
+    first, taken = added(email="books@example.com"), added(email="books@example.com")
+    repository.save([first])
+    with pytest.raises(EmailTaken):
+        repository.save([added(), taken])
+    assert list(repository.client_ids()) == [first.after.id]
+    assert len(made) == 2
+    engine.dispose()
 
 
 def test_what_was_committed_is_durable(sqlite: str) -> None:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple, final
 from uuid import UUID
 
-from sqlalchemy import URL, AsyncAdaptedQueuePool, Connection
+from sqlalchemy import URL, AsyncAdaptedQueuePool
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -18,11 +18,13 @@ from client_access.client import Client
 from client_access.errors import InvalidValue
 from client_access.events import Event
 from client_access.repository import Claim, Outcome
+from client_access.sql.cursor import Cursor
 from client_access.sql.engines import (
+    ask,
+    ask_in_host,
     check_dialect,
     engine_options,
     for_reading,
-    in_host,
     in_savepoint,
     in_transaction,
     parse_url,
@@ -87,8 +89,12 @@ class AsyncSqlRepository:
         Raises:
             RepositoryError: the tables are of a later version than this package knows.
         """
-        if isinstance(self._bind, AsyncEngine) and not await self._read(is_up_to_date):
-            await self._repeat(self._bind, is_made_meanwhile, bring_up_to_date)
+        if isinstance(self._bind, AsyncEngine) and not await self._read(
+            lambda cursor: is_up_to_date(cursor.connection)
+        ):
+            await self._repeat(
+                self._bind, is_made_meanwhile, lambda cursor: bring_up_to_date(cursor.connection)
+            )
 
     async def close(self) -> None:
         """Close the connections of an engine; leave a host's connection alone."""
@@ -209,16 +215,18 @@ class AsyncSqlRepository:
 
     # ── Transactions ─────────────────────────────────────────────────────────────────────────────
 
-    async def _read(self, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+    async def _read(self, question: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
         try:
             if isinstance(self._bind, AsyncConnection):
-                return await self._bind.run_sync(lambda sync: in_host(sync, question, *arguments))
+                return await self._bind.run_sync(
+                    lambda sync: ask_in_host(sync, question, *arguments)
+                )
             async with self._reads.connect() as connection:
-                return await connection.run_sync(question, *arguments)
+                return await connection.run_sync(lambda sync: ask(sync, question, *arguments))
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 
-    async def _write(self, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+    async def _write(self, work: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
         if isinstance(self._bind, AsyncEngine):
             return await self._repeat(self._bind, is_collision, work, *arguments)
         try:
@@ -230,14 +238,14 @@ class AsyncSqlRepository:
         self,
         engine: AsyncEngine,
         passes: Callable[[DBAPIError], bool],
-        work: Callable[[Connection, *Ts], T],
+        work: Callable[[Cursor, *Ts], T],
         *arguments: *Ts,
     ) -> T:
         """Work in a transaction of one's own, begun anew after faults that pass."""
         faults = Faults(passes)
         while True:
             try:
-                async with engine.connect() as connection, connection.begin():
+                async with engine.connect() as connection:
                     return await connection.run_sync(
                         lambda sync: in_transaction(sync, work, *arguments)
                     )

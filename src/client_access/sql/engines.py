@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, TypeVar, TypeVarTuple
 
 from sqlalchemy import URL, Connection, Dialect, Engine, Pool, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from client_access.errors import InvalidValue
-from client_access.sql.statements import execute
+from client_access.sql.cursor import Cursor
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -74,48 +75,65 @@ def for_reading(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def in_transaction(
-    connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts
-) -> T:
-    """Do work that writes, in a transaction that SQLAlchemy begins and ends around this.
+def in_transaction(connection: Connection, work: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
+    """Do work that writes, in a transaction of its own.
 
     On SQLite it takes the lock at once: one that first reads and then writes fails instead of
     waiting, where another has written in between. On PostgreSQL the driver begins it by itself,
     unless it commits every statement by itself.
     """
-    if connection.dialect.name == "sqlite":
-        if _READY not in connection.info:
-            _prepare(connection)
-            connection.info[_READY] = True
-        execute(connection, "BEGIN IMMEDIATE")
-    elif _driver(connection).autocommit:
-        execute(connection, "BEGIN")
-    return work(connection, *arguments)
+    sqlite = connection.dialect.name == "sqlite"
+    if sqlite and _READY not in connection.info:
+        _prepare(connection)
+        connection.info[_READY] = True
+    with Cursor(connection) as cursor:
+        try:
+            if sqlite:
+                cursor.do("BEGIN IMMEDIATE")
+            elif cursor.driver.autocommit:
+                cursor.do("BEGIN")
+            result = work(cursor, *arguments)
+            cursor.do("COMMIT")
+        except BaseException:
+            cursor.rollback()
+            raise
+    return result
 
 
-def in_host(connection: Connection, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+def ask(connection: Connection, question: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
+    """Ask a question that is one statement."""
+    with Cursor(connection) as cursor:
+        return question(cursor, *arguments)
+
+
+def ask_in_host(connection: Connection, question: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
     """Ask a question inside the transaction of a host, which begins as with any statement."""
     if not connection.in_transaction():
         connection.begin()
-    return question(connection, *arguments)
+    with Cursor(connection) as cursor:
+        return question(cursor, *arguments)
 
 
-def in_savepoint(
-    connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts
-) -> T:
+def in_savepoint(connection: Connection, work: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
     """Do work that writes, in a savepoint inside the transaction of a host.
 
     The driver of SQLite begins a transaction at the first write only, whatever SQLAlchemy says; a
     savepoint outside of one would commit when it is released.
     """
-    if connection.dialect.name == "sqlite" and not _driver(connection).in_transaction:
-        execute(connection, "BEGIN IMMEDIATE")
-    with connection.begin_nested():
-        return work(connection, *arguments)
-
-
-def _driver(connection: Connection) -> Any:
-    return connection.connection.driver_connection
+    if not connection.in_transaction():
+        connection.begin()
+    with Cursor(connection) as cursor:
+        if connection.dialect.name == "sqlite" and not cursor.driver.in_transaction:
+            cursor.do("BEGIN IMMEDIATE")
+        cursor.savepoint()
+        try:
+            result = work(cursor, *arguments)
+        except BaseException:
+            with suppress(DBAPIError):  # where the connection is lost, all is undone
+                cursor.rollback_to_savepoint()
+            raise
+        cursor.release_savepoint()
+    return result
 
 
 def _prepare(connection: Connection) -> None:

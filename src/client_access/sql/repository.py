@@ -17,11 +17,13 @@ from client_access.client import Client
 from client_access.errors import InvalidValue
 from client_access.events import Event
 from client_access.repository import Claim, Outcome
+from client_access.sql.cursor import Cursor
 from client_access.sql.engines import (
+    ask,
+    ask_in_host,
     check_dialect,
     engine_options,
     for_reading,
-    in_host,
     in_savepoint,
     in_transaction,
     parse_url,
@@ -65,8 +67,10 @@ class SqlRepository:
         self._store = Store.of(bind.dialect)
         if isinstance(bind, Engine):
             self._reads = for_reading(bind)
-            if not self._read(is_up_to_date):
-                self._repeat(bind, is_made_meanwhile, bring_up_to_date)
+            if not self._read(lambda cursor: is_up_to_date(cursor.connection)):
+                self._repeat(
+                    bind, is_made_meanwhile, lambda cursor: bring_up_to_date(cursor.connection)
+                )
 
     @classmethod
     def open(cls, url: str | URL) -> Self:
@@ -203,16 +207,16 @@ class SqlRepository:
 
     # ── Transactions ─────────────────────────────────────────────────────────────────────────────
 
-    def _read(self, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+    def _read(self, question: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
         try:
             if isinstance(self._bind, Connection):
-                return in_host(self._bind, question, *arguments)
+                return ask_in_host(self._bind, question, *arguments)
             with self._reads.connect() as connection:
-                return question(connection, *arguments)
+                return ask(connection, question, *arguments)
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 
-    def _write(self, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+    def _write(self, work: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
         if isinstance(self._bind, Engine):
             return self._repeat(self._bind, is_collision, work, *arguments)
         try:
@@ -224,14 +228,14 @@ class SqlRepository:
         self,
         engine: Engine,
         passes: Callable[[DBAPIError], bool],
-        work: Callable[[Connection, *Ts], T],
+        work: Callable[[Cursor, *Ts], T],
         *arguments: *Ts,
     ) -> T:
         """Work in a transaction of one's own, begun anew after faults that pass."""
         faults = Faults(passes)
         while True:
             try:
-                with engine.connect() as connection, connection.begin():
+                with engine.connect() as connection:
                     return in_transaction(connection, work, *arguments)
             except SQLAlchemyError as error:
                 time.sleep(faults.pause_after(error))

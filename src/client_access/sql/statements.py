@@ -9,7 +9,6 @@ from typing import Any, Final, cast, final
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
-    Connection,
     Dialect,
     Table,
     any_,
@@ -28,10 +27,10 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
 
+from client_access.sql.cursor import Cursor
 from client_access.sql.tables import clients, events, notices, outcomes
 
 Row = dict[str, object]
@@ -39,32 +38,6 @@ Row = dict[str, object]
 
 _WHOLE: Final = (clients.c.id, clients.c.version, clients.c.data)
 """What is read of a client."""
-
-
-def execute(
-    connection: Connection, sql: str, arguments: Any = (), *, many: bool = False, rows: bool = False
-) -> Any:
-    """Execute a statement with the driver's own cursor; return its rows, or how many it changed.
-
-    What SQLAlchemy does around a statement costs about as much as the statement itself. So its
-    pool, its transactions and its errors are used, but its events and its log see no statement.
-
-    Raises:
-        DBAPIError: what SQLAlchemy makes of the driver's errors.
-    """
-    dialect, pooled = connection.dialect, connection.connection
-    cursor = pooled.cursor()
-    try:
-        (cursor.executemany if many else cursor.execute)(sql, arguments)
-        return cursor.fetchall() if rows else cursor.rowcount
-    except dialect.loaded_dbapi.Error as error:
-        if dialect.is_disconnect(error, pooled, cursor):
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            None, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
-        ) from error
-    finally:
-        cursor.close()
 
 
 def _getter(names: Sequence[str]) -> Callable[[Row], tuple[object, ...]]:
@@ -88,29 +61,25 @@ class Statement:
         # What SQLAlchemy adds by itself, such as an offset of nothing.
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
 
-    def ask(self, connection: Connection, **values: object) -> Sequence[Any]:
+    def ask(self, cursor: Cursor, **values: object) -> Sequence[Any]:
         """Execute a question; return the rows."""
-        rows: Sequence[Any] = execute(connection, self._sql, self._arguments(values), rows=True)
-        return rows
+        return cursor.ask(self._sql, self._arguments(values))
 
-    def do(self, connection: Connection, **values: object) -> int:
+    def do(self, cursor: Cursor, **values: object) -> int:
         """Execute a change; return how many rows it concerned."""
-        return self.do_one(connection, values)
+        return cursor.do(self._sql, self._arguments(values))
 
-    def do_one(self, connection: Connection, values: Row) -> int:
+    def do_one(self, cursor: Cursor, values: Row) -> int:
         """Execute a change with the values of a row; return how many rows it concerned."""
-        count: int = execute(connection, self._sql, self._arguments(values))
-        return count
+        return cursor.do(self._sql, self._arguments(values))
 
-    def do_many(self, connection: Connection, rows: Sequence[Row]) -> int:
+    def do_many(self, cursor: Cursor, rows: Sequence[Row]) -> int:
         """Execute a change once for each of these; return how many rows it concerned."""
         if not rows:
             return 0
         if len(rows) == 1:
-            return self.do_one(connection, rows[0])
-        given = [self._arguments(values) for values in rows]
-        count: int = execute(connection, self._sql, given, many=True)
-        return count
+            return self.do_one(cursor, rows[0])
+        return cursor.do_many(self._sql, [self._arguments(values) for values in rows])
 
     def _arguments(self, values: Row) -> Any:
         if self._fixed:

@@ -1,4 +1,4 @@
-"""What is read and written, on a connection whose transaction somebody else looks after.
+"""What is read and written, with a cursor whose transaction somebody else looks after.
 
 Both repositories, the sync and the async one, do all their work here.
 """
@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, final
 from uuid import UUID, uuid4
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Dialect
 from sqlalchemy.exc import IntegrityError
 
 from client_access.billing import invoice_payer
@@ -29,6 +29,7 @@ from client_access.machines.lifecycle import Status
 from client_access.machines.payer import Payer
 from client_access.notices import Notice
 from client_access.repository import Claim, Outcome
+from client_access.sql.cursor import Cursor
 from client_access.sql.faults import is_email_conflict
 from client_access.sql.statements import Row, Statements
 from client_access.sql.tables import to_microseconds, to_moment
@@ -44,7 +45,7 @@ _NO_LEASE: Final = UUID(int=0)
 
 @final
 class Store:
-    """The methods of the protocols of :mod:`client_access.repository`, on a given connection."""
+    """The methods of the protocols of :mod:`client_access.repository`, with a given cursor."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._sqlite = dialect.name == "sqlite"
@@ -60,38 +61,36 @@ class Store:
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────
 
-    def get(self, connection: Connection, client_id: UUID) -> Client | None:
+    def get(self, cursor: Cursor, client_id: UUID) -> Client | None:
         """Return the client with this id."""
-        rows = self._statements.get.ask(connection, key=self._key(client_id))
+        rows = self._statements.get.ask(cursor, key=self._key(client_id))
         return self._client(rows[0]) if rows else None
 
-    def find_by_email(self, connection: Connection, email_key: str) -> Client | None:
+    def find_by_email(self, cursor: Cursor, email_key: str) -> Client | None:
         """Return the client that has this address."""
-        rows = self._statements.find.ask(connection, email_key=email_key)
+        rows = self._statements.find.ask(cursor, email_key=email_key)
         return self._client(rows[0]) if rows else None
 
-    def get_many(self, connection: Connection, client_ids: Sequence[UUID]) -> dict[UUID, Client]:
+    def get_many(self, cursor: Cursor, client_ids: Sequence[UUID]) -> dict[UUID, Client]:
         """Return those of the clients that exist."""
         found: dict[UUID, Client] = {}
         for some in _chunks([self._key(client_id) for client_id in client_ids]):
-            for row in self._statements.get_many.ask(connection, keys=self._keys(some)):
+            for row in self._statements.get_many.ask(cursor, keys=self._keys(some)):
                 client = self._client(row)
                 found[client.id] = client
         return found
 
-    def find_many_by_email(
-        self, connection: Connection, email_keys: Sequence[str]
-    ) -> dict[str, UUID]:
+    def find_many_by_email(self, cursor: Cursor, email_keys: Sequence[str]) -> dict[str, UUID]:
         """Return who has these addresses."""
         found: dict[str, UUID] = {}
         for some in _chunks(email_keys):
-            for key, client_id in self._statements.find_many.ask(connection, keys=self._keys(some)):
+            for key, client_id in self._statements.find_many.ask(cursor, keys=self._keys(some)):
                 found[key] = _uuid(client_id)
         return found
 
     def page(
         self,
-        connection: Connection,
+        cursor: Cursor,
         practice_id: str,
         client_list: ClientList,
         search: str,
@@ -108,69 +107,63 @@ class Store:
         if after is not None:
             values |= {"after_name": after[0], "after_key": self._key(after[1])}
         page = self._statements.page[search != "", after is not None]
-        return [self._client(row) for row in page.ask(connection, **values)]
+        return [self._client(row) for row in page.ask(cursor, **values)]
 
-    def client_ids(self, connection: Connection, after: UUID | None) -> list[UUID]:
+    def client_ids(self, cursor: Cursor, after: UUID | None) -> list[UUID]:
         """Return some ids in order, those after a given one; none at the end."""
         if after is None:
-            rows = self._statements.ids.ask(connection, count=_AT_ONCE)
+            rows = self._statements.ids.ask(cursor, count=_AT_ONCE)
         else:
-            rows = self._statements.ids_after.ask(
-                connection, after=self._key(after), count=_AT_ONCE
-            )
+            rows = self._statements.ids_after.ask(cursor, after=self._key(after), count=_AT_ONCE)
         return [_uuid(client_id) for (client_id,) in rows]
 
-    def history(self, connection: Connection, client_id: UUID) -> tuple[Event, ...]:
+    def history(self, cursor: Cursor, client_id: UUID) -> tuple[Event, ...]:
         """Return a client's events in order."""
-        rows = self._statements.history.ask(connection, key=self._key(client_id))
+        rows = self._statements.history.ask(cursor, key=self._key(client_id))
         return tuple(_event(client_id, version, data) for version, data in rows)
 
-    def service_counts(self, connection: Connection, practice_id: str) -> Mapping[str, int]:
+    def service_counts(self, cursor: Cursor, practice_id: str) -> Mapping[str, int]:
         """Return how many clients hold each service that the practice pays for."""
         counts: Counter[str] = Counter()
-        for services, count in self._statements.service_counts.ask(
-            connection, practice_id=practice_id
-        ):
+        for services, count in self._statements.service_counts.ask(cursor, practice_id=practice_id):
             for code in _strings(services):
                 counts[code] += count
         return counts
 
     # ── Saving ───────────────────────────────────────────────────────────────────────────────────
 
-    def save(self, connection: Connection, changes: Sequence[Change]) -> None:
+    def save(self, cursor: Cursor, changes: Sequence[Change]) -> None:
         """Store what changes leave, in order."""
-        for _, group in groupby(changes, key=lambda change: change.before is None):
-            self._save_clients(connection, list(group))
+        for new, group in groupby(changes, key=lambda change: change.before is None):
+            self._save_clients(cursor, list(group), new=new)
         statements = self._statements
-        statements.append_event.do_many(connection, [self._event_row(change) for change in changes])
+        statements.append_event.do_many(cursor, [self._event_row(change) for change in changes])
         statements.append_notice.do_many(
-            connection, [row for change in changes for row in self._notice_rows(change)]
+            cursor, [row for change in changes for row in self._notice_rows(change)]
         )
         for change in changes:
             if change.after.status is Status.DELETED:
-                self._erase_records(connection, change.after.id)
+                self._erase_records(cursor, change.after.id)
 
-    def _save_clients(self, connection: Connection, changes: list[Change]) -> None:
+    def _save_clients(self, cursor: Cursor, changes: list[Change], *, new: bool) -> None:
         """Write what changes leave, all of them of new clients or none."""
-        statement = (
-            self._statements.insert if changes[0].before is None else self._statements.update
-        )
+        statement = self._statements.insert if new else self._statements.update
         rows = [self._client_row(change.before, change.after) for change in changes]
         if len(rows) > 1:
             # All at once, and one by one only to find which of them is at fault.
-            attempt = connection.begin_nested()
+            cursor.savepoint()
             try:
-                written = statement.do_many(connection, rows)
+                written = statement.do_many(cursor, rows)
             except IntegrityError:
                 written = 0
             if written == len(rows):
-                attempt.commit()
+                cursor.release_savepoint()
                 return
-            attempt.rollback()
+            cursor.rollback_to_savepoint()
         for row, change in zip(rows, changes, strict=True):
             client_id = change.after.id
             try:
-                written = statement.do_one(connection, row)
+                written = statement.do_one(cursor, row)
             except IntegrityError as error:
                 if is_email_conflict(error):
                     raise EmailTaken(client_id) from None
@@ -180,26 +173,26 @@ class Store:
 
     # ── Erasing ──────────────────────────────────────────────────────────────────────────────────
 
-    def erase(self, connection: Connection, client_id: UUID) -> None:
+    def erase(self, cursor: Cursor, client_id: UUID) -> None:
         """Erase a person from the client, its history, its notices and its outcomes."""
         key = self._key(client_id)
-        rows = self._statements.get_locked.ask(connection, key=key)
+        rows = self._statements.get_locked.ask(cursor, key=key)
         if not rows:
             return
         before = self._client(rows[0])
-        after = replay(self._erase_records(connection, client_id))
+        after = replay(self._erase_records(cursor, client_id))
         if after.version != before.version:
             raise CorruptRecord("a client is not what its history makes of it")
-        self._statements.overwrite.do(connection, **self._client_row(before, after))
+        self._statements.overwrite.do(cursor, **self._client_row(before, after))
 
-    def _erase_records(self, connection: Connection, client_id: UUID) -> list[Event]:
+    def _erase_records(self, cursor: Cursor, client_id: UUID) -> list[Event]:
         """Erase a person from history, notices and outcomes; return the events as they are then."""
         key = self._key(client_id)
         statements = self._statements
-        events = self.history(connection, client_id)
+        events = self.history(cursor, client_id)
         erased = [erase_event(event) for event in events]
         statements.overwrite_event.do_many(
-            connection,
+            cursor,
             [
                 {"key": key, "event_version": event.version, "data": encode(event)}
                 for event, was in zip(erased, events, strict=True)
@@ -208,26 +201,26 @@ class Store:
         )
         kept: list[Row] = []
         dropped: list[Row] = []
-        for notice_key, data in statements.notices_of.ask(connection, key=key):
+        for notice_key, data in statements.notices_of.ask(cursor, key=key):
             notice = erase_notice(load_notice(decode(data)))
             if notice is None:
                 dropped.append({"key": notice_key})
             else:
                 kept.append({"key": notice_key, "data": encode(notice)})
-        statements.overwrite_notice.do_many(connection, kept)
-        statements.drop_notice.do_many(connection, dropped)
+        statements.overwrite_notice.do_many(cursor, kept)
+        statements.drop_notice.do_many(cursor, dropped)
         remembered: list[Row] = [
             {"key": command_id, "notices": _encode_notices(_erased(_decode_notices(told)))}
-            for command_id, told in statements.outcomes_of.ask(connection, key=key)
+            for command_id, told in statements.outcomes_of.ask(cursor, key=key)
         ]
-        statements.overwrite_outcome.do_many(connection, remembered)
+        statements.overwrite_outcome.do_many(cursor, remembered)
         return erased
 
     # ── Outcomes ─────────────────────────────────────────────────────────────────────────────────
 
-    def recall(self, connection: Connection, command_id: str, at: datetime) -> Outcome | None:
+    def recall(self, cursor: Cursor, command_id: str, at: datetime) -> Outcome | None:
         """Return what was remembered under an id and is not forgotten yet."""
-        rows = self._statements.recall.ask(connection, key=command_id, at=to_microseconds(at))
+        rows = self._statements.recall.ask(cursor, key=command_id, at=to_microseconds(at))
         if not rows:
             return None
         command, version, changed, notices, _ = rows[0]
@@ -242,7 +235,7 @@ class Store:
 
     def save_once(
         self,
-        connection: Connection,
+        cursor: Cursor,
         command_id: str,
         change: Change,
         at: datetime,
@@ -250,9 +243,9 @@ class Store:
     ) -> None:
         """Store a change and remember its outcome."""
         statements, after = self._statements, change.after
-        statements.forget.do(connection, at=to_microseconds(at))
+        statements.forget.do(cursor, at=to_microseconds(at))
         remembered = statements.remember.do(
-            connection,
+            cursor,
             command_id=command_id,
             command=COMMAND_NAMES[type(change.command)],
             client_id=self._key(after.id),
@@ -264,50 +257,46 @@ class Store:
         if remembered != 1:
             raise StaleClient(after.id)
         if change.event is not None:
-            self.save(connection, (change,))
+            self.save(cursor, (change,))
 
     # ── Outbox ───────────────────────────────────────────────────────────────────────────────────
 
-    def claim(
-        self, connection: Connection, at: datetime, lease: timedelta, limit: int
-    ) -> list[Claim]:
+    def claim(self, cursor: Cursor, at: datetime, lease: timedelta, limit: int) -> list[Claim]:
         """Lease notices that are due, the first undelivered one of each client only."""
         claimed, until = uuid4(), at + lease
         values: Row = {"lease": self._key(claimed), "due": to_microseconds(until)}
-        rows = self._statements.due.ask(connection, at=to_microseconds(at), count=limit)
-        self._statements.lease.do_many(connection, [{"key": key, **values} for key, _, _ in rows])
+        rows = self._statements.due.ask(cursor, at=to_microseconds(at), count=limit)
+        self._statements.lease.do_many(cursor, [{"key": key, **values} for key, _, _ in rows])
         return [
             Claim(load_notice(decode(data)), attempts, claimed, until) for _, attempts, data in rows
         ]
 
-    def delivered(self, connection: Connection, claim: Claim) -> bool:
+    def delivered(self, cursor: Cursor, claim: Claim) -> bool:
         """Forget a notice that was delivered."""
-        return self._statements.delivered.do(connection, **self._leased(claim)) == 1
+        return self._statements.delivered.do(cursor, **self._leased(claim)) == 1
 
-    def failed(self, connection: Connection, claim: Claim, retry_at: datetime | None) -> bool:
+    def failed(self, cursor: Cursor, claim: Claim, retry_at: datetime | None) -> bool:
         """Give a notice back, or park it."""
         leased = self._leased(claim)
         if retry_at is None:
-            return self._statements.park.do(connection, **leased) == 1
-        again = self._statements.try_again.do(connection, **leased, due=to_microseconds(retry_at))
+            return self._statements.park.do(cursor, **leased) == 1
+        again = self._statements.try_again.do(cursor, **leased, due=to_microseconds(retry_at))
         return again == 1
 
-    def waiting(self, connection: Connection, parked: bool, limit: int) -> list[Claim]:
+    def waiting(self, cursor: Cursor, parked: bool, limit: int) -> list[Claim]:
         """Return notices that wait, or those that are parked."""
         return [
             Claim(
                 load_notice(decode(data)), attempts, _NO_LEASE, None if parked else to_moment(due)
             )
             for data, attempts, due in self._statements.waiting.ask(
-                connection, parked=parked, count=limit
+                cursor, parked=parked, count=limit
             )
         ]
 
-    def retry(self, connection: Connection, notice_id: UUID, at: datetime) -> bool:
+    def retry(self, cursor: Cursor, notice_id: UUID, at: datetime) -> bool:
         """Make a parked notice due again."""
-        again = self._statements.retry.do(
-            connection, key=self._key(notice_id), due=to_microseconds(at)
-        )
+        again = self._statements.retry.do(cursor, key=self._key(notice_id), due=to_microseconds(at))
         return again == 1
 
     def _leased(self, claim: Claim) -> Row:
