@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from importlib.resources import files
+from itertools import chain
+from pathlib import Path
 from typing import Any
-from uuid import uuid5
+from uuid import UUID, uuid4, uuid5
 
 import pytest
 from attrs import evolve
@@ -28,6 +30,7 @@ from client_access import (
     InvalidValue,
     MemoryRepository,
     Payer,
+    PlatformUser,
     PracticeUser,
     Service,
 )
@@ -350,6 +353,116 @@ def test_a_malformed_chunk_is_told_at_once(chunk: Any) -> None:
         import_clients(service(), [], chunk=chunk)
 
 
+def test_one_client_twice_in_a_chunk_is_added_once_and_then_there() -> None:
+    """L1: each row is answered by what was decided on it, not by what was on its client's id."""
+    content = b"business_name,email\nA,a@example.com\nB,\n"
+    once, again = (read_clients_csv(io.BytesIO(content), by=NORTH) for _ in range(2))
+    outcomes = list(import_clients(service(), chain(once, again)))
+    assert [outcome.result.value for outcome in outcomes] == [
+        "added",
+        "added",
+        "already_there",
+        "already_there",
+    ]
+
+
+def test_one_client_twice_in_a_chunk_is_left_out_only_where_its_address_is_taken() -> None:
+    """E1: the first row is refused for its address, and the second one is not."""
+    access = service()
+    access.handle(AddClient(uuid4(), NORTH, business_name="T", email="t@example.com"))
+    header = b"reference,business_name,email\n"
+    taken, free = (
+        read_clients_csv(io.BytesIO(header + row), by=NORTH)
+        for row in (b"1,A,t@example.com\n", b"1,A,a@example.com\n")
+    )
+    first, second = import_clients(access, chain(taken, free))
+    assert [problem.code for problem in first.problems] == [ProblemCode.EMAIL_TAKEN]
+    assert second.result is ImportResult.ADDED
+
+
+@pytest.mark.parametrize("rows", [None, 5, [5], [None]])
+def test_what_are_no_rows_is_told(rows: Any) -> None:
+    """Nothing but InvalidValue leaves, whatever is imported."""
+    with pytest.raises(InvalidValue, match="rows"):
+        list(import_clients(service(), rows))
+
+
+def test_a_row_that_is_no_practices_is_told_before_its_chunk_is_saved() -> None:
+    """Only a practice imports (rules §8), so such a row is malformed and not refused."""
+    access = service()
+    good, other = rows_of("business_name\nA\nB\n")
+    assert good.command is not None
+    assert other.command is not None
+    platforms = evolve(other, command=evolve(other.command, by=PlatformUser()))
+    with pytest.raises(InvalidValue, match="rows must be a PracticeUser"):
+        list(import_clients(access, [good, platforms]))
+    assert access.repository.get(good.command.client_id) is None
+    with pytest.raises(InvalidValue, match="rows must be a ImportClient"):
+        list(import_clients(access, [evolve(good, command="add it")]))  # type: ignore[arg-type]  # the test
+
+
+@pytest.mark.parametrize("columns", [5, None, ["business_name", 5]])
+def test_what_are_no_columns_is_told(columns: Any) -> None:
+    """Nothing but InvalidValue leaves, whatever is given as a header."""
+    with pytest.raises(InvalidValue, match="columns"):
+        unknown_columns(columns)
+    with pytest.raises(InvalidValue, match="columns"):
+        write_clients_csv(io.BytesIO(), [], columns=columns)
+
+
+def test_one_text_is_no_header() -> None:
+    """A text is a sequence of texts to Python, and would become a column for each letter."""
+    with pytest.raises(InvalidValue, match="columns must be several texts"):
+        write_clients_csv(io.BytesIO(), [], columns="email")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        5,
+        None,
+        [5],
+        ["text"],
+        [{"business_name": 5}],
+        [{"business_name": None}],
+        [{"business_name": "half \ud83d of a pair"}],
+        [("A", 5)],
+        [b"A"],
+    ],
+)
+def test_what_cannot_be_written_is_told(rows: Any) -> None:
+    """Nothing but InvalidValue leaves, whatever is to be written."""
+    with pytest.raises(InvalidValue, match="rows"):
+        write_clients_csv(io.BytesIO(), rows)
+
+
+def test_a_file_that_cannot_be_read_or_written_is_told_at_once(tmp_path: Path) -> None:
+    """One that is closed, or opened for the other thing, or no file but the class of one."""
+    closed = io.BytesIO()
+    closed.close()
+    with (tmp_path / "file").open("wb") as writing:
+        no_sources: list[Any] = [closed, writing, io.BytesIO]
+        for file in no_sources:
+            with pytest.raises(InvalidValue, match="file must be a file opened for reading"):
+                read_clients_csv(file, by=NORTH)
+    with (tmp_path / "file").open("rb") as reading:
+        no_targets: list[Any] = [closed, reading, io.BytesIO]
+        for file in no_targets:
+            with pytest.raises(InvalidValue, match="file must be a file opened for writing"):
+                write_clients_csv(file, [])
+
+
+def test_a_file_that_is_closed_too_early_is_told() -> None:
+    """Rows are read as they are asked for, which is easily forgotten around a `with`."""
+    with io.BytesIO(EXAMPLE) as file:
+        none_read = read_clients_csv(file, by=NORTH)
+        some_read = read_clients_csv(file, by=NORTH)
+        next(some_read)
+    for rows in (none_read, some_read):
+        with pytest.raises(InvalidValue, match="closed before it was read to its end"):
+            list(rows)
+
+
 def test_other_malformed_arguments_are_told_at_once() -> None:
     with pytest.raises(InvalidValue, match="by"):
         read_clients_csv(io.BytesIO(), by="north")  # type: ignore[arg-type]  # the test
@@ -363,6 +476,10 @@ def test_other_malformed_arguments_are_told_at_once() -> None:
         write_clients_csv(io.StringIO(), [])  # type: ignore[arg-type]  # the test
     with pytest.raises(InvalidValue, match="command"):
         texts_of("x")  # type: ignore[arg-type]  # the test
+    (row,) = rows_of("business_name\nA\n")
+    assert row.command is not None
+    with pytest.raises(InvalidValue, match="reference"):
+        texts_of(row.command, reference=5)  # type: ignore[arg-type]  # the test
 
 
 def test_the_file_stays_open() -> None:
@@ -392,6 +509,55 @@ def test_clients_are_written_and_read_back() -> None:
         *(texts_of(c, reference=r) for c, r in zip(commands, references, strict=True))
     )
     assert [row.command for row in rows_of(by_commands)] == commands
+
+
+@given(st.tuples(CELLS, CELLS, CELLS, st.text("a \t\n=", max_size=8)))
+def test_a_command_comes_back_from_its_texts_without_white_space_around_them(
+    details: tuple[str, str, str, str],
+) -> None:
+    """What `texts_of` promises: the same details, but for white space around a text and U+FFFD."""
+    try:
+        command = import_of(*details)
+    except InvalidValue:  # a text that no client can have
+        return
+    (row,) = rows_of(written(texts_of(command, reference="1")))
+    if "\ufffd" in "".join(details):
+        assert {problem.code for problem in row.problems} == {ProblemCode.UNREADABLE_CHARACTERS}
+        return
+    assert row.command is not None
+    bare = import_of(*(text.strip() for text in details))
+    assert evolve(row.command, client_id=bare.client_id) == bare
+
+
+def import_of(business_name: str, contact_name: str, phone: str, address: str) -> ImportClient:
+    contact = ContactDetails(contact_name, phone, address)
+    return ImportClient(
+        UUID(int=1),
+        NORTH,
+        business_name=business_name,
+        kind=ClientKind.INDIVIDUAL,
+        email="Ann@Example.com",
+        contact=contact,
+        payer=Payer.CLIENT,
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("business_name,email,notes,notes", "X,nope,first,second"),
+        ("business_name,email,,", "X,nope,first,second"),
+        ("business_name,email", "X,x@example.com,one more,"),
+        ("business_name,email", "X"),
+    ],
+)
+def test_cells_are_written_back_as_they_are(header: str, row: str) -> None:
+    """Nothing is lost of a row to be corrected: no column with another's name, no extra cell."""
+    (read,) = rows_of(f"{header}\n{row}\n")
+    assert read.problems
+    file = io.BytesIO()
+    write_clients_csv(file, [read.cells], columns=read.columns)
+    assert file.getvalue().decode("utf-8-sig").splitlines() == [header, row]
 
 
 @given(st.lists(st.tuples(*[CELLS] * len(COLUMNS)), max_size=4))

@@ -12,13 +12,14 @@ from attrs import frozen
 
 from client_access._validation import check_type
 from client_access.batch.rows import EMAIL, CsvRow, Problem, ProblemCode
+from client_access.change import Change
 from client_access.client import Client
 from client_access.commands import ImportClient
 from client_access.errors import InvalidValue
 from client_access.refusals import CommandRefused, RefusalCode
 from client_access.repository import Lookup, Repository
 from client_access.service import ClientAccess
-from client_access.values import PracticeUser
+from client_access.values import Actor, PracticeUser
 
 CHUNK = 2000
 """How many rows are decided on and saved together."""
@@ -62,41 +63,63 @@ def import_clients(
         chunk: how many rows are decided on and saved together.
 
     Raises:
-        InvalidValue: an argument is malformed.
+        InvalidValue: an argument is malformed; what `rows` yields is told when it is come to, and
+            nothing of its chunk is saved then.
         StaleClient, EmailTaken, RepositoryError: as :meth:`~client_access.ClientAccess.handle`.
     """
     check_type("access", access, ClientAccess)
     check_type("chunk", chunk, int)
     if chunk < 1:
         raise InvalidValue("chunk", "must be at least 1")
-    return _outcomes(access, iter(rows), chunk)
+    try:
+        each = iter(rows)
+    except TypeError:
+        raise InvalidValue("rows", "must be an iterable") from None
+    return _outcomes(access, each, chunk)
 
 
 def _outcomes(access: ClientAccess, rows: Iterator[CsvRow], chunk: int) -> Iterator[ImportOutcome]:
     while part := list(islice(rows, chunk)):
+        for row in part:
+            _check_row(row)
         commands = [row.command for row in part if row.command is not None]
         decided = access.handle_each(commands)
-        refused = {
-            command.client_id: outcome.refusal.code
+        exist = {
+            command.client_id
             for command, outcome in zip(commands, decided, strict=True)
-            if isinstance(outcome, CommandRefused)
+            if _is_refused(outcome, RefusalCode.CLIENT_EXISTS)
         }
-        exist = [i for i, code in refused.items() if code is RefusalCode.CLIENT_EXISTS]
-        clients = _clients(access.repository, exist)
+        clients = _clients(access.repository, list(exist))
+        # By their places and not by their ids, of which a chunk may hold one twice.
+        outcomes = iter(decided)
         for row in part:
             if row.command is None:
                 yield ImportOutcome(row, ImportResult.LEFT_OUT, row.problems)
-            elif row.command.client_id not in refused:
-                yield ImportOutcome(row, ImportResult.ADDED, ())
             else:
-                yield _refused(row, row.command, clients.get(row.command.client_id))
+                yield _outcome(row, row.command, next(outcomes), clients)
 
 
-def _refused(row: CsvRow, command: ImportClient, client: Client | None) -> ImportOutcome:
-    if client is None:
+def _check_row(row: object) -> None:
+    check_type("rows", row, CsvRow)
+    assert isinstance(row, CsvRow)  # just checked
+    if row.command is not None:
+        check_type("rows", row.command, ImportClient)
+        check_type("rows", row.command.by, PracticeUser)
+
+
+def _outcome(
+    row: CsvRow,
+    command: ImportClient,
+    outcome: Change | CommandRefused,
+    clients: Mapping[UUID, Client],
+) -> ImportOutcome:
+    """Return what became of a row: what was decided on its command, in the words of a batch."""
+    if isinstance(outcome, Change):
+        return ImportOutcome(row, ImportResult.ADDED, ())
+    if not _is_refused(outcome, RefusalCode.CLIENT_EXISTS):
         message = "The address is in use already, and each client needs its own."
         problem = Problem(row.number, EMAIL, ProblemCode.EMAIL_TAKEN, message)
-    elif isinstance(command.by, PracticeUser) and client.practice_id == command.by.practice_id:
+    elif _is_there(clients.get(command.client_id), command.by):
         return ImportOutcome(row, ImportResult.ALREADY_THERE, ())
     else:
         message = (
@@ -105,6 +128,17 @@ def _refused(row: CsvRow, command: ImportClient, client: Client | None) -> Impor
         )
         problem = Problem(row.number, None, ProblemCode.CLIENT_GONE, message)
     return ImportOutcome(row, ImportResult.LEFT_OUT, (problem,))
+
+
+def _is_refused(outcome: Change | CommandRefused, code: RefusalCode) -> bool:
+    return isinstance(outcome, CommandRefused) and outcome.refusal.code is code
+
+
+def _is_there(client: Client | None, by: Actor) -> bool:
+    """Tell whether a client is its practice's still."""
+    return (
+        client is not None and isinstance(by, PracticeUser) and client.practice_id == by.practice_id
+    )
 
 
 def _clients(repository: Repository, client_ids: Sequence[UUID]) -> Mapping[UUID, Client]:

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import IO, final
 from uuid import UUID, uuid5
 
-from client_access._validation import NAME_LENGTH, check_text, check_type
+from client_access._validation import NAME_LENGTH, check_text, check_type, to_tuple
 from client_access.batch.rows import (
     BUSINESS_NAME,
     COLUMNS,
@@ -47,7 +47,8 @@ def read_clients_csv(file: IO[bytes], *, by: PracticeUser) -> Iterator[CsvRow]:
         by: who imports, for which practice.
 
     Raises:
-        InvalidValue: an argument is malformed. What the file holds never raises anything.
+        InvalidValue: an argument is malformed, or the file was closed before it was read to its
+            end. What the file holds never raises anything.
     """
     check_type("by", by, PracticeUser)
     records = read_records(file)
@@ -78,8 +79,15 @@ def _rows(records: Iterator[tuple[int, list[str] | Fault]], by: PracticeUser) ->
 
 
 def unknown_columns(columns: Iterable[str]) -> list[str]:
-    """Return those columns of a header that are not read."""
-    return [column for column in columns if _name_of(column) not in COLUMNS]
+    """Return those columns of a header that are not read.
+
+    Raises:
+        InvalidValue: these are no columns.
+    """
+    names = to_tuple("columns", columns)
+    for name in names:
+        check_type("columns", name, str)
+    return [name for name in names if _name_of(name) not in COLUMNS]
 
 
 def _name_of(column: str) -> str:

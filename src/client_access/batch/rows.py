@@ -85,5 +85,9 @@ class CsvRow:
 
     @property
     def texts(self) -> dict[str, str]:
-        """The cells by their column: what to correct and to write back."""
+        """The cells by their column: what to correct and to write back.
+
+        Of columns with the same name the last is here, and cells beyond the header are not: `cells`
+        has them all.
+        """
         return dict(zip(self.columns, self.cells, strict=False))

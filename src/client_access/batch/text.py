@@ -6,9 +6,11 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from enum import Enum
 from typing import IO, final
 
+from client_access._validation import check_type
 from client_access.errors import InvalidValue
 
 RECORD_LENGTH = 65_536
@@ -47,13 +49,13 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._first.pop() if self._first else self._text.readline(RECORD_LENGTH + 1)
+        line = self._first.pop() if self._first else self._read(RECORD_LENGTH + 1)
         if not line:
             raise StopIteration
         self._room -= len(line)
         if self._room < 0:
             while line and not line.endswith(("\n", "\r")):
-                line = self._text.readline(RECORD_LENGTH)
+                line = self._read(RECORD_LENGTH)
             raise _TooLong
         return line
 
@@ -63,10 +65,16 @@ class _Lines:
 
     def delimiter(self) -> str:
         """Return what divides the cells of the first line: a comma or a semicolon."""
-        line = self._text.readline(RECORD_LENGTH + 1)
+        line = self._read(RECORD_LENGTH + 1)
         self._first.append(line)
         bare = _QUOTED.sub("", line)
         return ";" if bare.count(";") > bare.count(",") else ","
+
+    def _read(self, length: int) -> str:
+        try:
+            return self._text.readline(length)
+        except ValueError:
+            raise _closed() from None
 
 
 def read_records(file: IO[bytes]) -> Iterator[tuple[int, list[str] | Fault]]:
@@ -79,14 +87,17 @@ def read_records(file: IO[bytes]) -> Iterator[tuple[int, list[str] | Fault]]:
         file: opened for reading bytes; it stays open.
 
     Raises:
-        InvalidValue: the file is not opened for reading bytes.
+        InvalidValue: the file is not opened for reading bytes, or was closed meanwhile.
     """
     _check(file, "readable", "reading")
     return _records(file)
 
 
 def _records(file: IO[bytes]) -> Iterator[tuple[int, list[str] | Fault]]:
-    text = io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")
+    try:
+        text = io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")
+    except ValueError:
+        raise _closed() from None
     try:
         lines = _Lines(text)
         reader = csv.reader(lines, delimiter=lines.delimiter(), skipinitialspace=True, strict=True)
@@ -106,7 +117,8 @@ def _records(file: IO[bytes]) -> Iterator[tuple[int, list[str] | Fault]]:
                 if any(cells):
                     yield number, cells
     finally:
-        text.detach()
+        with suppress(ValueError):  # a file that was closed meanwhile has nothing to be detached
+            text.detach()
 
 
 def write_records(file: IO[bytes], records: Iterable[Iterable[str]]) -> None:
@@ -119,7 +131,8 @@ def write_records(file: IO[bytes], records: Iterable[Iterable[str]]) -> None:
         records: the cells of each.
 
     Raises:
-        InvalidValue: the file is not opened for writing bytes.
+        InvalidValue: the file is not opened for writing bytes, or a cell is no text that UTF-8 can
+            write.
     """
     _check(file, "writable", "writing")
     text = io.TextIOWrapper(file, "utf-8-sig", newline="")
@@ -130,11 +143,24 @@ def write_records(file: IO[bytes], records: Iterable[Iterable[str]]) -> None:
 
 
 def _check(file: object, method: str, purpose: str) -> None:
-    if isinstance(file, io.TextIOBase) or not hasattr(file, method):
+    try:
+        able = not isinstance(file, io.TextIOBase) and getattr(file, method)()
+    except (AttributeError, TypeError, ValueError):  # no file, or one that is closed
+        able = False
+    if not able:
         raise InvalidValue("file", f"must be a file opened for {purpose} bytes")
 
 
+def _closed() -> InvalidValue:
+    return InvalidValue("file", "was closed before it was read to its end")
+
+
 def _harmless(cell: str) -> str:
+    check_type("rows", cell, str)
+    try:
+        cell.encode()
+    except UnicodeEncodeError:
+        raise InvalidValue("rows", "hold half of a surrogate pair, which is no character") from None
     return "'" + cell if _FORMULA.match(cell) else cell
 
 
