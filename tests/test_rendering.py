@@ -21,7 +21,8 @@ import world
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
-from jinja2 import BaseLoader, DictLoader, FunctionLoader
+from jinja2 import BaseLoader, DictLoader, FileSystemLoader, FunctionLoader
+from markupsafe import Markup
 from world import CATALOGUE, CLIENT_ID, FIRST, NORTH, T0
 
 import client_access as ca
@@ -328,6 +329,19 @@ def test_a_link_with_marks_in_it_is_escaped_in_html_and_itself_in_text() -> None
     assert "script" not in read.tags
 
 
+def test_what_says_that_it_is_html_already_is_escaped_all_the_same() -> None:
+    """A `Markup` is a `str` that templates do not escape; what a host gives is text, never HTML."""
+    name = Markup("<img src=x>")
+    url = Markup('https://x.example.com/"><script>alert(1)</script>')
+    rendered = render(ACTIVATION, practice_name=lambda _: name, activation_url=lambda *_: url)
+    read = Reader(rendered.html)
+    assert not {"img", "script"} & read.tags
+    assert read.links == [str(url)]
+    assert str(name) in read.text
+    assert str(name) in rendered.subject
+    assert type(rendered.subject) is type(rendered.text) is type(rendered.html) is str
+
+
 # ── Other words ──────────────────────────────────────────────────────────────────────────────────
 
 GERMAN = {
@@ -373,6 +387,57 @@ def test_a_template_that_fails_says_which_and_why(text: str, reason: str) -> Non
     with pytest.raises(ca.InvalidValue, match=reason) as caught:
         in_words(EVERY[6], templates=templates)
     assert caught.value.field == "templates"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{{ 1 / 0 }}", "ZeroDivisionError"),
+        ("{{ business_name + 1 }}", "TypeError"),
+        ("{% include 'access_ended.txt' %}", "RecursionError"),
+        ("{{ business_name | broken }}", "OSError"),
+        ("{{ business_name | moment }}", "InvalidValue"),
+    ],
+)
+def test_a_template_that_fails_like_a_program_is_told_like_any_other(
+    text: str, reason: str
+) -> None:
+    """Nothing but InvalidValue leaves; the cause is kept, and its words, which may name a person,
+    are not repeated."""
+
+    def broken(_: str) -> str:
+        raise OSError("Acme")
+
+    templates = Templates(DictLoader({"access_ended.txt": text}), filters={"broken": broken})
+    with pytest.raises(ca.InvalidValue) as caught:
+        in_words(EVERY[6], templates=templates)
+    assert str(caught.value) == f"templates fail in access_ended.txt: {reason}"
+    assert type(caught.value.__cause__).__name__ == reason
+
+
+def test_a_template_in_another_encoding_is_told(tmp_path: Path) -> None:
+    """A file that was saved as Latin-1 is the template's failure, and its name is told."""
+    (tmp_path / "access_ended.txt").write_bytes("Zugang beendet für\n".encode("latin-1"))
+    with pytest.raises(ca.InvalidValue, match=r"fail in access_ended\.txt: UnicodeDecodeError"):
+        in_words(EVERY[6], templates=Templates(FileSystemLoader(tmp_path)))
+
+
+@pytest.mark.parametrize("made", ["activation_url", "practice_name"])
+def test_what_a_callers_own_function_raises_passes_through(made: str) -> None:
+    """It is the caller's, who knows what it means."""
+
+    def broken(*_: object) -> str:
+        raise OSError("no directory of practices")
+
+    with pytest.raises(OSError, match="no directory of practices"):
+        in_words(ACTIVATION, **{made: broken})
+
+
+@pytest.mark.parametrize("filters", [5, ["money"], {"money": 5}, {5: money}])
+def test_what_are_no_filters(filters: Any) -> None:
+    with pytest.raises(ca.InvalidValue) as caught:
+        Templates(filters=filters)
+    assert caught.value.field == "filters"
 
 
 @pytest.mark.parametrize(

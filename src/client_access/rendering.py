@@ -110,7 +110,7 @@ class Templates:
             another language replaces.
 
     Raises:
-        InvalidValue: the loader is none.
+        InvalidValue: the loader is none, or the filters are not functions by their names.
     """
 
     __slots__ = ("_environment",)
@@ -123,6 +123,12 @@ class Templates:
     ) -> None:
         if loader is not None:
             check_type("loader", loader, BaseLoader)
+        own = {} if filters is None else filters
+        check_type("filters", own, Mapping)
+        for name in own:
+            check_type("filters", name, str)
+        if not all(map(callable, own.values())):
+            raise InvalidValue("filters", "must be functions by their names")
         defaults = PackageLoader("client_access", "templates")
         self._environment = Environment(
             loader=defaults if loader is None else ChoiceLoader([loader, defaults]),
@@ -132,7 +138,7 @@ class Templates:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        self._environment.filters |= {"moment": moment, "money": money, **(filters or {})}
+        self._environment.filters |= {"moment": moment, "money": money, **own}
 
     def _render(self, name: str, facts: Mapping[str, object]) -> str:
         try:
@@ -141,6 +147,11 @@ class Templates:
             raise InvalidValue("templates", f"lack {problem.name}, which {name} needs") from problem
         except TemplateError as problem:
             raise InvalidValue("templates", f"fail in {name}: {problem.message}") from problem
+        except Exception as problem:
+            # A template is a program: it can fail in every way. Which way is told by its kind only,
+            # for the words may repeat a value.
+            kind = type(problem).__name__
+            raise InvalidValue("templates", f"fail in {name}: {kind}") from problem
 
 
 ENGLISH = Templates()
@@ -156,7 +167,7 @@ def render(
 ) -> RenderedNotice:
     """Return a notice in words.
 
-    What the caller's own functions raise passes through.
+    What `activation_url` and `practice_name` raise passes through.
 
     Parameters:
         notice: what to tell.
@@ -166,8 +177,8 @@ def render(
 
     Raises:
         InvalidValue: the notice is none; an activation email has no `activation_url`, or one that
-            makes no web address; a practice's name is no line of text; a template fails, or gives
-            no subject.
+            makes no web address; a practice's name is no line of text; a template or a filter
+            fails, or a template gives no subject.
     """
     name = NOTICE_NAMES.get(type(notice))
     if name is None:
@@ -194,14 +205,16 @@ def _facts(
     if "practice_id" in facts:
         facts["practice"] = None
         if facts["practice_id"] is not None:
-            facts["practice"] = practice_name(facts["practice_id"])
-            check_text("practice_name", facts["practice"], 1000)
+            name = _plain("practice_name", practice_name(facts["practice_id"]))
+            check_text("practice_name", name, 1000)
+            facts["practice"] = name
     match notice:
         case ActivationEmail():
             if activation_url is None:
                 raise InvalidValue("activation_url", "is needed for an activation email")
-            facts["activation_url"] = activation_url(notice.client_id, notice.activation_id)
-            _check_url(facts["activation_url"])
+            url = activation_url(notice.client_id, notice.activation_id)
+            facts["activation_url"] = plain_url = _plain("activation_url", url)
+            _check_url(plain_url)
         case PracticeInvoiceChanged() | ClientInvoiceChanged():
             facts["total_before"] = total_of(notice.before)
             facts["total_after"] = total_of(notice.after)
@@ -210,9 +223,20 @@ def _facts(
     return facts
 
 
-def _check_url(url: object) -> None:
+def _plain(field: str, value: object) -> str:
+    """Return a text as nothing but text: some kinds of `str` say that they need no escaping.
+
+    Raises:
+        InvalidValue: it is no text.
+    """
+    check_type(field, value, str)
+    assert isinstance(value, str)  # just checked
+    return str.__str__(value)
+
+
+def _check_url(url: str) -> None:
     """Raise :class:`InvalidValue` unless a link is one that is safe to click and to mail."""
-    if not isinstance(url, str) or not re.fullmatch("https?://[!-~]+", url):
+    if not re.fullmatch("https?://[!-~]+", url):
         raise InvalidValue("activation_url", "must make web addresses in plain ASCII")
     try:
         host = urlsplit(url).hostname
