@@ -8,7 +8,7 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Any, get_args
 from uuid import UUID
@@ -334,6 +334,258 @@ def test_text_is_as_long_as_is_said_and_no_longer(
     make("x" * limit)
     with pytest.raises(ca.InvalidValue, match=f"{field} is longer than {limit} characters"):
         make("x" * (limit + 1))
+
+
+# ── Plain, whatever they were made of ────────────────────────────────────────────────────────────
+
+
+class Text(str):
+    """Text that says anything of itself, as what is marked safe for HTML does."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __str__(self) -> str:
+        return "other"
+
+    def __html__(self) -> str:
+        return self
+
+    def isprintable(self) -> bool:
+        return True
+
+    def isspace(self) -> bool:
+        return False
+
+    def replace(self, *_: object) -> str:
+        return "a"
+
+
+class Number(int):
+    def __int__(self) -> int:
+        return 99
+
+    def __lt__(self, other: int) -> bool:
+        return False
+
+
+class Amount(Decimal):
+    def is_finite(self) -> bool:
+        return True
+
+
+class Id(UUID):
+    pass
+
+
+class Moment(datetime):
+    def utcoffset(self) -> timedelta:
+        return timedelta(hours=7)
+
+
+class Day(date):
+    def isoformat(self) -> str:
+        return "other"
+
+
+class Span(timedelta):
+    pass
+
+
+class Several(tuple[Any, ...]):
+    def __iter__(self) -> Any:
+        return iter([5])
+
+
+def _id_like(value: UUID) -> Id:
+    return Id(int=value.int)
+
+
+def _moment_like(value: datetime) -> Moment:
+    return Moment.fromisoformat(value.isoformat())
+
+
+DISGUISES: dict[type, Callable[[Any], object]] = {
+    str: Text,
+    int: Number,
+    Decimal: Amount,
+    UUID: _id_like,
+    datetime: _moment_like,
+    date: lambda value: Day.fromordinal(value.toordinal()),
+    timedelta: lambda value: Span(seconds=value.total_seconds()),
+    tuple: Several,
+}
+"""How to make a value of a subclass that is the same as a plain one, and pretends to be another."""
+
+ANY_ITERABLE = {(kind, "services") for kind in (ca.RegisterCustomer, ca.Subscribe, ca.Catalogue)}
+"""Made of what an iterable yields, whatever its class."""
+DISGUISED = [
+    (kind, name)
+    for kind, name in FIELDS
+    if type(getattr(SAMPLES[kind], name)) in DISGUISES and (kind, name) not in ANY_ITERABLE
+]
+OF_THE_CLIENT_ITSELF = (ca.Client, "business_name")
+"""Given to the client's constructor, it must be plain already."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), DISGUISED, ids=[f"{kind.__name__}.{name}" for kind, name in DISGUISED]
+)
+def test_what_is_kept_is_of_the_plain_type_whatever_was_given(kind: type, name: str) -> None:
+    """Text, numbers, amounts, ids, moments, days, spans and tuples of a subclass are kept as what
+    they are by their own type, in every field of every class; and can be written.
+    """
+    from client_access import wire
+
+    plain = getattr(SAMPLES[kind], name)
+    given = DISGUISES[type(plain)](plain)
+    assert type(given) is not type(plain)
+    if (kind, name) == OF_THE_CLIENT_ITSELF:
+        with pytest.raises(ca.InvalidValue, match="must be a str, not a Text"):
+            build(kind, **{name: given})
+        return
+    made = build(kind, **{name: given})
+    assert type(getattr(made, name)) is type(plain)
+    assert getattr(made, name) == plain
+    assert made == SAMPLES[kind]
+    if kind in {*get_args(ca.Command), *get_args(ca.Event), *get_args(ca.Notice), ca.Client}:
+        assert wire.encode(made) == wire.encode(SAMPLES[kind])
+
+
+def test_there_is_something_of_every_type_to_disguise() -> None:
+    """The fields above have all these types but days, which the samples leave out."""
+    assert {type(getattr(SAMPLES[kind], name)) for kind, name in DISGUISED} == {*DISGUISES} - {date}
+    day = date(2026, 4, 1)
+    setup = ca.ServiceSetup(ca.VatScheme.CASH, accounts_start=Day(2026, 4, 1))
+    assert type(setup.accounts_start) is date
+    assert setup.accounts_start == day
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), TEXT_FIELDS, ids=[f"{kind.__name__}.{name}" for kind, name in TEXT_FIELDS]
+)
+def test_no_text_talks_itself_past_the_checks(kind: type, name: str) -> None:
+    """What is too long or has control characters is refused, whatever its class says of it."""
+    for bad in ("a\x00b", "x" * 1001):
+        with pytest.raises(ca.InvalidValue) as told:
+            build(kind, **{name: Text(bad)})
+        assert told.value.field == name
+
+
+def test_no_number_talks_itself_past_the_checks() -> None:
+    with pytest.raises(ca.InvalidValue, match="times_sent must be at least 1"):
+        ca.Activation(CLIENT_ID, T0, SOON, Number(0))
+    with pytest.raises(ca.InvalidValue, match="monthly_price must be finite"):
+        ca.Service("x", "X", Amount("NaN"))
+
+
+def test_what_the_service_is_asked_for_is_plain() -> None:
+    """Ids of practices and clients, addresses, text to search for, places, codes: a repository is
+    given plain values only.
+    """
+    inside = ca.MemoryRepository()
+    asked: list[object] = []
+
+    class Asked:
+        save = inside.save
+
+        def get(self, client_id: UUID) -> ca.Client | None:
+            asked.append(client_id)
+            return inside.get(client_id)
+
+        def find_by_email(self, email_key: str) -> ca.Client | None:
+            asked.append(email_key)
+            return inside.find_by_email(email_key)
+
+        def page(self, practice_id: str, client_list: ca.ClientList, **more: Any) -> Any:
+            asked.extend([practice_id, more["search"], more["limit"], *(more["after"] or ())])
+            return inside.page(practice_id, client_list, **more)
+
+    access = ca.ClientAccess(Asked(), catalogue=CATALOGUE, clock=lambda: SOON)
+    access.handle(ca.AddClient(_id_like(CLIENT_ID), NORTH, business_name=Text("Acme")))
+    client_id, practice = _id_like(CLIENT_ID), Text("north")
+    assert access.client(client_id, ca.PracticeUser(practice)).business_name == "Acme"
+    access.actions(client_id, NORTH)
+    access.sign_in(Text("a@example.com"))
+    access.next_invoice(practice)
+    access.next_invoice_total(practice)
+    page = access.clients(
+        practice,
+        ca.ClientList.INACTIVE,
+        search=Text("acme"),
+        limit=Number(5),
+        after=(Text("a"), _id_like(UUID(int=0))),
+    )
+    assert [row.client_id for row in page.rows] == [CLIENT_ID]
+    assert CATALOGUE.offers(Text("payroll"))
+    assert {type(value) for value in asked} == {UUID, str, int}
+
+
+class _NoId(UUID):
+    def __init__(self) -> None:
+        pass
+
+
+def test_what_cannot_be_made_plain_is_malformed() -> None:
+    """A subclass is somebody else's code: whatever it raises stays inside."""
+    with pytest.raises(ca.InvalidValue, match="client_id is no sound UUID"):
+        ca.ClientUser(_NoId())
+    with pytest.raises(ca.InvalidValue, match="sent_at must be a datetime, not a date"):
+        ca.Activation(CLIENT_ID, date(2026, 1, 1), SOON)  # type: ignore[arg-type]  # refused here
+    with pytest.raises(ca.InvalidValue, match="must be a date, not a Moment"):
+        ca.ServiceSetup(ca.VatScheme.CASH, accounts_start=_moment_like(T0))
+
+
+def _derived(kind: type) -> Any:
+    """Return a value of a class derived from one of the library's, which type checkers forbid."""
+    derived: Any = type("Derived", (kind,), {})
+    value = derived.__new__(derived)
+    for name in fields_of(kind):
+        object.__setattr__(value, name, getattr(SAMPLES[kind], name))
+    return value
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: build(ca.AddClient, contact=_derived(ca.ContactDetails)),
+        lambda: build(ca.AddClient, email=_derived(ca.EmailAddress)),
+        lambda: build(ca.CustomerRegistered, services=(_derived(ca.HeldService),)),
+        lambda: ca.HeldService("start", _derived(ca.ServiceSetup)),
+        lambda: ca.Catalogue([_derived(ca.Service)]),
+    ],
+)
+def test_values_of_a_class_derived_from_the_librarys_are_malformed(
+    make: Callable[[], object],
+) -> None:
+    """The classes are final: of one derived from them, nothing is known."""
+    with pytest.raises(ca.InvalidValue, match="not a Derived"):
+        make()
+
+
+def test_a_moment_in_a_zone_that_fails_is_malformed() -> None:
+    """A time zone is the caller's own code: whatever it raises or returns stays inside."""
+
+    class Zone(tzinfo):
+        def tzname(self, _: object) -> str:
+            return "zone"
+
+        def dst(self, _: object) -> None:
+            return None
+
+    class Wrong(Zone):
+        def utcoffset(self, _: object) -> Any:
+            return 5
+
+    class Fails(Zone):
+        def utcoffset(self, _: object) -> Any:
+            raise RuntimeError
+
+    for zone in (Wrong(), Fails()):
+        for moment in (datetime(2026, 1, 1, tzinfo=zone), Moment(2026, 1, 1, tzinfo=zone)):
+            with pytest.raises(ca.InvalidValue) as told:
+                ca.DirectDebit(moment)
+            assert told.value.field == "asked_at"
 
 
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001  # what is refused here

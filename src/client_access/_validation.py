@@ -1,15 +1,17 @@
 """The checks that make a value impossible to build wrong, in the form that attrs takes.
 
 Each returns a validator ``(instance, attribute, value)`` that raises :class:`InvalidValue` with the
-attribute's name. They check exact types first, so that everything after them may rely on it.
+attribute's name. What is kept is of exactly the type that is asked for, so that everything after
+them may rely on it: a subclass of `str` could say anything of itself, or be written as no text is.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable
-from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from attrs import Attribute
@@ -27,13 +29,56 @@ _FORBIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 # Explicit bidirectional formatting reorders the text around a name on a screen.
 _BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
+# How an instance of a subclass becomes what its type says. By the type's own methods, not by those
+# that the subclass may have put in their place. A moment keeps its offset, not its zone, and what
+# it has below a microsecond goes.
+_PLAIN: dict[type, Callable[[Any], object]] = {
+    str: str.__str__,
+    int: int.__int__,
+    Decimal: Decimal,
+    UUID: lambda value: UUID(int=value.int),
+    date: lambda value: date.fromordinal(date.toordinal(value)),
+    datetime: lambda value: datetime.fromisoformat(datetime.isoformat(value)),
+    timedelta: timedelta.__pos__,
+    tuple: lambda value: tuple(tuple.__iter__(value)),
+}
+# Subclasses in Python that mean something else: True is no number, and a moment is no day.
+_NOT_MEANT: dict[type, type] = {int: bool, date: datetime}
+
+
+def to_plain(field: str, value: object, kind: type[T]) -> T:
+    """Return a value of exactly this type; one of a subclass is made plain, where there is a way.
+
+    Raises:
+        InvalidValue: it is none.
+    """
+    if type(value) is kind:  # as it nearly always is, and told at less cost
+        return value
+    given = type(value)
+    plain = _PLAIN.get(kind)
+    not_meant = _NOT_MEANT.get(kind, ())
+    if plain is None or not issubclass(given, kind) or issubclass(given, not_meant):
+        raise InvalidValue(field, f"must be a {kind.__name__}, not a {given.__name__}")
+    try:
+        return cast("T", plain(value))
+    except Exception:  # what runs may be the subclass's own code, and raise anything
+        raise InvalidValue(field, f"is no sound {kind.__name__}") from None
+
+
+def keep(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """Keep the plain form of a value in its place.
+
+    Here and not by a converter, which each field would have to name beside its validator.
+    """
+    object.__setattr__(instance, attribute.name, value)  # the class is frozen
+
 
 def is_a(kind: type[T]) -> Validator[T]:
     """Accept instances of one type; a bool is no int."""
 
-    def check(_: object, attribute: Attribute[T], value: T) -> None:
-        if type(value) is not kind:  # as it nearly always is, and told at less cost
-            check_type(attribute.name, value, kind)
+    def check(instance: object, attribute: Attribute[T], value: T) -> None:
+        if type(value) is not kind:
+            keep(instance, attribute, to_plain(attribute.name, value, kind))
 
     return check
 
@@ -41,9 +86,9 @@ def is_a(kind: type[T]) -> Validator[T]:
 def is_a_or_none(kind: type[T]) -> Validator[T | None]:
     """Accept instances of one type, or None."""
 
-    def check(_: object, attribute: Attribute[T | None], value: T | None) -> None:
+    def check(instance: object, attribute: Attribute[T | None], value: T | None) -> None:
         if value is not None and type(value) is not kind:
-            check_type(attribute.name, value, kind)
+            keep(instance, attribute, to_plain(attribute.name, value, kind))
 
     return check
 
@@ -71,8 +116,9 @@ def is_text(
         lines: whether line feeds are accepted.
     """
 
-    def check(_: object, attribute: Attribute[str], value: str) -> None:
-        check_text(attribute.name, value, limit, blank=blank, lines=lines)
+    def check(instance: object, attribute: Attribute[str], value: str) -> None:
+        text = to_text(attribute.name, value, limit, blank=blank, lines=lines)
+        keep(instance, attribute, text)
 
     return check
 
@@ -80,46 +126,50 @@ def is_text(
 def is_text_or_none(limit: int = NAME_LENGTH) -> Validator[str | None]:
     """Accept what :func:`is_text` does, or None."""
 
-    def check(_: object, attribute: Attribute[str | None], value: str | None) -> None:
+    def check(instance: object, attribute: Attribute[str | None], value: str | None) -> None:
         if value is not None:
-            check_text(attribute.name, value, limit)
+            keep(instance, attribute, to_text(attribute.name, value, limit))
 
     return check
 
 
-def is_count(_: object, attribute: Attribute[int], value: int) -> None:
+def is_count(instance: object, attribute: Attribute[int], value: int) -> None:
     """Accept whole numbers from 1."""
-    check_type(attribute.name, value, int)
-    if value < 1:
+    number = to_plain(attribute.name, value, int)
+    if number < 1:
         raise InvalidValue(attribute.name, "must be at least 1")
+    keep(instance, attribute, number)
 
 
-def is_aware(_: object, attribute: Attribute[datetime], value: datetime) -> None:
+def is_aware(instance: object, attribute: Attribute[datetime], value: datetime) -> None:
     """Accept a moment: a datetime that knows its offset from UTC."""
-    check_aware(attribute.name, value)
+    keep(instance, attribute, to_aware(attribute.name, value))
 
 
 def is_aware_or_none(
-    _: object, attribute: Attribute[datetime | None], value: datetime | None
+    instance: object, attribute: Attribute[datetime | None], value: datetime | None
 ) -> None:
     """Accept a moment, or None."""
     if value is not None:
-        check_aware(attribute.name, value)
+        keep(instance, attribute, to_aware(attribute.name, value))
 
 
 def is_tuple_of(kind: type[T]) -> Validator[tuple[T, ...]]:
     """Accept a tuple with instances of one type."""
 
-    def check(_: object, attribute: Attribute[tuple[T, ...]], value: tuple[T, ...]) -> None:
-        check_type(attribute.name, value, tuple)
-        for item in value:
-            check_type(attribute.name, item, kind)
+    def check(instance: object, attribute: Attribute[tuple[T, ...]], value: tuple[T, ...]) -> None:
+        items: tuple[T, ...] = to_plain(attribute.name, value, tuple)
+        plain = tuple([to_plain(attribute.name, item, kind) for item in items])
+        keep(instance, attribute, plain)
 
     return check
 
 
 def check_type(field: str, value: object, kind: type) -> None:
-    """Raise :class:`InvalidValue` unless `value` is of this kind."""
+    """Raise :class:`InvalidValue` unless `value` is of this kind, or of one derived from it.
+
+    For what is used and not kept: :func:`to_plain` is for what is.
+    """
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise InvalidValue(field, f"must be a {kind.__name__}, not a {type(value).__name__}")
 
@@ -142,11 +192,33 @@ def check_id(field: str, value: object) -> None:
     check_type(field, value, UUID)
 
 
+def to_id(field: str, value: object) -> UUID:
+    """Return a client's or an activation's id.
+
+    Raises:
+        InvalidValue: it is none.
+    """
+    return to_plain(field, value, UUID)
+
+
+def to_text(
+    field: str, value: object, limit: int, *, blank: bool = False, lines: bool = False
+) -> str:
+    """Return such text as plain text (see :func:`is_text`).
+
+    Raises:
+        InvalidValue: it is none.
+    """
+    text = to_plain(field, value, str)
+    check_text(field, text, limit, blank=blank, lines=lines)
+    return text
+
+
 def check_text(
     field: str, value: object, limit: int, *, blank: bool = False, lines: bool = False
 ) -> None:
-    """Raise :class:`InvalidValue` unless `value` is such text (see :func:`is_text`)."""
-    if not isinstance(value, str):
+    """Raise :class:`InvalidValue` unless `value` is such text, and plain (see :func:`is_text`)."""
+    if type(value) is not str:
         raise InvalidValue(field, f"must be a str, not a {type(value).__name__}")
     if len(value) > limit:
         raise InvalidValue(field, f"is longer than {limit} characters")
@@ -172,9 +244,17 @@ def _check_characters(field: str, value: str, *, lines: bool) -> bool:
     return visible
 
 
-def check_aware(field: str, value: object) -> None:
-    """Raise :class:`InvalidValue` unless `value` is a datetime with an offset."""
-    if not isinstance(value, datetime):
-        raise InvalidValue(field, f"must be a datetime, not a {type(value).__name__}")
-    if value.utcoffset() is None:
+def to_aware(field: str, value: object) -> datetime:
+    """Return a moment: a datetime that knows its offset from UTC.
+
+    Raises:
+        InvalidValue: it is none.
+    """
+    moment = to_plain(field, value, datetime)
+    try:
+        offset = moment.utcoffset()
+    except Exception:  # a time zone is the caller's own code, and may raise anything
+        raise InvalidValue(field, "has a time zone that tells no offset") from None
+    if offset is None:
         raise InvalidValue(field, "must have a time zone")
+    return moment

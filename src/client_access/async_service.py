@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import final
 from uuid import UUID
 
-from client_access._validation import check_id, to_tuple
+from client_access._validation import to_id, to_tuple
 from client_access.async_repository import (
     AsyncCommandMemory,
     AsyncLookup,
@@ -58,8 +58,8 @@ from client_access.values import (
     HeldService,
     PlatformUser,
     Policy,
-    check_practice_id,
     parse_email,
+    to_practice_id,
 )
 
 
@@ -166,7 +166,7 @@ class AsyncClientAccess:
 
     async def invoice_lines(self, practice_id: str) -> AsyncIterator[InvoiceLine]:
         """Yield the lines of a practice's next invoice, without holding them all."""
-        check_practice_id(practice_id)
+        practice_id = to_practice_id(practice_id)
         clients = _merge(
             self._listed(practice_id, ClientList.ACTIVE),
             self._listed(practice_id, ClientList.INACTIVE),
@@ -177,7 +177,7 @@ class AsyncClientAccess:
 
     async def next_invoice_total(self, practice_id: str) -> Decimal:
         """Return what a practice's next invoice comes to."""
-        check_practice_id(practice_id)
+        practice_id = to_practice_id(practice_id)
         if not isinstance(self.repository, AsyncServiceCounts):
             return total_of([line async for line in self.invoice_lines(practice_id)])
         return total_of_counts(await self.repository.service_counts(practice_id), self.catalogue)
@@ -190,8 +190,7 @@ class AsyncClientAccess:
     # ── Loading and saving ───────────────────────────────────────────────────────────────────────
 
     async def _get(self, client_id: UUID) -> Client | None:
-        check_id("client_id", client_id)
-        return await self.repository.get(client_id)
+        return await self.repository.get(to_id("client_id", client_id))
 
     async def _listed(self, practice_id: str, client_list: ClientList) -> AsyncIterator[Client]:
         after = None

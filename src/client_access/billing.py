@@ -10,7 +10,7 @@ from uuid import UUID
 
 from attrs import field, frozen
 
-from client_access._validation import check_type, is_a, is_text, to_tuple
+from client_access._validation import check_type, is_a, is_text, to_plain, to_tuple
 from client_access.catalogue import Catalogue, is_price
 from client_access.client import Client
 from client_access.errors import InvalidValue
@@ -101,8 +101,7 @@ def monthly_total(services: Iterable[str] | Mapping[str, object], catalogue: Cat
     check_type("catalogue", catalogue, Catalogue)
     total = Decimal(0)
     for code in to_tuple("services", services):
-        check_type("services", code, str)
-        service = catalogue.get(code)
+        service = catalogue.get(to_plain("services", code, str))
         if service is None or not service.offered:
             raise InvalidValue("services", "has a service that is not on offer")
         total += service.monthly_price

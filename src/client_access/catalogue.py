@@ -9,7 +9,7 @@ from typing import final
 
 from attrs import Attribute, field, frozen
 
-from client_access._validation import check_type, is_a, is_text, to_tuple
+from client_access._validation import is_a, is_text, keep, to_plain, to_tuple
 from client_access.errors import InvalidValue
 from client_access.values import SERVICE_CODE_LENGTH
 
@@ -17,10 +17,10 @@ _HIGHEST_PRICE = Decimal(1_000_000_000)
 _DECIMAL_PLACES = 4
 
 
-def is_price(_: object, attribute: Attribute[Decimal], price: Decimal) -> None:
+def is_price(instance: object, attribute: Attribute[Decimal], value: Decimal) -> None:
     """Accept amounts of money that a service may cost a month."""
     name = attribute.name
-    check_type(name, price, Decimal)
+    price = to_plain(name, value, Decimal)
     if not price.is_finite():
         raise InvalidValue(name, "must be finite")
     if price.is_signed() or price >= _HIGHEST_PRICE:
@@ -28,6 +28,7 @@ def is_price(_: object, attribute: Attribute[Decimal], price: Decimal) -> None:
     exponent = price.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -_DECIMAL_PLACES:
         raise InvalidValue(name, f"has more than {_DECIMAL_PLACES} decimal places")
+    keep(instance, attribute, price)
 
 
 @final
@@ -71,7 +72,7 @@ class Catalogue:
     def __attrs_post_init__(self) -> None:
         by_code: dict[str, Service] = {}
         for service in self.services:
-            check_type("services", service, Service)
+            to_plain("services", service, Service)
             if service.code in by_code:
                 raise InvalidValue("services", f"has the code {service.code!r} twice")
             by_code[service.code] = service
@@ -80,21 +81,30 @@ class Catalogue:
         object.__setattr__(self, "_by_code", by_code)
 
     def get(self, code: str) -> Service | None:
-        """Return the service with this code, or None."""
-        return self._by_code.get(code)
+        """Return the service with this code, or None.
+
+        Raises:
+            InvalidValue: the code is no text.
+        """
+        return self._by_code.get(to_plain("code", code, str))
 
     def offers(self, code: str) -> bool:
-        """Tell whether a service with this code can be added today (S4)."""
-        service = self._by_code.get(code)
+        """Tell whether a service with this code can be added today (S4).
+
+        Raises:
+            InvalidValue: the code is no text.
+        """
+        service = self.get(code)
         return service is not None and service.offered
 
     def held(self, code: str) -> Service:
         """Return a service that a client holds.
 
         Raises:
-            InvalidValue: the catalogue lacks it altogether, the host's error (S4).
+            InvalidValue: the catalogue lacks it altogether, the host's error (S4); or the code is
+                no text.
         """
-        service = self._by_code.get(code)
+        service = self.get(code)
         if service is None:
             raise InvalidValue("catalogue", f"lacks the service {code!r}, which a client holds")
         return service

@@ -8,11 +8,11 @@ from uuid import UUID
 
 from attrs import frozen
 
-from client_access._validation import check_text, check_type
+from client_access._validation import check_type, to_id, to_plain, to_text
 from client_access.client import Client
 from client_access.errors import InvalidValue
 from client_access.machines.lifecycle import NEW_CLIENT_INVITATION
-from client_access.values import ClientKind, ClientList, check_practice_id, fold
+from client_access.values import ClientKind, ClientList, fold, to_practice_id
 
 Cursor = tuple[str, UUID]
 """A place in a list: the folded name and the id of the row that it comes after."""
@@ -84,21 +84,23 @@ class PageQuery:
         Raises:
             InvalidValue: a part of it is malformed.
         """
-        check_practice_id(practice_id)
+        practice = to_practice_id(practice_id)
         check_type("client_list", client_list, ClientList)
-        check_text("search", search, _SEARCH_LENGTH, blank=True)
-        check_type("limit", limit, int)
-        if not 1 <= limit <= _HIGHEST_LIMIT:
+        text = to_text("search", search, _SEARCH_LENGTH, blank=True)
+        rows = to_plain("limit", limit, int)
+        if not 1 <= rows <= _HIGHEST_LIMIT:
             raise InvalidValue("limit", f"must be from 1 to {_HIGHEST_LIMIT}")
         match after:
             case None:
                 place = None
             case (str() as name, UUID() as client_id):
-                check_text("after", name, _SEARCH_LENGTH, blank=True)
-                place = name, client_id
+                place = (
+                    to_text("after", name, _SEARCH_LENGTH, blank=True),
+                    to_id("after", client_id),
+                )
             case _:
                 raise InvalidValue("after", "must be what a page gave as next")
-        return cls(practice_id, client_list, fold(search), limit, place)
+        return cls(practice, client_list, fold(text), rows, place)
 
     def page(self, clients: Sequence[Client]) -> Page:
         """Return the page that a repository's answer makes."""

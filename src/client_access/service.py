@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import final
 from uuid import UUID
 
-from client_access._validation import check_id, to_tuple
+from client_access._validation import to_id, to_tuple
 from client_access.billing import (
     Invoice,
     InvoiceLine,
@@ -50,8 +50,8 @@ from client_access.values import (
     HeldService,
     PlatformUser,
     Policy,
-    check_practice_id,
     parse_email,
+    to_practice_id,
 )
 
 
@@ -239,7 +239,7 @@ class ClientAccess:
         Raises:
             InvalidValue, RepositoryError: as :meth:`next_invoice`.
         """
-        check_practice_id(practice_id)
+        practice_id = to_practice_id(practice_id)
         # Whoever a practice pays for stands in one of these lists: the third holds nobody with a
         # service (C1).
         lists = (
@@ -257,7 +257,7 @@ class ClientAccess:
         Raises:
             InvalidValue, RepositoryError: as :meth:`next_invoice`.
         """
-        check_practice_id(practice_id)
+        practice_id = to_practice_id(practice_id)
         if not isinstance(self.repository, ServiceCounts):
             return total_of(self.invoice_lines(practice_id))
         return total_of_counts(self.repository.service_counts(practice_id), self.catalogue)
@@ -276,8 +276,7 @@ class ClientAccess:
     # ── Loading and saving ───────────────────────────────────────────────────────────────────────
 
     def _get(self, client_id: UUID) -> Client | None:
-        check_id("client_id", client_id)
-        return self.repository.get(client_id)
+        return self.repository.get(to_id("client_id", client_id))
 
     def _listed(self, practice_id: str, client_list: ClientList) -> Iterator[Client]:
         after = None

@@ -13,16 +13,16 @@ import email_validator
 from attrs import field, frozen
 
 from client_access._validation import (
-    check_aware,
-    check_id,
-    check_text,
-    check_type,
     is_a,
     is_a_or_none,
     is_aware,
     is_aware_or_none,
     is_count,
     is_text,
+    to_aware,
+    to_id,
+    to_plain,
+    to_text,
 )
 from client_access.errors import InvalidValue
 
@@ -108,7 +108,9 @@ class EmailAddress:
     key: str = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "key", _identity_key(self.address))
+        address = to_plain("address", self.address, str)
+        object.__setattr__(self, "address", address)
+        object.__setattr__(self, "key", _identity_key(address))
 
     @classmethod
     def placeholder(cls, client_id: UUID) -> EmailAddress:
@@ -122,8 +124,7 @@ class EmailAddress:
 
     @classmethod
     def _invalid(cls, client_id: UUID, domain: str) -> EmailAddress:
-        check_id("client_id", client_id)
-        address = f"{client_id.hex}@{domain}"
+        address = f"{to_id('client_id', client_id).hex}@{domain}"
         # Not by the constructor, which refuses whatever lies under .invalid.
         email = cls.__new__(cls)
         object.__setattr__(email, "address", address)
@@ -149,10 +150,8 @@ class EmailAddress:
         return self.address
 
 
-def _identity_key(address: object) -> str:
+def _identity_key(address: str) -> str:
     """Return what two addresses share when they are the same (E1)."""
-    if not isinstance(address, str):
-        raise InvalidValue("address", f"must be a str, not a {type(address).__name__}")
     if len(address) > _ADDRESS_LENGTH:
         raise InvalidValue("address", f"is longer than {_ADDRESS_LENGTH} characters")
     plain = _PLAIN.fullmatch(address)
@@ -173,7 +172,7 @@ def parse_email(name: str, value: object) -> EmailAddress:
     Raises:
         InvalidValue: it is no address, or a placeholder (E2); `name` is the field it names.
     """
-    if not isinstance(value, EmailAddress):
+    if type(value) is not EmailAddress:
         try:
             return EmailAddress(value)  # type: ignore[arg-type]  # its constructor checks the type
         except InvalidValue as problem:
@@ -220,8 +219,6 @@ class ServiceSetup:
     def __attrs_post_init__(self) -> None:
         if self.vat_number and self.vat_scheme is VatScheme.NOT_REGISTERED:
             raise InvalidValue("vat_number", "is given for a client that is not registered for VAT")
-        if isinstance(self.accounts_start, datetime):
-            raise InvalidValue("accounts_start", "must be a date, not a datetime")
 
 
 SERVICE_CODE_LENGTH = 64
@@ -291,8 +288,16 @@ class DirectDebit:
             raise InvalidValue("due", "must not be earlier than asked_at")
 
     def is_due(self, at: datetime) -> bool:
-        """Tell whether sign-in is closed at this moment."""
-        return self.due is not None and at >= self.due
+        """Tell whether sign-in is closed at this moment.
+
+        Raises:
+            InvalidValue: it has no time zone.
+        """
+        moment = to_aware("at", at)
+        return self.due is not None and moment >= self.due
+
+
+_UNPAID_ACCESS: timedelta | None = timedelta(days=30)
 
 
 @final
@@ -307,15 +312,15 @@ class Policy:
     """
 
     activation_lifetime: timedelta = field(default=timedelta(days=30), validator=is_a(timedelta))
-    unpaid_access: timedelta | None = timedelta(days=30)
+    unpaid_access: timedelta | None = field(
+        default=_UNPAID_ACCESS, validator=is_a_or_none(timedelta)
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.activation_lifetime <= timedelta(0):
             raise InvalidValue("activation_lifetime", "must be longer than nothing")
-        if self.unpaid_access is not None:
-            check_type("unpaid_access", self.unpaid_access, timedelta)
-            if self.unpaid_access < timedelta(0):
-                raise InvalidValue("unpaid_access", "must not be negative")
+        if self.unpaid_access is not None and self.unpaid_access < timedelta(0):
+            raise InvalidValue("unpaid_access", "must not be negative")
 
     def activation_expires(self, sent_at: datetime) -> datetime:
         """Return when an activation sent at this moment expires."""
@@ -343,9 +348,9 @@ def to_utc(field_name: str, at: datetime) -> datetime:
     Raises:
         InvalidValue: it has no time zone, or no form in UTC.
     """
-    check_aware(field_name, at)
+    moment = to_aware(field_name, at)
     try:
-        return at.astimezone(UTC)
+        return moment.astimezone(UTC)
     except OverflowError:
         raise InvalidValue(field_name, "is outside the calendar in UTC") from None
 
@@ -403,6 +408,10 @@ def check_actor(value: object) -> None:
         raise InvalidValue("by", f"must be an actor, not a {type(value).__name__}")
 
 
-def check_practice_id(value: object) -> None:
-    """Raise :class:`InvalidValue` unless `value` is a practice's id."""
-    check_text("practice_id", value, PRACTICE_ID_LENGTH)
+def to_practice_id(value: object) -> str:
+    """Return a practice's id as plain text.
+
+    Raises:
+        InvalidValue: it is none.
+    """
+    return to_text("practice_id", value, PRACTICE_ID_LENGTH)
