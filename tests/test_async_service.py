@@ -73,7 +73,7 @@ class AwaitedMemory:
         await asyncio.sleep(0)
         return self.memory.history(client_id)
 
-    async def recall(self, command_id: str, *, at: datetime) -> ca.Outcome | None:
+    async def recall(self, command_id: str, *, at: datetime) -> ca.Change | None:
         await asyncio.sleep(0)
         return self.memory.recall(command_id, at=at)
 

@@ -238,16 +238,6 @@ def test_only_a_deleted_client_has_no_name() -> None:
                 evolve(client, business_name="")
 
 
-def test_an_erased_person_is_told_from_others() -> None:
-    """The client stays what it was in the rules; its name, address and contact are gone."""
-    client = forge(**BOTH)
-    assert not client.erased
-    erased = evolve(client, business_name="(erased)", email=ca.EmailAddress.erased(CLIENT_ID))
-    assert erased.erased
-    assert erased.status is client.status
-    assert forge(**DELETED).erased
-
-
 # ── What a client says of itself ─────────────────────────────────────────────────────────────────
 
 LABELS = {

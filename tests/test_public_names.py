@@ -25,7 +25,7 @@ PUBLIC = """
     EmailChanged EmailReplaced EmailTaken EnableAccess Erasure Event GiveAccess HeldService
     History HostTransaction ImportClient InvalidValue InvitationAnswered InvitePractice
     Invoice InvoiceDifference InvoiceLine Listing Lookup ManagementStopped MemoryRepository
-    Notice OutboxStore Outcome Page Payer PayerChosen PayerState PlatformUser Policy
+    Notice OutboxStore Page Payer PayerChosen PayerState PlatformUser Policy
     PracticeInvitation PracticeInvitationAccepted PracticeInvitationDeclined
     PracticeInvitationWithdrawn PracticeInvited PracticeInvoiceChanged PracticeLeft
     PracticeUser ProvideDirectDebit Recipient Refusal RefusalCode RegisterCustomer

@@ -125,7 +125,6 @@ from client_access.repository import (
     HostTransaction,
     Lookup,
     OutboxStore,
-    Outcome,
     Repository,
     ServiceCounts,
 )
@@ -165,7 +164,6 @@ __all__ = [
     "CommandMemory",
     "Erasure",
     "HostTransaction",
-    "Outcome",
     "OutboxStore",
     "Invoice",
     "InvoiceDifference",

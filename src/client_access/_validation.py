@@ -141,6 +141,14 @@ def is_count(instance: object, attribute: Attribute[int], value: int) -> None:
     keep(instance, attribute, number)
 
 
+def is_tally(instance: object, attribute: Attribute[int], value: int) -> None:
+    """Accept whole numbers from 0."""
+    number = to_plain(attribute.name, value, int)
+    if number < 0:
+        raise InvalidValue(attribute.name, "must not be negative")
+    keep(instance, attribute, number)
+
+
 def is_aware(instance: object, attribute: Attribute[datetime], value: datetime) -> None:
     """Accept a moment: a datetime that knows its offset from UTC."""
     keep(instance, attribute, to_aware(attribute.name, value))

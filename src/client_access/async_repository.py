@@ -13,7 +13,7 @@ from uuid import UUID
 from client_access.change import Change
 from client_access.client import Client
 from client_access.events import Event
-from client_access.repository import Claim, Outcome
+from client_access.repository import Claim
 from client_access.values import ClientList
 
 
@@ -80,14 +80,14 @@ class AsyncServiceCounts(Protocol):
 class AsyncCommandMemory(Protocol):
     """As :class:`~client_access.CommandMemory`."""
 
-    async def recall(self, command_id: str, *, at: datetime) -> Outcome | None:
-        """Return what was remembered under an id and is not forgotten yet, or None."""
+    async def recall(self, command_id: str, *, at: datetime) -> Change | None:
+        """Return the change that was remembered under an id and is not forgotten yet, or None."""
         ...
 
     async def save_once(
         self, command_id: str, change: Change, *, at: datetime, until: datetime
     ) -> None:
-        """Store a change, if it has an event, and remember its outcome, in one transaction."""
+        """Store a change, if it has an event, and remember it, in one transaction."""
         ...
 
 

@@ -13,6 +13,7 @@ from client_access._validation import (
     is_a,
     is_a_or_none,
     is_count,
+    is_tally,
     is_text_or_none,
     is_tuple_of,
 )
@@ -105,6 +106,7 @@ class Client:
         practice_invitation: the pending invitation to a practice, only while unmanaged.
         established: whether it was ever `practice_only` or `both_access` (L5).
         direct_debit: the details asked for and not given yet (P6).
+        erasures: how often the person was erased from it (L5).
 
     Raises:
         InvalidValue: a field is malformed, or does not go with the others.
@@ -127,6 +129,7 @@ class Client:
     )
     established: bool = field(default=False, validator=is_a(bool))
     direct_debit: DirectDebit | None = field(default=None, validator=is_a_or_none(DirectDebit))
+    erasures: int = field(default=0, validator=is_tally)
 
     def __attrs_post_init__(self) -> None:
         _check_shape(self)
@@ -155,11 +158,6 @@ class Client:
     def activated(self) -> bool:
         """Whether the client has used its activation, or signed up by itself (L2)."""
         return self.status in ACTIVATED
-
-    @property
-    def erased(self) -> bool:
-        """Whether the person was erased; a deleted client was too (L5)."""
-        return self.business_name in ("", ERASED_NAME)
 
     @property
     def managed(self) -> bool:

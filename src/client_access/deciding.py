@@ -18,7 +18,7 @@ from client_access.catalogue import Catalogue
 from client_access.change import Change
 from client_access.chapters import access, activation, adding, details, managing, subscriptions
 from client_access.client import Client
-from client_access.commands import Command
+from client_access.commands import Command, email_of
 from client_access.errors import CorruptRecord, InvalidValue
 from client_access.events import Event
 from client_access.notifying import notices_of
@@ -90,6 +90,9 @@ def decide(
             raise InvalidValue("client", "is not the one that the command names")
     if email_owner is not None:
         check_id("email_owner", email_owner)
+    email = email_of(command)
+    if email is not None and email.is_erased:
+        raise InvalidValue("email", "was erased, so the command cannot be decided on again")
     case = _case(client, command.by, at, catalogue, policy, email_owner)
 
     if refusal := procedure.refusal(case, command):

@@ -5,12 +5,14 @@ Erased events replay to an erased client, so nothing but the events need be eras
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 from attrs import evolve, fields_dict
 
 from client_access.client import ERASED_NAME
+from client_access.commands import Command
 from client_access.events import Event
 from client_access.notices import Notice, ToAddress
 from client_access.values import (
@@ -21,20 +23,33 @@ from client_access.values import (
     ServiceSetup,
 )
 
-E = TypeVar("E", bound=Event)
+Said = TypeVar("Said", bound=Event | Command)
 
 
-def erase_event(event: E) -> E:
+def erase_history(events: Sequence[Event]) -> tuple[Event, ...]:
+    """Return a client's events without the person; the first of them counts the erasures.
+
+    By that count a change that was decided on before is told from one decided on since. They are
+    the same events where nothing in them is about a person.
+
+    Parameters:
+        events: the whole history, in order.
+    """
+    erased = [erase_event(event) for event in events]
+    if erased == list(events):
+        return tuple(events)
+    first: Any = erased[0]
+    return (evolve(first, erasures=first.erasures + 1), *erased[1:])
+
+
+def erase_event(event: Said) -> Said:
     """Return an event without the name, contact details, address and VAT number that it holds."""
-    changes: dict[str, Any] = {}
-    if isinstance(event.by, ClientUser):
-        changes["by"] = ClientUser(event.by.client_id)
-    for name in fields_dict(type(event)):
-        value = getattr(event, name)
-        erased = _erase(event.client_id, name, value)
-        if erased is not value:
-            changes[name] = erased
-    return evolve(event, **changes) if changes else event
+    return _without_person(event)
+
+
+def erase_command(command: Said) -> Said:
+    """Return a command without the name, contact details, address and VAT number that it holds."""
+    return _without_person(command)
 
 
 def erase_notice(notice: Notice) -> Notice | None:
@@ -48,23 +63,35 @@ def erase_notice(notice: Notice) -> Notice | None:
     return evolve(notice, **changes)
 
 
+def _without_person(said: Said) -> Said:
+    changes: dict[str, Any] = {}
+    for name in fields_dict(type(said)):
+        value = getattr(said, name)
+        erased = _erase(said.client_id, name, value)
+        if erased != value:
+            changes[name] = erased
+    return evolve(said, **changes) if changes else said
+
+
 def _erase(client_id: UUID, name: str, value: object) -> object:
     match value:
         case str() if name == "business_name":
             return ERASED_NAME
+        case ClientUser():
+            return ClientUser(value.client_id)
         case ContactDetails():
             return ContactDetails()
         case EmailAddress():
             return EmailAddress.erased(client_id)
         case HeldService():
+            return HeldService(value.code, _erase_setup(value.setup))
+        case ServiceSetup():
             return _erase_setup(value)
         case tuple() if name == "services":
-            return tuple(_erase_setup(held) for held in value)
+            return tuple(HeldService(held.code, _erase_setup(held.setup)) for held in value)
         case _:
             return value
 
 
-def _erase_setup(held: HeldService) -> HeldService:
-    if held.setup is None:
-        return held
-    return HeldService(held.code, ServiceSetup(held.setup.vat_scheme))
+def _erase_setup(setup: ServiceSetup | None) -> ServiceSetup | None:
+    return None if setup is None else ServiceSetup(setup.vat_scheme)

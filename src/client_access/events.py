@@ -18,6 +18,7 @@ from client_access._validation import (
     is_aware,
     is_count,
     is_one_of,
+    is_tally,
     is_text,
     is_tuple_of,
 )
@@ -58,7 +59,18 @@ class _Event:
 
 
 @frozen
-class _ClientCreated(_Event):
+class _Created(_Event):
+    """What every first event has.
+
+    Parameters:
+        erasures: how often the person was erased from the history.
+    """
+
+    erasures: int = field(default=0, kw_only=True, validator=is_tally)
+
+
+@frozen
+class _ClientCreated(_Created):
     practice_id: str = field(kw_only=True, validator=is_text(PRACTICE_ID_LENGTH))
     kind: ClientKind = field(kw_only=True, validator=is_a(ClientKind))
     business_name: str = field(kw_only=True, validator=is_text())
@@ -81,7 +93,7 @@ class ClientImported(_ClientCreated):
 
 @final
 @frozen
-class CustomerRegistered(_Event):
+class CustomerRegistered(_Created):
     """The platform registered a customer that signed up without a practice (L2)."""
 
     kind: ClientKind = field(kw_only=True, validator=is_a(ClientKind))

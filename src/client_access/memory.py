@@ -16,15 +16,15 @@ from attrs import define
 from client_access.billing import invoice_payer
 from client_access.change import Change
 from client_access.client import Client
-from client_access.commands import COMMAND_NAMES
+from client_access.commands import Command
 from client_access.deciding import replay
-from client_access.erasing import erase_event, erase_notice
+from client_access.erasing import erase_command, erase_event, erase_history, erase_notice
 from client_access.errors import EmailTaken, StaleClient
 from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.machines.payer import Payer
 from client_access.notices import Notice
-from client_access.repository import Claim, Outcome
+from client_access.repository import Claim
 from client_access.values import ClientList
 
 
@@ -111,8 +111,8 @@ class MemoryRepository:
                 for service in client.services
             )
 
-    def recall(self, command_id: str, *, at: datetime) -> Outcome | None:
-        """Return what was remembered under an id and is not forgotten yet."""
+    def recall(self, command_id: str, *, at: datetime) -> Change | None:
+        """Return the change that was remembered under an id and is not forgotten yet."""
         with self._lock:
             remembered = self._remembered.get(command_id)
             if remembered is None or remembered.until <= at:
@@ -120,12 +120,12 @@ class MemoryRepository:
             events = self._events[remembered.client_id][: remembered.version]
             after, last = replay(events), events.pop()
             if not remembered.changed:
-                return Outcome(remembered.command, after, None, after, ())
+                return Change(remembered.command, after, None, after)
             before = replay(events) if events else None
-            return Outcome(remembered.command, before, last, after, remembered.notices)
+            return Change(remembered.command, before, last, after, remembered.notices)
 
     def save_once(self, command_id: str, change: Change, *, at: datetime, until: datetime) -> None:
-        """Store a change and remember its outcome.
+        """Store a change and remember it.
 
         Raises:
             StaleClient: another writer was there first, or has remembered the id.
@@ -138,16 +138,17 @@ class MemoryRepository:
             if command_id in self._remembered:
                 raise StaleClient(change.after.id)
             if change.event is not None:
-                self.save((change,))
-            erased = change.after.status is Status.DELETED
+                self._check((change,))
             self._remembered[command_id] = _Remembered(
-                command=COMMAND_NAMES[type(change.command)],
+                command=change.command,
                 client_id=change.after.id,
                 version=change.after.version,
                 changed=change.event is not None,
-                notices=_erased(change.notices) if erased else change.notices,
+                notices=change.notices,
                 until=until,
             )
+            if change.event is not None:
+                self._apply(change)
 
     def erase(self, client_id: UUID) -> None:
         """Erase name, contact details and address from the client, its history and its notices."""
@@ -155,9 +156,9 @@ class MemoryRepository:
             stored = self._clients.get(client_id)
             if stored is None:
                 return
-            events = [erase_event(event) for event in self._events[client_id]]
+            events = erase_history(self._events[client_id])
             self._remove(stored)
-            self._events[client_id] = events
+            self._events[client_id] = list(events)
             self._insert(replay(events))
             self._forget(client_id)
 
@@ -186,7 +187,7 @@ class MemoryRepository:
             entry = self._claimed(claim)
             if entry is None:
                 return False
-            entry.lease = None
+            entry.lease, entry.attempts = None, entry.attempts + 1
             entry.due, entry.parked = retry_at or entry.due, retry_at is None
             return True
 
@@ -213,9 +214,7 @@ class MemoryRepository:
         for change in changes:
             after = change.after
             stored = clients.get(after.id, self._clients.get(after.id))
-            expected = change.before and change.before.version
-            erased_since = stored and change.before and stored.erased != change.before.erased
-            if (stored and stored.version) != expected or erased_since:
+            if _state(stored) != _state(change.before):
                 raise StaleClient(after.id)
             if owners.get(after.email_key, self._owners.get(after.email_key)) not in (
                 None,
@@ -254,7 +253,7 @@ class MemoryRepository:
             insort(places, (listing.folded_name, client.id))
 
     def _forget(self, client_id: UUID) -> None:
-        """Erase a person from notices that wait, and from outcomes that are remembered."""
+        """Erase a person from notices that wait, and from changes that are remembered."""
         kept = []
         for entry in self._outbox.pop(client_id, []):
             if (notice := erase_notice(entry.notice)) is not None:
@@ -264,6 +263,7 @@ class MemoryRepository:
             self._outbox[client_id] = kept
         for remembered in self._remembered.values():
             if remembered.client_id == client_id:
+                remembered.command = erase_command(remembered.command)
                 remembered.notices = _erased(remembered.notices)
 
     def _claimed(self, claim: Claim) -> _Waiting | None:
@@ -289,8 +289,8 @@ class _Waiting:
 
     def claim(self, until: datetime) -> Claim:
         """Lease the notice: while it is leased it is not due."""
-        self.lease, self.due, self.attempts = uuid4(), until, self.attempts + 1
-        return Claim(self.notice, self.attempts - 1, self.lease, until)
+        self.lease, self.due = uuid4(), until
+        return Claim(self.notice, self.attempts, self.lease, until)
 
     def shown(self) -> Claim:
         return Claim(self.notice, self.attempts, UUID(int=0), None if self.parked else self.due)
@@ -298,14 +298,19 @@ class _Waiting:
 
 @define
 class _Remembered:
-    """An outcome, without what the history tells."""
+    """A change that is remembered, without what the history tells."""
 
-    command: str
+    command: Command
     client_id: UUID
     version: int
     changed: bool
     notices: tuple[Notice, ...]
     until: datetime
+
+
+def _state(client: Client | None) -> tuple[int, int] | None:
+    """Return what tells whether a client is still the one that was decided on."""
+    return None if client is None else (client.version, client.erasures)
 
 
 def _erased(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:

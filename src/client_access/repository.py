@@ -35,7 +35,8 @@ class Repository(Protocol):
         """Store what changes leave, in order, as if one by one, all or nothing.
 
         Where `before` is None the id must never have existed; otherwise the stored version must be
-        `before.version`. Every change has an event.
+        `before.version`, and the person erased as often as from `before`. Every change has an
+        event.
 
         Raises:
             StaleClient: another writer was there first, or the id exists.
@@ -111,15 +112,16 @@ class HostTransaction(Protocol):
 class CommandMemory(Protocol):
     """A repository that remembers outcomes by a command's own id, so that it is handled once."""
 
-    def recall(self, command_id: str, *, at: datetime) -> Outcome | None:
-        """Return what was remembered under an id and is not forgotten yet, or None.
+    def recall(self, command_id: str, *, at: datetime) -> Change | None:
+        """Return the change that was remembered under an id and is not forgotten yet, or None.
 
-        Of a person erased meanwhile, the outcome is erased too.
+        Of a person erased meanwhile, everything in it is erased too: the command, the client before
+        and after, the event and the notices.
         """
         ...
 
     def save_once(self, command_id: str, change: Change, *, at: datetime, until: datetime) -> None:
-        """Store a change, if it has an event, and remember its outcome, in one transaction.
+        """Store a change as save does, if it has an event, and remember it, in one transaction.
 
         Parameters:
             command_id: the command's own id, of at most 200 characters.
@@ -144,7 +146,7 @@ class Erasure(Protocol):
         The history still replays, to the client as it is then stored. Deleting a client erases it
         too, in the transaction that saves the deletion (L5). Nothing happens where there is none.
         The version stays as it is, yet a change decided before the erasure is refused as
-        StaleClient by save.
+        StaleClient by save, and by save_once.
         """
         ...
 
@@ -160,7 +162,8 @@ class OutboxStore(Protocol):
     def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
         """Lease notices that are due, the first undelivered one of each client only.
 
-        A parked notice does not hold up those after it.
+        A parked notice does not hold up those after it, and one that cannot be read holds up only
+        those of its own client.
         """
         ...
 
@@ -171,34 +174,23 @@ class OutboxStore(Protocol):
     def failed(self, claim: Claim, *, retry_at: datetime | None) -> bool:
         """Give a notice back, to be tried from a time on, or parked where that is None.
 
-        False where the lease had passed to another.
+        The failure is counted. False where the lease had passed to another.
         """
         ...
 
     def waiting(self, *, parked: bool, limit: int) -> Sequence[Claim]:
-        """Return notices that wait, or those that are parked, oldest first; lease none."""
+        """Return notices that wait, or those that are parked, oldest first; lease none.
+
+        Those that cannot be read are left out.
+        """
         ...
 
     def retry(self, notice_id: UUID, *, at: datetime) -> bool:
-        """Make a parked notice due again from a time on; False where it is not parked."""
+        """Make a parked notice due again from a time on, as if it had never failed.
+
+        False where it is not parked.
+        """
         ...
-
-
-@final
-@frozen
-class Outcome:
-    """What a command that is handled again is answered with.
-
-    Parameters:
-        command: the command's stable name.
-        before, event, after, notices: as in :class:`~client_access.Change`.
-    """
-
-    command: str
-    before: Client | None
-    event: Event | None
-    after: Client
-    notices: tuple[Notice, ...]
 
 
 @final
@@ -208,7 +200,7 @@ class Claim:
 
     Parameters:
         notice: what to deliver.
-        attempts: how often it was claimed before.
+        attempts: how many attempts to deliver it have failed.
         lease: tells this claim from later ones of the same notice.
         due: when it may be claimed next; None where it is parked.
     """

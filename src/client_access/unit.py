@@ -11,18 +11,26 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar, final
 from uuid import UUID
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from client_access._validation import check_text, check_type
 from client_access.catalogue import Catalogue
 from client_access.change import Change
 from client_access.client import Client
-from client_access.commands import COMMAND_NAMES, Command, email_of
+from client_access.commands import (
+    COMMAND_NAMES,
+    ChangeEmail,
+    Command,
+    GiveAccess,
+    Subscribe,
+    email_of,
+)
 from client_access.deciding import decide
+from client_access.erasing import erase_command
 from client_access.errors import EmailTaken, InvalidValue, StaleClient
 from client_access.procedure import UNKNOWN_CLIENT, is_invited, is_known
 from client_access.refusals import CommandRefused
-from client_access.repository import HostTransaction, Outcome
+from client_access.repository import HostTransaction
 from client_access.values import Actor, Policy, check_actor
 
 ATTEMPTS = 10
@@ -35,6 +43,8 @@ REMEMBER_FOR = timedelta(days=7)
 """How long an outcome is remembered by its command's id, unless the caller says otherwise."""
 
 COMMAND_ID_LENGTH = 200
+
+_DRAWS_AN_ID = (Subscribe, GiveAccess, ChangeEmail)
 
 Outcomes = TypeVar("Outcomes", bound="Sequence[Change | CommandRefused]")
 
@@ -159,16 +169,22 @@ class Attempts:
             raise conflict
 
 
-def recalled(outcome: Outcome, command: Command) -> Change:
+def recalled(change: Change, command: Command) -> Change:
     """Return what a command was answered with when its id was first given.
+
+    It is the same command where everything in it is the same, but for the id of an activation, for
+    which a new one may have been drawn.
 
     Raises:
         InvalidValue: the id was given to another command.
     """
-    given = (COMMAND_NAMES[type(command)], command.client_id)
-    if given != (outcome.command, outcome.after.id):
+    asked, again = change.command, command
+    if isinstance(asked, _DRAWS_AN_ID) and isinstance(again, _DRAWS_AN_ID):
+        again = evolve(again, activation_id=asked.activation_id)
+    # Of a person erased since, what was asked is erased too.
+    if asked not in (again, erase_command(again)):
         raise InvalidValue("command_id", "was given to another command")
-    return Change(command, outcome.before, outcome.event, outcome.after, outcome.notices)
+    return change
 
 
 def to_command_id(command_id: str | UUID, *, remembers: bool) -> str:

@@ -169,6 +169,8 @@ def _identity_key(address: str) -> str:
 def parse_email(name: str, value: object) -> EmailAddress:
     """Return the address that somebody typed, or gave as a value already made.
 
+    One that was erased may stand in a command that is kept; it is not decided on again.
+
     Raises:
         InvalidValue: it is no address, or a placeholder (E2); `name` is the field it names.
     """
@@ -177,7 +179,7 @@ def parse_email(name: str, value: object) -> EmailAddress:
             return EmailAddress(value)  # type: ignore[arg-type]  # its constructor checks the type
         except InvalidValue as problem:
             raise InvalidValue(name, problem.reason) from None
-    if not value.is_mailable:
+    if value.is_placeholder:
         raise InvalidValue(name, "is a placeholder, not an address that mail can be sent to")
     return value
 

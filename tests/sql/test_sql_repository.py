@@ -111,7 +111,7 @@ def test_a_change_is_refused_where_the_client_was_erased_since(repository: SqlRe
         repository.save([renamed(change.after)])
     erased = repository.get(change.after.id)
     assert erased is not None
-    assert erased.erased
+    assert erased.erasures == 1
     assert replay(repository.history(erased.id)) == erased
     repository.save([renamed(erased)])
 

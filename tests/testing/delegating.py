@@ -55,7 +55,7 @@ class Delegating:
     def service_counts(self, practice_id: str) -> Mapping[str, int]:
         return self.good.service_counts(practice_id)
 
-    def recall(self, command_id: str, *, at: datetime) -> ca.Outcome | None:
+    def recall(self, command_id: str, *, at: datetime) -> ca.Change | None:
         return self.good.recall(command_id, at=at)
 
     def save_once(

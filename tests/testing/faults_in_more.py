@@ -118,7 +118,7 @@ class CountsWhatClientsPayFor(_OwnLog):
 
 @caught_by("save_once_stores_the_change_and_its_outcome")
 class ForgetsOutcomes(Delegating):
-    def recall(self, command_id: str, *, at: datetime) -> ca.Outcome | None:
+    def recall(self, command_id: str, *, at: datetime) -> ca.Change | None:
         return None
 
 
@@ -133,13 +133,13 @@ class RemembersChangesOnly(Delegating):
 
 @caught_by("recall_of_an_unknown_id_is_none")
 class FoldsCommandIds(Delegating):
-    def recall(self, command_id: str, *, at: datetime) -> ca.Outcome | None:
+    def recall(self, command_id: str, *, at: datetime) -> ca.Change | None:
         return super().recall(command_id.strip().lower(), at=at)
 
 
 @caught_by("recall_returns_the_first_outcome_whatever_came_after")
 class RecallsTheClientAsItIs(Delegating):
-    def recall(self, command_id: str, *, at: datetime) -> ca.Outcome | None:
+    def recall(self, command_id: str, *, at: datetime) -> ca.Change | None:
         outcome = super().recall(command_id, at=at)
         if outcome is None:
             return None
@@ -161,23 +161,21 @@ class TakesACommandIdTwice(Delegating):
 class RemembersBeforeItSaves(Delegating):
     def __init__(self) -> None:
         super().__init__()
-        self.outcomes: dict[str, ca.Outcome] = {}
+        self.outcomes: dict[str, ca.Change] = {}
 
     def save_once(
         self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
     ) -> None:
-        self.outcomes[command_id] = ca.Outcome(
-            "change_contact_details", change.before, change.event, change.after, change.notices
-        )
+        self.outcomes[command_id] = change
         super().save_once(command_id, change, at=at, until=until)
 
-    def recall(self, command_id: str, *, at: datetime) -> ca.Outcome | None:
+    def recall(self, command_id: str, *, at: datetime) -> ca.Change | None:
         return self.outcomes.get(command_id)
 
 
 @caught_by("outcomes_are_forgotten_when_their_time_is_up")
 class NeverForgets(Delegating):
-    def recall(self, command_id: str, *, at: datetime) -> ca.Outcome | None:
+    def recall(self, command_id: str, *, at: datetime) -> ca.Change | None:
         return super().recall(command_id, at=START)
 
 
@@ -237,6 +235,6 @@ class RemembersErasedPeople(RemembersBeforeItSaves):
 
 @caught_by("erase_takes_the_person_out_of_remembered_outcomes")
 class ForgetsWhatErasedPeopleAsked(Delegating):
-    def recall(self, command_id: str, *, at: datetime) -> ca.Outcome | None:
+    def recall(self, command_id: str, *, at: datetime) -> ca.Change | None:
         outcome = super().recall(command_id, at=at)
-        return None if outcome and outcome.after.erased else outcome
+        return None if outcome and outcome.after.erasures else outcome

@@ -89,6 +89,7 @@ def _inactive(
         status=lifecycle.move(trigger, None),
         payer_state=undecided if event.payer is None else payer.choose(event.payer, undecided),
         practice_id=event.practice_id,
+        erasures=event.erasures,
     )
 
 
@@ -104,6 +105,7 @@ def _registered(_: None, event: CustomerRegistered) -> Client:
         status=lifecycle.move("register", None),
         payer_state=payer.lock(Payer.CLIENT, PayerState.UNDECIDED),
         services=event.services,
+        erasures=event.erasures,
     )
 
 

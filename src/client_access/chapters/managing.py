@@ -226,6 +226,7 @@ def _deleted(client: Client, event: ClientDeleted) -> Client:
         status=lifecycle.move("delete", client.status),
         payer_state=client.payer_state,
         activation=activation.ended("withdraw", client.status),
+        erasures=client.erasures,
     )
 
 

@@ -17,7 +17,7 @@ from client_access.change import Change
 from client_access.client import Client
 from client_access.errors import InvalidValue
 from client_access.events import Event
-from client_access.repository import Claim, Outcome
+from client_access.repository import Claim
 from client_access.sql.cursor import Cursor
 from client_access.sql.engines import (
     ask,
@@ -174,14 +174,14 @@ class AsyncSqlRepository:
         """Return how many clients hold each service for which the practice is the payer."""
         return await self._read(self._store.service_counts, practice_id)
 
-    async def recall(self, command_id: str, *, at: datetime) -> Outcome | None:
-        """Return what was remembered under an id and is not forgotten yet, or None."""
+    async def recall(self, command_id: str, *, at: datetime) -> Change | None:
+        """Return the change remembered under an id that is not forgotten yet, or None."""
         return await self._read(self._store.recall, command_id, at)
 
     async def save_once(
         self, command_id: str, change: Change, *, at: datetime, until: datetime
     ) -> None:
-        """Store a change, if it has an event, and remember its outcome, in one transaction.
+        """Store a change, if it has an event, and remember it, in one transaction.
 
         Raises:
             StaleClient: another writer was there first, or has remembered the id.

@@ -131,7 +131,7 @@ class Statements:
         self.update = compiled(
             changed.where(
                 clients.c.version == bindparam("version_before"),
-                clients.c.erased == bindparam("erased_before"),
+                clients.c.erasures == bindparam("erasures_before"),
             )
         )
         self.overwrite = compiled(changed)
@@ -206,19 +206,16 @@ class Statements:
             .with_for_update(skip_locked=True, of=notices)
         )
         self.lease = compiled(
-            update(notices)
-            .where(one_notice)
-            .values(
-                lease=bindparam("lease"),
-                due=bindparam("due"),
-                attempts=notices.c.attempts + literal_column("1"),
-            )
+            update(notices).where(one_notice).values(lease=bindparam("lease"), due=bindparam("due"))
         )
         self.delivered = compiled(delete(notices).where(*leased))
-        self.try_again = compiled(
-            update(notices).where(*leased).values(lease=null(), due=bindparam("due"))
+        given_back = (
+            update(notices)
+            .where(*leased)
+            .values(lease=null(), attempts=notices.c.attempts + literal_column("1"))
         )
-        self.park = compiled(update(notices).where(*leased).values(lease=null(), parked=true()))
+        self.try_again = compiled(given_back.values(due=bindparam("due")))
+        self.park = compiled(given_back.values(parked=true()))
         self.retry = compiled(
             update(notices)
             .where(one_notice, notices.c.parked)
@@ -263,12 +260,14 @@ class Statements:
         )
         self.forget = compiled(delete(outcomes).where(outcomes.c.until <= bindparam("at")))
         self.outcomes_of = compiled(
-            select(outcomes.c.command_id, outcomes.c.notices).where(
+            select(outcomes.c.command_id, outcomes.c.command, outcomes.c.notices).where(
                 outcomes.c.client_id == bindparam("key")
             )
         )
         self.overwrite_outcome = compiled(
-            update(outcomes).where(one_outcome).values(notices=bindparam("notices"))
+            update(outcomes)
+            .where(one_outcome)
+            .values(command=bindparam("command"), notices=bindparam("notices"))
         )
 
 

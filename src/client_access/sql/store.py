@@ -20,21 +20,28 @@ from sqlalchemy.exc import IntegrityError
 from client_access.billing import invoice_payer
 from client_access.change import Change
 from client_access.client import Client
-from client_access.commands import COMMAND_NAMES
 from client_access.deciding import replay
-from client_access.erasing import erase_event, erase_notice
+from client_access.erasing import erase_command, erase_event, erase_history, erase_notice
 from client_access.errors import CorruptRecord, EmailTaken, StaleClient
 from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.machines.payer import Payer
 from client_access.notices import Notice
-from client_access.repository import Claim, Outcome
+from client_access.repository import Claim
 from client_access.sql.cursor import Cursor
 from client_access.sql.faults import is_email_conflict
 from client_access.sql.statements import Row, Statements
 from client_access.sql.tables import to_microseconds, to_moment
 from client_access.values import ClientList
-from client_access.wire import decode, dump, encode, load_client, load_event, load_notice
+from client_access.wire import (
+    decode,
+    dump,
+    encode,
+    load_client,
+    load_command,
+    load_event,
+    load_notice,
+)
 
 T = TypeVar("T")
 
@@ -143,7 +150,9 @@ class Store:
         )
         for change in changes:
             if change.after.status is Status.DELETED:
-                self._erase_records(cursor, change.after.id)
+                events = self.history(cursor, change.after.id)
+                erased = [erase_event(event) for event in events]
+                self._overwrite_records(cursor, change.after.id, events, erased)
 
     def _save_clients(self, cursor: Cursor, changes: list[Change], *, new: bool) -> None:
         """Write what changes leave, all of them of new clients or none."""
@@ -180,17 +189,20 @@ class Store:
         if not rows:
             return
         before = self._client(rows[0])
-        after = replay(self._erase_records(cursor, client_id))
+        events = self.history(cursor, client_id)
+        erased = erase_history(events)
+        self._overwrite_records(cursor, client_id, events, erased)
+        after = replay(erased)
         if after.version != before.version:
             raise CorruptRecord("a client is not what its history makes of it")
         self._statements.overwrite.do(cursor, **self._client_row(before, after))
 
-    def _erase_records(self, cursor: Cursor, client_id: UUID) -> list[Event]:
-        """Erase a person from history, notices and outcomes; return the events as they are then."""
+    def _overwrite_records(
+        self, cursor: Cursor, client_id: UUID, events: Sequence[Event], erased: Sequence[Event]
+    ) -> None:
+        """Put erased events in the place of events; erase notices and remembered changes."""
         key = self._key(client_id)
         statements = self._statements
-        events = self.history(cursor, client_id)
-        erased = [erase_event(event) for event in events]
         statements.overwrite_event.do_many(
             cursor,
             [
@@ -210,16 +222,19 @@ class Store:
         statements.overwrite_notice.do_many(cursor, kept)
         statements.drop_notice.do_many(cursor, dropped)
         remembered: list[Row] = [
-            {"key": command_id, "notices": _encode_notices(_erased(_decode_notices(told)))}
-            for command_id, told in statements.outcomes_of.ask(cursor, key=key)
+            {
+                "key": command_id,
+                "command": encode(erase_command(load_command(decode(asked)))),
+                "notices": _encode_notices(_erased(_decode_notices(told))),
+            }
+            for command_id, asked, told in statements.outcomes_of.ask(cursor, key=key)
         ]
         statements.overwrite_outcome.do_many(cursor, remembered)
-        return erased
 
     # ── Outcomes ─────────────────────────────────────────────────────────────────────────────────
 
-    def recall(self, cursor: Cursor, command_id: str, at: datetime) -> Outcome | None:
-        """Return what was remembered under an id and is not forgotten yet."""
+    def recall(self, cursor: Cursor, command_id: str, at: datetime) -> Change | None:
+        """Return the change that was remembered under an id and is not forgotten yet."""
         rows = self._statements.recall.ask(cursor, key=command_id, at=to_microseconds(at))
         if not rows:
             return None
@@ -227,11 +242,14 @@ class Store:
         events = [load_event(decode(row[-1])) for row in rows]
         after = replay(events)
         if after.version != version:
-            raise CorruptRecord("the history of a remembered outcome is not whole")
+            raise CorruptRecord("the history of a remembered change is not whole")
+        asked = load_command(decode(command))
+        if asked.client_id != after.id:
+            raise CorruptRecord("a remembered command is not of its client")
         if not changed:
-            return Outcome(command, after, None, after, ())
+            return Change(asked, after, None, after)
         before = replay(events[:-1]) if len(events) > 1 else None
-        return Outcome(command, before, events[-1], after, _decode_notices(notices))
+        return Change(asked, before, events[-1], after, _decode_notices(notices))
 
     def save_once(
         self,
@@ -241,13 +259,13 @@ class Store:
         at: datetime,
         until: datetime,
     ) -> None:
-        """Store a change and remember its outcome."""
+        """Store a change and remember it."""
         statements, after = self._statements, change.after
         statements.forget.do(cursor, at=to_microseconds(at))
         remembered = statements.remember.do(
             cursor,
             command_id=command_id,
-            command=COMMAND_NAMES[type(change.command)],
+            command=encode(change.command),
             client_id=self._key(after.id),
             version=after.version,
             changed=change.event is not None,
@@ -323,10 +341,10 @@ class Store:
         return {
             "key": key,
             "version_before": before and before.version,
-            "erased_before": before and before.erased,
+            "erasures_before": before and before.erasures,
             "id": key,
             "version": after.version,
-            "erased": after.erased,
+            "erasures": after.erasures,
             "email_key": after.email_key,
             "practice_id": listing and listing.practice_id,
             "client_list": listing and listing.client_list.value,
@@ -379,7 +397,7 @@ def _encode_notices(notices: Iterable[Notice]) -> str:
 def _decode_notices(data: str) -> tuple[Notice, ...]:
     records = decode(data)
     if not isinstance(records, list):
-        raise CorruptRecord("the notices of a remembered outcome are no list")
+        raise CorruptRecord("the notices of a remembered change are no list")
     return tuple(load_notice(record) for record in records)
 
 

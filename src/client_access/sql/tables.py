@@ -36,7 +36,7 @@ clients: Final = Table(
     metadata,
     Column("id", Uuid, nullable=False),
     Column("version", BigInteger, nullable=False),
-    Column("erased", Boolean, nullable=False),
+    Column("erasures", BigInteger, nullable=False),
     Column("email_key", _Text, nullable=False),
     # The listing; all three are null for a client that stands in no list (C1).
     Column("practice_id", _Text),
@@ -89,7 +89,7 @@ outcomes: Final = Table(
     "client_access_outcome",
     metadata,
     Column("command_id", _Text, nullable=False),
-    Column("command", _Text, nullable=False),
+    Column("command", Text, nullable=False),
     Column("client_id", Uuid, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("changed", Boolean, nullable=False),

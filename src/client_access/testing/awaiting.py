@@ -35,7 +35,6 @@ from client_access.repository import (
     HostTransaction,
     Lookup,
     OutboxStore,
-    Outcome,
     Repository,
     ServiceCounts,
 )
@@ -149,7 +148,7 @@ class _HostTransaction(_Face[HostTransaction]):
 
 
 class _CommandMemory(_Face[AsyncCommandMemory]):
-    def recall(self, command_id: str, *, at: datetime) -> Outcome | None:
+    def recall(self, command_id: str, *, at: datetime) -> Change | None:
         return self._await(self._repository.recall(command_id, at=at))
 
     def save_once(self, command_id: str, change: Change, *, at: datetime, until: datetime) -> None:

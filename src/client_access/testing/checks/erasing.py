@@ -42,8 +42,8 @@ def _expect_gone(value: object, where: str) -> None:
     for secret in _SECRETS:
         expect(
             secret not in text,
-            f"A person that was erased is still named in {where}: put every event through "
-            "client_access.erasing.erase_event and every notice through erase_notice, store the "
+            f"A person that was erased is still named in {where}: put the events through "
+            "client_access.erasing.erase_history and every notice through erase_notice, store the "
             f"client that the events replay to, and its key and listing. Found {secret!r} in "
             f"{text}",
         )
@@ -58,7 +58,11 @@ def erase_takes_the_person_out_of_the_client(repository: WithErasure) -> None:
     repository.erase(life.client_id)
     erased = repository.get(life.client_id)
     _expect_gone(erased, "the client")
-    expect(erased is not None and erased.erased, "erase() must leave an erased client.")
+    expect(
+        erased is not None and erased.erasures == 1,
+        "erase() must count the erasure: store the "
+        "client that the history replays to, as client_access.erasing.erase_history leaves it.",
+    )
     assert erased is not None  # just expected
     expect_equal(
         (erased.id, erased.version, erased.status, erased.payer_state, erased.practice_id),
@@ -129,7 +133,7 @@ def save_refuses_what_would_bring_an_erased_person_back(repository: WithErasure)
         StaleClient,
         life.client_id,
         "save() accepted a change decided before the client was erased, whose `after` still names "
-        "the person: erasing leaves the version as it is, so compare before.erased as well.",
+        "the person: erasing leaves the version as it is, so compare before.erasures as well.",
     ):
         repository.save([decided_before])
     _expect_gone(repository.get(life.client_id), "the client")
@@ -190,7 +194,7 @@ def erase_takes_the_person_out_of_notices(repository: WithErasureAndOutbox) -> N
 
 @check(Erasure, CommandMemory)
 def erase_takes_the_person_out_of_remembered_outcomes(repository: WithErasureAndMemory) -> None:
-    """CommandMemory.recall: "Of a person erased meanwhile, the outcome is erased too"."""
+    """CommandMemory.recall: "Of a person erased meanwhile, everything in it is erased too"."""
     scene = Scene(repository)
     for number, end in enumerate((Life.delete, None)):
         life = scene.life().add("Secret Ltd", scene.email(f"secret{number}"), contact=_CONTACT)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from client_access.change import Change
-from client_access.commands import COMMAND_NAMES
 from client_access.errors import EmailTaken, StaleClient
 from client_access.machines.lifecycle import Status
-from client_access.repository import CommandMemory, Outcome
+from client_access.repository import CommandMemory
 from client_access.testing.checks.frame import (
     WithCommandMemory,
     check,
@@ -25,16 +24,6 @@ _MOMENT = timedelta(microseconds=1)
 _UNTIL = START + _WEEK
 
 
-def _outcome(change: Change) -> Outcome:
-    return Outcome(
-        COMMAND_NAMES[type(change.command)],
-        change.before,
-        change.event,
-        change.after,
-        change.notices,
-    )
-
-
 def _save_once(repository: WithCommandMemory, command_id: str, change: Change) -> None:
     repository.save_once(command_id, change, at=START, until=_UNTIL)
 
@@ -43,12 +32,12 @@ def _expect_remembered(
     repository: WithCommandMemory, command_id: str, change: Change, advice: str
 ) -> None:
     found = repository.recall(command_id, at=START)
-    expect_equal(found, _outcome(change), advice)
+    expect_equal(found, change, advice)
 
 
 @check(CommandMemory)
 def recall_of_an_unknown_id_is_none(repository: WithCommandMemory) -> None:
-    """CommandMemory.recall: "Return what was remembered under an id and is not forgotten yet"."""
+    """CommandMemory.recall: "Return the change that was remembered under an id"."""
     scene = Scene(repository)
     change = scene.life().add("Acme").changes[0]
     _save_once(repository, f"{scene.domain} a", change)
@@ -62,7 +51,7 @@ def recall_of_an_unknown_id_is_none(repository: WithCommandMemory) -> None:
 
 @check(CommandMemory)
 def save_once_stores_the_change_and_its_outcome(repository: WithCommandMemory) -> None:
-    """CommandMemory.save_once: "Store a change, if it has an event, and remember its outcome"."""
+    """CommandMemory.save_once: "Store a change as save does, if it has an event"."""
     scene = Scene(repository)
     for name, example in scene.examples().items():
         if example.client.status is Status.DELETED:
@@ -79,7 +68,7 @@ def save_once_stores_the_change_and_its_outcome(repository: WithCommandMemory) -
                 repository,
                 command_id,
                 change,
-                f"recall() must return the outcome as it was: command, before, event, after and "
+                f"recall() must return the change as it was: command, before, event, after and "
                 f"notices (the example {name!r}).",
             )
 
@@ -104,7 +93,7 @@ def save_once_remembers_what_changes_nothing(repository: WithCommandMemory) -> N
 
 @check(CommandMemory)
 def recall_returns_the_first_outcome_whatever_came_after(repository: WithCommandMemory) -> None:
-    """CommandMemory.recall: "Return what was remembered", not what has become of it."""
+    """CommandMemory.recall: "Return the change that was remembered", not what has become of it."""
     scene = Scene(repository)
     life = scene.added().rename("First outcome")
     (change,) = life.unsaved()
@@ -148,7 +137,7 @@ def save_once_refuses_an_id_that_is_remembered(repository: WithCommandMemory) ->
 
 @check(CommandMemory)
 def save_once_remembers_nothing_where_it_fails(repository: WithCommandMemory) -> None:
-    """CommandMemory.save_once: "remember its outcome, in one transaction"."""
+    """CommandMemory.save_once: "and remember it, in one transaction"."""
     scene = Scene(repository)
     life = scene.added(local="taken")
     stale = life.decide(life.new_contact(ContactDetails("Stale")))
@@ -189,4 +178,4 @@ def outcomes_are_forgotten_when_their_time_is_up(repository: WithCommandMemory) 
     except StaleClient:
         expect(False, "save_once() refused an id whose time was up: forget it first.")
     found = repository.recall(command_id, at=_UNTIL)
-    expect_equal(found, _outcome(next_change), "An id may be used again once it is forgotten.")
+    expect_equal(found, next_change, "An id may be used again once it is forgotten.")
