@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 from collections import Counter
 from decimal import Decimal
 from uuid import UUID
@@ -258,6 +259,49 @@ def test_prices_add_up_exactly() -> None:
     assert ca.monthly_total(["x"] * 30, catalogue) == Decimal("3.0")
     line = ca.InvoiceLine(CLIENT_ID, "A", "x", "X", Decimal("0.1"))
     assert ca.Invoice((line,) * 30, "GBP").total == Decimal(3)
+
+
+HOSTILE = decimal.Context(prec=2, rounding=decimal.ROUND_UP, Emax=3, Emin=-3, clamp=1)
+"""What a host may have set for its own sums."""
+
+
+def test_money_is_exact_whatever_the_host_rounds_to() -> None:
+    """S2, S6: no sum and no product goes by the decimal context of the host's thread."""
+    catalogue = ca.Catalogue(
+        [
+            ca.Service("payroll", "Payroll", Decimal("1234.56")),
+            ca.Service("penny", "Penny", Decimal("0.01")),
+        ]
+    )
+    three = [UUID(int=n) for n in (1, 2, 3)]
+    office = Office(catalogue=catalogue)
+    office.access.handle_all(
+        command
+        for client_id in three
+        for command in (
+            ca.AddClient(client_id, NORTH, business_name="A"),
+            ca.Subscribe(
+                client_id,
+                NORTH,
+                payer=ca.Payer.PRACTICE,
+                sign_in=ca.SignIn.PRACTICE_ONLY,
+                services={"payroll": None, "penny": None},
+            ),
+        )
+    )
+    not_counting = ca.ClientAccess(_NotCounting(office.repository), catalogue=catalogue)
+    with decimal.localcontext(HOSTILE) as context:
+        assert +Decimal("10.1") == 11
+        assert ca.monthly_total(["payroll", "penny"], catalogue) == Decimal("1234.57")
+        assert ca.monthly_total(["penny"] * 1001, catalogue) == Decimal("10.01")
+        assert office.access.next_invoice_total("north") == Decimal("3703.71")
+        assert not_counting.next_invoice_total("north") == Decimal("3703.71")
+        invoice = office.access.next_invoice("north")
+        assert invoice.total == Decimal("3703.71")
+        assert str(invoice.total) == "3703.71"
+        dearest = ca.Service("x", "X", Decimal("999999999.9999"))
+        assert str(dearest.monthly_price) == "999999999.9999"
+        assert context.prec == 2
 
 
 def test_what_changed_between_two_invoices_and_why() -> None:

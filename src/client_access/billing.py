@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact
 from enum import Enum
 from typing import final
 from uuid import UUID
@@ -83,9 +83,22 @@ class InvoiceDifference:
     cause: Cause
 
 
+def _exact() -> Context:
+    """Return a context in which nothing is rounded, whatever the host's own is set to."""
+    return Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX, clamp=0, flags=[], traps=[Inexact])
+
+
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    """Return the sum of amounts of money, to the last digit."""
+    exact, total = _exact(), Decimal(0)
+    for amount in amounts:
+        total = exact.add(total, amount)
+    return total
+
+
 def total_of(lines: Iterable[InvoiceLine]) -> Decimal:
     """Return what lines come to a month."""
-    return sum((line.monthly_price for line in lines), Decimal(0))
+    return exact_sum(line.monthly_price for line in lines)
 
 
 def monthly_total(services: Iterable[str] | Mapping[str, object], catalogue: Catalogue) -> Decimal:
@@ -99,13 +112,13 @@ def monthly_total(services: Iterable[str] | Mapping[str, object], catalogue: Cat
         InvalidValue: a service is not on offer.
     """
     check_type("catalogue", catalogue, Catalogue)
-    total = Decimal(0)
+    prices = []
     for code in to_tuple("services", services):
         service = catalogue.get(to_plain("services", code, str))
         if service is None or not service.offered:
             raise InvalidValue("services", "has a service that is not on offer")
-        total += service.monthly_price
-    return total
+        prices.append(service.monthly_price)
+    return exact_sum(prices)
 
 
 def invoice_payer(client: Client) -> Payer | None:
@@ -161,8 +174,11 @@ def total_of_counts(counts: Mapping[str, int], catalogue: Catalogue) -> Decimal:
     Raises:
         InvalidValue: the catalogue lacks one of them (S4).
     """
-    prices = (catalogue.held(code).monthly_price * count for code, count in counts.items())
-    return sum(prices, Decimal(0))
+    exact = _exact()
+    return exact_sum(
+        exact.multiply(catalogue.held(code).monthly_price, Decimal(count))
+        for code, count in counts.items()
+    )
 
 
 def differences(earlier: Invoice, later: Invoice) -> tuple[InvoiceDifference, ...]:
