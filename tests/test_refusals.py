@@ -886,6 +886,21 @@ def test_every_text_can_be_replaced() -> None:
         assert other.translated(english()) == refusal
 
 
+def test_what_replaces_a_text_is_text() -> None:
+    """Plain, whatever it was given as, and neither blank nor endless nor of control characters."""
+
+    class Marked(str):
+        pass
+
+    (refusal, *_) = _all_codes().values()
+    key = refusal.code.value
+    assert type(refusal.translated({key: Marked("Nein.")}).message) is str
+    for wrong in ("", " ", "a\x00b", "x" * 1001, None, b"Nein."):
+        with pytest.raises(ca.InvalidValue) as told:
+            refusal.translated({key: wrong})  # type: ignore[dict-item]  # what is refused here
+        assert told.value.field == "texts"
+
+
 def test_every_key_is_unique_and_every_text_is_used_for_one_thing() -> None:
     texts = english()
     assert len(set(texts.values())) == len(texts)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ import world
 from attrs import evolve
 from office import Office
 from rules_table import UNCHANGED, Asked, answer, facts, facts_after
+from test_async_service import AwaitedMemory
 from world import (
     CATALOGUE,
     CLIENT,
@@ -565,6 +567,77 @@ def test_settings_are_checked_when_the_service_is_made() -> None:
         with pytest.raises(ca.InvalidValue) as told:
             ca.ClientAccess(repository, **settings)
         assert told.value.field == field
+
+
+@pytest.mark.parametrize("service", [ca.ClientAccess, ca.AsyncClientAccess])
+def test_what_a_service_works_with_is_checked_when_it_is_made(service: Any) -> None:
+    """Not at the first command: the repository has the methods of the protocol, the clock can be
+    called, and outcomes are remembered for a while that the calendar can hold.
+    """
+    whole = dict.fromkeys(("get", "find_by_email", "save", "page"), print)
+    service(type("Whole", (), whole)(), catalogue=CATALOGUE)
+    for missing in whole:
+        with pytest.raises(ca.InvalidValue, match=f"repository has no method {missing}"):
+            service(type("Without", (), {**whole, missing: None})(), catalogue=CATALOGUE)
+    repository = ca.MemoryRepository()
+    with pytest.raises(ca.InvalidValue, match="clock must be callable, which a datetime is not"):
+        service(repository, catalogue=CATALOGUE, clock=world.T0)
+    for wrong in (timedelta(0), -timedelta(1), timedelta(days=10_000, microseconds=1)):
+        with pytest.raises(ca.InvalidValue, match="longer than nothing, and 10,000 days at most"):
+            service(repository, catalogue=CATALOGUE, remember_for=wrong)
+    for right in (timedelta(microseconds=1), timedelta(days=10_000)):
+        service(repository, catalogue=CATALOGUE, remember_for=right)
+
+
+def _asking_the_clock(access: Any) -> list[Callable[[], Any]]:
+    """Return every call of a service that asks what time it is."""
+    return [
+        lambda: access.handle(rename("Other")),
+        lambda: access.handle(rename("Other"), command_id="once"),
+        lambda: access.handle_all([rename("Other")]),
+        lambda: access.handle_each([rename("Other")]),
+        lambda: access.preview(rename("Other")),
+        lambda: access.actions(CLIENT_ID, NORTH),
+        lambda: access.services_open_to(CLIENT_ID, NORTH),
+        lambda: access.sign_in(FIRST),
+    ]
+
+
+@pytest.mark.parametrize(
+    "told_time",
+    [datetime(2026, 1, 1), "2026-01-01", None],  # noqa: DTZ001  # without a zone, as is refused
+)
+def test_a_clock_that_tells_no_moment_is_malformed_everywhere(told_time: Any) -> None:
+    """Whatever is asked, by both services: the clock is named, and nothing has changed."""
+    office = Office((ADD,))
+    settings: dict[str, Any] = {"catalogue": CATALOGUE, "clock": lambda: told_time}
+    sync = ca.ClientAccess(office.repository, **settings)
+    memory = AwaitedMemory()
+    memory.memory = office.repository
+    other = ca.AsyncClientAccess(memory, **settings)
+
+    async def awaited(ask: Callable[[], Any]) -> None:
+        await ask()
+
+    for ask in _asking_the_clock(sync):
+        with pytest.raises(ca.InvalidValue) as told:
+            ask()
+        assert told.value.field == "clock"
+    for ask in _asking_the_clock(other):
+        with pytest.raises(ca.InvalidValue) as told:
+            asyncio.run(awaited(ask))
+        assert told.value.field == "clock"
+    assert office.client().version == 1
+
+
+def test_an_outcome_cannot_be_remembered_beyond_the_calendar() -> None:
+    """InvalidValue, not an overflow; and nothing is saved."""
+    last = datetime.max.replace(tzinfo=UTC)
+    office = Office(remember_for=timedelta(days=10_000))
+    office.now = last
+    with pytest.raises(ca.InvalidValue, match="too close to the end of the calendar"):
+        office.access.handle(ADD, command_id="once")
+    assert office.repository.get(CLIENT_ID) is None
 
 
 def test_the_clock_is_in_utc_unless_another_is_given() -> None:

@@ -24,6 +24,7 @@ from world import CATALOGUE, CLIENT_ID, NORTH, OTHER_ID, PLATFORM, SETUP, SOON, 
 
 import client_access as ca
 from client_access import values
+from client_access.consequences import consequences_of
 from client_access.values import fold
 
 # ── Samples of everything ────────────────────────────────────────────────────────────────────────
@@ -217,6 +218,28 @@ def test_anything_passed_to_the_core_is_answered_or_invalid(one: Any, other: Any
         lambda: ca.monthly_lines(client, one),
         lambda: ca.monthly_total(one, CATALOGUE),
         lambda: ca.monthly_total(["payroll"], one),
+        lambda: ca.as_of(one, SOON),
+        lambda: ca.as_of([], one),
+        lambda: ca.differences(one, other),
+        lambda: ca.Invoice(one, "GBP"),
+        lambda: ca.Invoice((one,), "GBP"),
+        lambda: ca.Invoice((), one),
+        lambda: ca.InvoiceDifference(one, other, ca.Cause.CLIENT_CAME),
+        lambda: ca.InvoiceDifference(None, None, one),
+        lambda: consequences_of(one, at=SOON, catalogue=CATALOGUE),
+        lambda: consequences_of(ca.Change(add, one, None, other), at=SOON, catalogue=CATALOGUE),
+        lambda: _refusals()[0].translated(one),
+        lambda: _refusals()[0].translated({"unknown_client": one}),
+        lambda: CATALOGUE.get(one),
+        lambda: CATALOGUE.offers(one),
+        lambda: CATALOGUE.held(one),
+        lambda: ca.DirectDebit(SOON).is_due(one),
+        lambda: ca.Policy().activation_expires(one),
+        lambda: ca.Policy().direct_debit(one),
+        lambda: ca.ClientAccess(one, catalogue=CATALOGUE),
+        lambda: ca.ClientAccess(repository, catalogue=CATALOGUE, clock=one),
+        lambda: ca.ClientAccess(repository, catalogue=CATALOGUE, remember_for=one),
+        lambda: ca.AsyncClientAccess(one, catalogue=CATALOGUE),
         lambda: ca.ClientAccess(repository, catalogue=one),
         lambda: ca.ClientAccess(repository, catalogue=CATALOGUE, policy=one),
         lambda: access.handle_all(one),
@@ -241,6 +264,70 @@ def test_anything_passed_to_the_core_is_answered_or_invalid(one: Any, other: Any
     for call in calls:
         with suppress(ca.InvalidValue, ca.CommandRefused, ca.CorruptRecord):
             call()
+
+
+A_CHANGE: Any = ca.Change
+"""Made of anything, for it has no checks of its own."""
+A_LINE = ca.InvoiceLine(CLIENT_ID, "Acme", "payroll", "Payroll", Decimal(1))
+
+
+@pytest.mark.parametrize(
+    ("ask", "field"),
+    [
+        (lambda wrong: ca.as_of(wrong, SOON), "events"),
+        (lambda wrong: ca.differences(wrong, ca.Invoice((), "GBP")), "earlier"),
+        (lambda wrong: ca.differences(ca.Invoice((), "GBP"), wrong), "later"),
+        (lambda wrong: ca.Invoice(wrong, "GBP"), "lines"),
+        (lambda wrong: ca.Invoice((A_LINE, wrong), "GBP"), "lines"),
+        (lambda wrong: ca.Invoice((), wrong), "currency"),
+        (lambda wrong: ca.InvoiceDifference(wrong, None, ca.Cause.CLIENT_LEFT), "before"),
+        (lambda wrong: ca.InvoiceDifference(None, wrong, ca.Cause.CLIENT_CAME), "after"),
+        (lambda wrong: ca.InvoiceDifference(None, A_LINE, wrong), "cause"),
+        (lambda wrong: consequences_of(wrong, at=SOON, catalogue=CATALOGUE), "change"),
+        (
+            lambda wrong: consequences_of(
+                A_CHANGE(wrong, None, wrong, wrong), at=SOON, catalogue=CATALOGUE
+            ),
+            "change",
+        ),
+        (
+            lambda wrong: consequences_of(
+                A_CHANGE(wrong, wrong, wrong, world.clients()[0]), at=SOON, catalogue=CATALOGUE
+            ),
+            "change",
+        ),
+        (lambda wrong: _refusals()[0].translated(wrong), "texts"),
+        (lambda wrong: _refusals()[0].translated({_refusals()[0].code.value: wrong}), "texts"),
+        (CATALOGUE.get, "code"),
+        (CATALOGUE.offers, "code"),
+        (CATALOGUE.held, "code"),
+        (ca.DirectDebit(T0).is_due, "at"),
+        (ca.Policy().activation_expires, "at"),
+        (ca.Policy().direct_debit, "at"),
+        *(
+            (lambda wrong, kind=kind: kind(wrong, catalogue=CATALOGUE), "repository")
+            for kind in (ca.ClientAccess, ca.AsyncClientAccess)
+        ),
+        *(
+            (
+                lambda wrong, kind=kind, name=name: kind(
+                    ca.MemoryRepository(), catalogue=CATALOGUE, **{name: wrong}
+                ),
+                name,
+            )
+            for kind in (ca.ClientAccess, ca.AsyncClientAccess)
+            for name in ("clock", "remember_for", "policy")
+        ),
+    ],
+)
+def test_what_a_function_does_not_take_is_named(ask: Callable[[Any], object], field: str) -> None:
+    """A wrong type is InvalidValue with the name of the argument, at once."""
+    for wrong in (5, [], object()):
+        if field == "events" and wrong == []:
+            continue  # a history without events, in which there is no client yet
+        with pytest.raises(ca.InvalidValue) as told:
+            ask(wrong)
+        assert told.value.field == field
 
 
 # ── Malformed, one by one ────────────────────────────────────────────────────────────────────────

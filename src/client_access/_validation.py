@@ -182,6 +182,31 @@ def check_type(field: str, value: object, kind: type) -> None:
         raise InvalidValue(field, f"must be a {kind.__name__}, not a {type(value).__name__}")
 
 
+def check_callable(field: str, value: object) -> None:
+    """Raise :class:`InvalidValue` unless `value` can be called."""
+    if not callable(value):
+        raise InvalidValue(field, f"must be callable, which a {type(value).__name__} is not")
+
+
+def check_methods(field: str, value: object, protocol: type) -> None:
+    """Raise :class:`InvalidValue` unless `value` has every method that a protocol names itself."""
+    for name in vars(protocol):
+        if not name.startswith("_") and not callable(getattr(value, name, None)):
+            raise InvalidValue(field, f"has no method {name}")
+
+
+def to_span(field: str, value: object, longest: timedelta) -> timedelta:
+    """Return a span of time that is longer than nothing.
+
+    Raises:
+        InvalidValue: it is none, or longer than `longest`.
+    """
+    span = to_plain(field, value, timedelta)
+    if not timedelta(0) < span <= longest:
+        raise InvalidValue(field, f"must be longer than nothing, and {longest.days:,} days at most")
+    return span
+
+
 def to_tuple(field: str, values: Iterable[T]) -> tuple[T, ...]:
     """Return what an iterable yields.
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import final
 from uuid import UUID
 
-from client_access._validation import to_id, to_tuple
+from client_access._validation import check_callable, check_methods, to_id, to_span, to_tuple
 from client_access.async_repository import (
     AsyncCommandMemory,
     AsyncLookup,
@@ -52,14 +52,17 @@ from client_access.unit import (
 )
 from client_access.values import (
     DEFAULT_POLICY,
+    LONGEST_MEMORY,
     Actor,
     ClientList,
     EmailAddress,
     HeldService,
     PlatformUser,
     Policy,
+    later,
     parse_email,
     to_practice_id,
+    to_utc,
 )
 
 
@@ -72,7 +75,11 @@ class AsyncClientAccess:
         catalogue: the services on offer, and those still held.
         policy: what the platform has chosen.
         clock: returns the present time, with a time zone.
-        remember_for: how long an outcome is remembered by its command's id.
+        remember_for: how long an outcome is remembered by its command's id: longer than nothing,
+            and 10,000 days at most.
+
+    Raises:
+        InvalidValue: an argument is malformed.
     """
 
     def __init__(
@@ -85,11 +92,13 @@ class AsyncClientAccess:
         remember_for: timedelta = REMEMBER_FOR,
     ) -> None:
         check_settings(catalogue, policy, remember_for)
+        check_methods("repository", repository, AsyncRepository)
+        check_callable("clock", clock)
         self.repository = repository
         self.catalogue = catalogue
         self.policy = policy
         self.clock = clock
-        self.remember_for = remember_for
+        self.remember_for = to_span("remember_for", remember_for, LONGEST_MEMORY)
 
     # ── Commands ─────────────────────────────────────────────────────────────────────────────────
 
@@ -109,7 +118,7 @@ class AsyncClientAccess:
 
     async def preview(self, command: Command) -> Change:
         """Return what :meth:`handle` would answer now; nothing is saved (S2)."""
-        return (await self._load((command,), self.clock())).decide(command)
+        return (await self._load((command,), self._now())).decide(command)
 
     # ── Questions ────────────────────────────────────────────────────────────────────────────────
 
@@ -118,7 +127,7 @@ class AsyncClientAccess:
         return actions_of(
             await self._get(client_id),
             by,
-            at=self.clock(),
+            at=self._now(),
             catalogue=self.catalogue,
             policy=self.policy,
         )
@@ -129,7 +138,7 @@ class AsyncClientAccess:
 
     async def services_open_to(self, client_id: UUID, by: Actor) -> tuple[HeldService, ...]:
         """Return the services of a client that an actor can open now (§8)."""
-        return services_open_to(await self.client(client_id, by), by, at=self.clock())
+        return services_open_to(await self.client(client_id, by), by, at=self._now())
 
     async def clients(
         self,
@@ -155,7 +164,7 @@ class AsyncClientAccess:
     async def sign_in(self, email: str | EmailAddress) -> SignInDecision:
         """Decide whether the client with an address gets in."""
         key = parse_email("email", email).key
-        return sign_in_of(await self.repository.find_by_email(key), at=self.clock())
+        return sign_in_of(await self.repository.find_by_email(key), at=self._now())
 
     # ── Invoices ─────────────────────────────────────────────────────────────────────────────────
 
@@ -189,6 +198,9 @@ class AsyncClientAccess:
 
     # ── Loading and saving ───────────────────────────────────────────────────────────────────────
 
+    def _now(self) -> datetime:
+        return to_utc("clock", self.clock())
+
     async def _get(self, client_id: UUID) -> Client | None:
         return await self.repository.get(to_id("client_id", client_id))
 
@@ -219,7 +231,7 @@ class AsyncClientAccess:
     ) -> Outcomes:
         attempts = Attempts(self.repository)
         while True:
-            outcomes = decide(await self._load(commands, self.clock()), commands)
+            outcomes = decide(await self._load(commands, self._now()), commands)
             changes = to_save(outcomes)
             try:
                 if changes:
@@ -235,12 +247,14 @@ class AsyncClientAccess:
         assert isinstance(memory, AsyncCommandMemory)  # just checked
         attempts = Attempts(memory)
         while True:
-            at = self.clock()
+            at = self._now()
             if outcome := await memory.recall(command_id, at=at):
                 return recalled(outcome, command)
             change = (await self._load((command,), at)).decide(command)
             try:
-                await memory.save_once(command_id, change, at=at, until=at + self.remember_for)
+                await memory.save_once(
+                    command_id, change, at=at, until=later(at, self.remember_for)
+                )
             except (StaleClient, EmailTaken) as conflict:
                 attempts.failed(conflict)
             else:

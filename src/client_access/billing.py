@@ -10,8 +10,16 @@ from uuid import UUID
 
 from attrs import field, frozen
 
-from client_access._validation import check_type, is_a, is_text, to_plain, to_tuple
-from client_access.catalogue import Catalogue, is_price
+from client_access._validation import (
+    check_type,
+    is_a,
+    is_a_or_none,
+    is_text,
+    is_tuple_of,
+    to_plain,
+    to_tuple,
+)
+from client_access.catalogue import Catalogue, is_currency, is_price
 from client_access.client import Client
 from client_access.errors import InvalidValue
 from client_access.machines.lifecycle import ACTIVATED, Status
@@ -47,10 +55,13 @@ class Invoice:
     Parameters:
         lines: one for each client and service.
         currency: the ISO 4217 code of every price.
+
+    Raises:
+        InvalidValue: a part is malformed.
     """
 
-    lines: tuple[InvoiceLine, ...]
-    currency: str
+    lines: tuple[InvoiceLine, ...] = field(validator=is_tuple_of(InvoiceLine))
+    currency: str = field(validator=is_currency)
     total: Decimal = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -78,9 +89,9 @@ class InvoiceDifference:
         cause: why. A client that holds no line in the other invoice came or left as a whole.
     """
 
-    before: InvoiceLine | None
-    after: InvoiceLine | None
-    cause: Cause
+    before: InvoiceLine | None = field(validator=is_a_or_none(InvoiceLine))
+    after: InvoiceLine | None = field(validator=is_a_or_none(InvoiceLine))
+    cause: Cause = field(validator=is_a(Cause))
 
 
 def _exact() -> Context:
@@ -185,7 +196,12 @@ def differences(earlier: Invoice, later: Invoice) -> tuple[InvoiceDifference, ..
     """Return what changed between two invoices, and why (S3).
 
     The lines of the later invoice come first, in its order; then those that only the earlier has.
+
+    Raises:
+        InvalidValue: one of them is no invoice.
     """
+    check_type("earlier", earlier, Invoice)
+    check_type("later", later, Invoice)
     old = {(line.client_id, line.service): line for line in earlier.lines}
     new = {(line.client_id, line.service): line for line in later.lines}
     were, are = ({client_id for client_id, _ in lines} for lines in (old, new))

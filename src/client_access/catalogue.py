@@ -9,7 +9,7 @@ from typing import final
 
 from attrs import Attribute, field, frozen
 
-from client_access._validation import is_a, is_text, keep, to_plain, to_tuple
+from client_access._validation import is_a, is_text, keep, to_plain, to_text, to_tuple
 from client_access.errors import InvalidValue
 from client_access.values import SERVICE_CODE_LENGTH
 
@@ -29,6 +29,14 @@ def is_price(instance: object, attribute: Attribute[Decimal], value: Decimal) ->
     if isinstance(exponent, int) and exponent < -_DECIMAL_PLACES:
         raise InvalidValue(name, f"has more than {_DECIMAL_PLACES} decimal places")
     keep(instance, attribute, price)
+
+
+def is_currency(instance: object, attribute: Attribute[str], value: str) -> None:
+    """Accept the ISO 4217 code of a currency."""
+    code = to_text(attribute.name, value, 3)
+    if re.fullmatch("[A-Z]{3}", code) is None:
+        raise InvalidValue(attribute.name, "must be an ISO 4217 code such as GBP")
+    keep(instance, attribute, code)
 
 
 @final
@@ -66,7 +74,7 @@ class Catalogue:
     """
 
     services: tuple[Service, ...] = field(converter=_to_services)
-    currency: str = field(default="GBP", validator=is_text(3))
+    currency: str = field(default="GBP", validator=is_currency)
     _by_code: dict[str, Service] = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -76,8 +84,6 @@ class Catalogue:
             if service.code in by_code:
                 raise InvalidValue("services", f"has the code {service.code!r} twice")
             by_code[service.code] = service
-        if re.fullmatch("[A-Z]{3}", self.currency) is None:
-            raise InvalidValue("currency", "must be an ISO 4217 code such as GBP")
         object.__setattr__(self, "_by_code", by_code)
 
     def get(self, code: str) -> Service | None:

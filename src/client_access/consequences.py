@@ -105,6 +105,9 @@ def consequences_of(change: Change, *, at: datetime, catalogue: Catalogue) -> Co
         InvalidValue: an argument is malformed.
     """
     check_type("change", change, Change)
+    check_type("change", change.after, Client)
+    if change.before is not None:
+        check_type("change", change.before, Client)
     check_type("catalogue", catalogue, Catalogue)
     at = to_utc("at", at)
     return Consequences(

@@ -169,7 +169,7 @@ def as_of(events: Iterable[Event], at: datetime) -> Client | None:
     """
     at = to_utc("at", at)
     client = None
-    for event in events:
+    for event in to_tuple("events", events):
         after = evolve(client, event)
         if event.at > at:
             break

@@ -13,6 +13,7 @@ from typing import final
 
 from attrs import evolve, frozen
 
+from client_access._validation import check_type, to_text
 from client_access.commands import (
     COMMAND_NAMES,
     AcceptPracticeInvitation,
@@ -41,6 +42,8 @@ from client_access.commands import (
 )
 from client_access.errors import ClientAccessError
 from client_access.values import Actor, ClientUser, PlatformUser, PracticeUser
+
+_SENTENCE_LENGTH = 1000
 
 
 class RefusalCode(Enum):
@@ -285,12 +288,20 @@ class Refusal:
         Parameters:
             texts: sentences by refusal code and by way-out key, as :func:`english` returns them;
                 what is missing stays as it is.
+
+        Raises:
+            InvalidValue: they are no texts, or one is blank or too long to be a sentence.
         """
+        check_type("texts", texts, Mapping)
+
+        def other(key: str, sentence: str) -> str:
+            return to_text("texts", texts.get(key, sentence), _SENTENCE_LENGTH, lines=True)
+
         return evolve(
             self,
-            message=texts.get(self.code.value, self.message),
+            message=other(self.code.value, self.message),
             ways_out=tuple(
-                evolve(step, sentence=texts.get(step.key, step.sentence)) for step in self.ways_out
+                evolve(step, sentence=other(step.key, step.sentence)) for step in self.ways_out
             ),
         )
 

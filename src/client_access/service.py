@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import final
 from uuid import UUID
 
-from client_access._validation import to_id, to_tuple
+from client_access._validation import check_callable, check_methods, to_id, to_span, to_tuple
 from client_access.billing import (
     Invoice,
     InvoiceLine,
@@ -44,14 +44,17 @@ from client_access.unit import (
 )
 from client_access.values import (
     DEFAULT_POLICY,
+    LONGEST_MEMORY,
     Actor,
     ClientList,
     EmailAddress,
     HeldService,
     PlatformUser,
     Policy,
+    later,
     parse_email,
     to_practice_id,
+    to_utc,
 )
 
 
@@ -66,7 +69,11 @@ class ClientAccess:
         catalogue: the services on offer, and those still held.
         policy: what the platform has chosen.
         clock: returns the present time, with a time zone.
-        remember_for: how long an outcome is remembered by its command's id.
+        remember_for: how long an outcome is remembered by its command's id: longer than nothing,
+            and 10,000 days at most.
+
+    Raises:
+        InvalidValue: an argument is malformed.
     """
 
     def __init__(
@@ -79,11 +86,13 @@ class ClientAccess:
         remember_for: timedelta = REMEMBER_FOR,
     ) -> None:
         check_settings(catalogue, policy, remember_for)
+        check_methods("repository", repository, Repository)
+        check_callable("clock", clock)
         self.repository = repository
         self.catalogue = catalogue
         self.policy = policy
         self.clock = clock
-        self.remember_for = remember_for
+        self.remember_for = to_span("remember_for", remember_for, LONGEST_MEMORY)
 
     # ── Commands ─────────────────────────────────────────────────────────────────────────────────
 
@@ -137,7 +146,7 @@ class ClientAccess:
         Raises:
             CommandRefused, InvalidValue, RepositoryError: as :meth:`handle`.
         """
-        return self._load((command,), self.clock()).decide(command)
+        return self._load((command,), self._now()).decide(command)
 
     # ── Questions ────────────────────────────────────────────────────────────────────────────────
 
@@ -151,7 +160,7 @@ class ClientAccess:
         return actions_of(
             self._get(client_id),
             by,
-            at=self.clock(),
+            at=self._now(),
             catalogue=self.catalogue,
             policy=self.policy,
         )
@@ -175,7 +184,7 @@ class ClientAccess:
             InvalidValue: an argument is malformed.
             RepositoryError: the repository failed.
         """
-        return services_open_to(self.client(client_id, by), by, at=self.clock())
+        return services_open_to(self.client(client_id, by), by, at=self._now())
 
     def clients(
         self,
@@ -218,7 +227,7 @@ class ClientAccess:
             RepositoryError: the repository failed.
         """
         key = parse_email("email", email).key
-        return sign_in_of(self.repository.find_by_email(key), at=self.clock())
+        return sign_in_of(self.repository.find_by_email(key), at=self._now())
 
     # ── Invoices ─────────────────────────────────────────────────────────────────────────────────
 
@@ -275,6 +284,9 @@ class ClientAccess:
 
     # ── Loading and saving ───────────────────────────────────────────────────────────────────────
 
+    def _now(self) -> datetime:
+        return to_utc("clock", self.clock())
+
     def _get(self, client_id: UUID) -> Client | None:
         return self.repository.get(to_id("client_id", client_id))
 
@@ -304,7 +316,7 @@ class ClientAccess:
     ) -> Outcomes:
         attempts = Attempts(self.repository)
         while True:
-            outcomes = decide(self._load(commands, self.clock()), commands)
+            outcomes = decide(self._load(commands, self._now()), commands)
             changes = to_save(outcomes)
             try:
                 if changes:
@@ -320,12 +332,12 @@ class ClientAccess:
         assert isinstance(memory, CommandMemory)  # just checked
         attempts = Attempts(memory)
         while True:
-            at = self.clock()
+            at = self._now()
             if outcome := memory.recall(command_id, at=at):
                 return recalled(outcome, command)
             change = self._load((command,), at).decide(command)
             try:
-                memory.save_once(command_id, change, at=at, until=at + self.remember_for)
+                memory.save_once(command_id, change, at=at, until=later(at, self.remember_for))
             except (StaleClient, EmailTaken) as conflict:
                 attempts.failed(conflict)
             else:

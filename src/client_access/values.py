@@ -325,21 +325,37 @@ class Policy:
             raise InvalidValue("unpaid_access", "must not be negative")
 
     def activation_expires(self, sent_at: datetime) -> datetime:
-        """Return when an activation sent at this moment expires."""
-        return _later(sent_at, self.activation_lifetime)
+        """Return when an activation sent at this moment expires.
+
+        Raises:
+            InvalidValue: the moment has no time zone, or it would be after the end of the calendar.
+        """
+        return later(sent_at, self.activation_lifetime)
 
     def direct_debit(self, asked_at: datetime) -> DirectDebit:
-        """Return the request for direct debit details that is made at this moment."""
+        """Return the request for direct debit details that is made at this moment.
+
+        Raises:
+            InvalidValue: as :meth:`activation_expires`.
+        """
         grace = self.unpaid_access
-        return DirectDebit(asked_at, None if grace is None else _later(asked_at, grace))
+        return DirectDebit(asked_at, None if grace is None else later(asked_at, grace))
 
 
 DEFAULT_POLICY = Policy()
 
+LONGEST_MEMORY = timedelta(days=10_000)
+"""The longest that an outcome can be remembered by its command's id."""
 
-def _later(at: datetime, span: timedelta) -> datetime:
+
+def later(at: datetime, span: timedelta) -> datetime:
+    """Return the moment that is this much later.
+
+    Raises:
+        InvalidValue: the moment has no time zone, or the later one would be outside the calendar.
+    """
     try:
-        return at + span
+        return to_aware("at", at) + span
     except OverflowError:
         raise InvalidValue("at", "is too close to the end of the calendar") from None
 
