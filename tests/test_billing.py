@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import decimal
 from collections import Counter
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
+from itertools import islice
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,7 +21,7 @@ from test_notices import PRICES
 from world import CATALOGUE, CLIENT_ID, NORTH, OTHER_ID, PLATFORM, SETUP
 
 import client_access as ca
-from client_access.billing import invoice_payer
+from client_access.billing import invoice_payer, total_of
 
 
 def payer_of_lines(client: ca.Client) -> str | None:
@@ -187,6 +192,124 @@ def test_a_practice_with_more_clients_than_one_batch_has_them_all_invoiced() -> 
     assert [(line.business_name, line.client_id) for line in lines] == sorted(
         (line.business_name, line.client_id) for line in lines
     )
+
+
+# ── While others write ───────────────────────────────────────────────────────────────────────────
+
+
+def _waiting_and_active(active: int, waiting: int) -> tuple[Office, list[ca.Activate]]:
+    """Return clients whose names mix both lists, and how each that waits activates."""
+    office = Office()
+    activations = []
+    for n in range(1, active + waiting + 1):
+        client_id = UUID(int=n)
+        subscribe = ca.Subscribe(
+            client_id,
+            NORTH,
+            payer=ca.Payer.PRACTICE,
+            sign_in=ca.SignIn.PRACTICE_AND_CLIENT,
+            services={"payroll": None, "extra": None},
+        )
+        activate = ca.Activate(
+            client_id, ca.ClientUser(client_id), activation_id=subscribe.activation_id
+        )
+        name, email = f"{n * 37 % 101:03}", f"c{n}@example.com"
+        office.do(ca.AddClient(client_id, NORTH, business_name=name, email=email), subscribe)
+        if n <= active:
+            office.do(activate)
+        else:
+            activations.append(activate)
+    return office, activations
+
+
+def test_who_activates_while_an_invoice_is_read_stands_on_it_once() -> None:
+    """S6: one line for each client and service, at whatever line of the reading it happens."""
+    for after_lines in (1, 500, 1000, 1401, 1599):
+        office, activations = _waiting_and_active(700, 100)
+        total = office.access.next_invoice_total("north")
+        reading = office.access.invoice_lines("north")
+        lines = list(islice(reading, after_lines))
+        office.do(activations[0], activations[50], activations[-1])
+        lines += reading
+        assert len({(line.client_id, line.service) for line in lines}) == len(lines) == 1600
+        assert total_of(lines) == total == office.access.next_invoice_total("north")
+
+
+class _Meanwhile:
+    """A repository in memory in which something happens before one of its pages is read."""
+
+    def __init__(self, memory: ca.MemoryRepository, page: int, happens: Callable[[], Any]) -> None:
+        self.get, self.save = memory.get, memory.save
+        self.find_by_email = memory.find_by_email
+        self.pages, self._memory, self._page, self._happens = 0, memory, page, happens
+
+    def page(self, *args: Any, **more: Any) -> Sequence[ca.Client]:
+        self.pages += 1
+        if self.pages == self._page:
+            self._happens()
+        return self._memory.page(*args, **more)
+
+
+class _AwaitedMeanwhile:
+    """The same, awaited."""
+
+    def __init__(self, inside: _Meanwhile) -> None:
+        self._inside = inside
+        self.get, self.save, self.find_by_email = inside.get, inside.save, inside.find_by_email
+
+    async def page(self, *args: Any, **more: Any) -> Sequence[ca.Client]:
+        return self._inside.page(*args, **more)
+
+
+def _read_by_both_services(inside: _Meanwhile, awaited: bool) -> ca.Invoice:
+    store: Any = _AwaitedMeanwhile(inside) if awaited else inside
+    if awaited:
+        return asyncio.run(ca.AsyncClientAccess(store, catalogue=CATALOGUE).next_invoice("north"))
+    return ca.ClientAccess(store, catalogue=CATALOGUE).next_invoice("north")
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+@pytest.mark.parametrize("renamed", ["", "0", "zz"])
+def test_whoever_activates_before_whatever_page_is_neither_missed_nor_doubled(
+    monkeypatch: pytest.MonkeyPatch, awaited: bool, renamed: str
+) -> None:
+    """S6: tried for every client that waits, before every page that is read, by both services; of
+    clients that are renamed at once, too, to come earlier or later.
+    """
+    monkeypatch.setattr("client_access.service.BATCH", 3)
+    monkeypatch.setattr("client_access.async_service.BATCH", 3)
+    pages = 0
+    for page in range(1, 9):
+        for who in range(5):
+            office, activations = _waiting_and_active(8, 5)
+            happens: list[ca.Command] = [activations[who]]
+            if renamed:
+                client_id = activations[who].client_id
+                happens.append(ca.ChangeBusinessName(client_id, PLATFORM, business_name=renamed))
+            inside = _Meanwhile(office.repository, page, partial(office.do, *happens))
+            invoice = _read_by_both_services(inside, awaited)
+            found = Counter((line.client_id, line.service) for line in invoice.lines)
+            assert set(found.values()) == {1}, (page, who)
+            assert len(found) == 26, (page, who)
+            pages = max(pages, inside.pages)
+    assert pages >= 7
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_who_is_renamed_to_come_later_while_an_invoice_is_read_stands_on_it_once(
+    monkeypatch: pytest.MonkeyPatch, awaited: bool
+) -> None:
+    """S6: even so, never twice."""
+    monkeypatch.setattr("client_access.service.BATCH", 3)
+    monkeypatch.setattr("client_access.async_service.BATCH", 3)
+    for page in range(1, 9):
+        for n in range(1, 14):
+            office, _ = _waiting_and_active(8, 5)
+            rename = ca.ChangeBusinessName(UUID(int=n), PLATFORM, business_name="zz")
+            inside = _Meanwhile(office.repository, page, partial(office.do, rename))
+            invoice = _read_by_both_services(inside, awaited)
+            assert len({(line.client_id, line.service) for line in invoice.lines}) == 26
+            assert len(invoice.lines) == 26, (page, n)
 
 
 def test_prices_are_those_of_the_catalogue_at_present() -> None:

@@ -22,8 +22,8 @@ from client_access.async_repository import (
 from client_access.billing import (
     Invoice,
     InvoiceLine,
+    InvoiceReading,
     invoice_of_client,
-    lines_for_practice,
     total_of,
     total_of_counts,
 )
@@ -176,13 +176,14 @@ class AsyncClientAccess:
     async def invoice_lines(self, practice_id: str) -> AsyncIterator[InvoiceLine]:
         """Yield the lines of a practice's next invoice, without holding them all."""
         practice_id = to_practice_id(practice_id)
-        clients = _merge(
-            self._listed(practice_id, ClientList.ACTIVE),
-            self._listed(practice_id, ClientList.INACTIVE),
-        )
-        async for client in clients:
-            for line in lines_for_practice(client, practice_id, self.catalogue):
+        reading = InvoiceReading(practice_id, self.catalogue)
+        async for client in self._listed(practice_id, ClientList.INACTIVE):
+            reading.hold(client)
+        async for client in self._listed(practice_id, ClientList.ACTIVE):
+            for line in reading.up_to(client):
                 yield line
+        for line in reading.rest():
+            yield line
 
     async def next_invoice_total(self, practice_id: str) -> Decimal:
         """Return what a practice's next invoice comes to."""
@@ -259,18 +260,3 @@ class AsyncClientAccess:
                 attempts.failed(conflict)
             else:
                 return change
-
-
-async def _merge(
-    first: AsyncIterator[Client], second: AsyncIterator[Client]
-) -> AsyncIterator[Client]:
-    """Yield the clients of two ordered lists in one order."""
-    left, right = await anext(first, None), await anext(second, None)
-    while left is not None or right is not None:
-        if right is None or (left is not None and place_of(left) <= place_of(right)):
-            assert left is not None  # one of the two is there, and it is not the other
-            yield left
-            left = await anext(first, None)
-        else:
-            yield right
-            right = await anext(second, None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact
 from enum import Enum
 from typing import final
@@ -24,6 +25,7 @@ from client_access.client import Client
 from client_access.errors import InvalidValue
 from client_access.machines.lifecycle import ACTIVATED, Status
 from client_access.machines.payer import Payer, PayerState
+from client_access.pages import Cursor, place_of
 from client_access.values import SERVICE_CODE_LENGTH
 
 
@@ -171,6 +173,54 @@ def lines_for_practice(
     """Return a client's lines on a practice's next invoice; none where another pays (S6)."""
     theirs = client.practice_id == practice_id and invoice_payer(client) is Payer.PRACTICE
     return monthly_lines(client, catalogue) if theirs else ()
+
+
+@final
+class InvoiceReading:
+    """The lines of a practice's next invoice, in order, while its two lists are read (S6).
+
+    Whoever a practice pays for stands in its active or its inactive list: the third holds nobody
+    with a service (C1). They are read one after the other, and a client may activate meanwhile,
+    which moves it from the inactive to the active one; nothing moves one that a practice pays for
+    back. So the inactive list is read first, whole, and misses nobody; and who is met again in the
+    active one has had its lines.
+
+    Parameters:
+        practice_id: whose invoice.
+        catalogue: the services and their prices.
+    """
+
+    def __init__(self, practice_id: str, catalogue: Catalogue) -> None:
+        self._practice_id = practice_id
+        self._catalogue = catalogue
+        self._held: deque[tuple[Cursor, tuple[InvoiceLine, ...]]] = deque()
+        self._seen: set[UUID] = set()
+
+    def hold(self, client: Client) -> None:
+        """Take the next client of the inactive list."""
+        if lines := self._lines_of(client):
+            self._held.append((place_of(client), lines))
+
+    def up_to(self, client: Client) -> Iterator[InvoiceLine]:
+        """Take the next client of the active list; yield the lines up to its own, and these."""
+        place = place_of(client)
+        while self._held and self._held[0][0] < place:
+            yield from self._held.popleft()[1]
+        yield from self._lines_of(client)
+
+    def rest(self) -> Iterator[InvoiceLine]:
+        """Yield the lines that come after those of the active list."""
+        for _, lines in self._held:
+            yield from lines
+
+    def _lines_of(self, client: Client) -> tuple[InvoiceLine, ...]:
+        """Return a client's lines the first time that it has any, and none again."""
+        if client.id in self._seen:
+            return ()
+        lines = lines_for_practice(client, self._practice_id, self._catalogue)
+        if lines:
+            self._seen.add(client.id)
+        return lines
 
 
 def invoice_of_client(client: Client, catalogue: Catalogue) -> Invoice:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,8 +12,8 @@ from client_access._validation import check_callable, check_methods, to_id, to_s
 from client_access.billing import (
     Invoice,
     InvoiceLine,
+    InvoiceReading,
     invoice_of_client,
-    lines_for_practice,
     total_of,
     total_of_counts,
 )
@@ -234,6 +233,8 @@ class ClientAccess:
     def next_invoice(self, practice_id: str) -> Invoice:
         """Return a practice's next monthly invoice (S6).
 
+        What holds while others write is said of :meth:`invoice_lines`.
+
         Raises:
             InvalidValue: the id is malformed, or the catalogue lacks a service that is held (S4).
             RepositoryError: the repository failed.
@@ -243,20 +244,23 @@ class ClientAccess:
     def invoice_lines(self, practice_id: str) -> Iterator[InvoiceLine]:
         """Yield the lines of a practice's next invoice, without holding them all.
 
-        They come by folded business name, client id and service code.
+        They come by folded business name, client id and service code. Held are the lines of the
+        clients that have not activated yet, and the ids of those that were read.
+
+        Others may write meanwhile. Each client then has its lines as they are at some moment of
+        the reading: never twice, and never none because it activated. Only one that is renamed
+        meanwhile may be passed over (C2).
 
         Raises:
             InvalidValue, RepositoryError: as :meth:`next_invoice`.
         """
         practice_id = to_practice_id(practice_id)
-        # Whoever a practice pays for stands in one of these lists: the third holds nobody with a
-        # service (C1).
-        lists = (
-            self._listed(practice_id, ClientList.ACTIVE),
-            self._listed(practice_id, ClientList.INACTIVE),
-        )
-        for client in heapq.merge(*lists, key=place_of):
-            yield from lines_for_practice(client, practice_id, self.catalogue)
+        reading = InvoiceReading(practice_id, self.catalogue)
+        for client in self._listed(practice_id, ClientList.INACTIVE):
+            reading.hold(client)
+        for client in self._listed(practice_id, ClientList.ACTIVE):
+            yield from reading.up_to(client)
+        yield from reading.rest()
 
     def next_invoice_total(self, practice_id: str) -> Decimal:
         """Return what a practice's next invoice comes to.
