@@ -44,7 +44,7 @@ PRACTICE, PLATFORM = PracticeUser("practice"), PlatformUser()
 
 READ = "SELECT data FROM client_access_client WHERE id = {}"
 COLUMNS = (
-    "version, erased, email_key, practice_id, client_list, folded_name, invoiced_to, services, data"
+    "version, erasures, email_key, practice_id, client_list, folded_name, invoiced_to, services, data"
 )
 UPDATE = f"UPDATE client_access_client SET ({COLUMNS}) = ({{}}) WHERE id = {{}} AND version = {{}}"
 INSERT = f"INSERT INTO client_access_client (id, {COLUMNS}) VALUES ({{}})"
@@ -111,7 +111,7 @@ def _values(client: Client) -> tuple[object, ...]:
     listing = client.listing
     assert listing is not None
     place = (listing.practice_id, listing.client_list.value, listing.folded_name)
-    return client.version, False, client.email_key, *place, None, "[]", encode(client)
+    return client.version, client.erasures, client.email_key, *place, None, "[]", encode(client)
 
 
 def measure(title: str, repository: SqlRepository, bare: Bare) -> None:

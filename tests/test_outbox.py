@@ -196,6 +196,8 @@ def test_a_relay_that_is_slower_than_its_lease_leaves_the_rest_to_be_claimed_aga
         ("longest_delay", {"longest_delay": timedelta(days=366)}),
         ("attempts", {"attempts": 0}),
         ("batch", {"batch": True}),
+        ("batch", {"batch": 10_001}),
+        ("lease", {"lease": timedelta.max}),
         ("lease", {"lease": 5}),
     ],
 )
@@ -205,6 +207,50 @@ def test_a_relay_policy_that_cannot_work_is_malformed(
     with pytest.raises(ca.InvalidValue) as malformed:
         RelayPolicy(**settings)  # type: ignore[arg-type]  # on purpose
     assert malformed.value.field == name
+
+
+def test_a_relay_that_cannot_keep_a_lease_stops(awaited: bool) -> None:
+    """Where claiming takes longer than the lease nothing could ever be delivered."""
+    repository = filled()
+    relay = Relay(repository, RelayPolicy(lease=HOUR), awaited=awaited)
+    claim, claimed = repository.claim, []
+
+    def slow(*, at: datetime, lease: timedelta, limit: int) -> Sequence[ca.Claim]:
+        claimed.append(at)
+        relay.clock.now += HOUR
+        return claim(at=at, lease=lease, limit=limit)
+
+    repository.claim = slow  # type: ignore[method-assign]  # slow on purpose
+    assert relay.run() == RelayReport(0, ())
+    assert len(claimed) == 1
+
+
+def test_relays_that_died_are_no_failed_attempts(awaited: bool) -> None:
+    """A notice is parked after so many failures to deliver it, however often it was claimed."""
+    repository = filled(resent=0)
+    relay = Relay(repository, RelayPolicy(lease=HOUR, attempts=2), awaited=awaited)
+    for _ in range(5):
+        assert repository.claim(at=relay.clock.now, lease=HOUR, limit=100)
+        relay.clock.now += HOUR
+    relay.failing = {claim.notice.id for claim in repository.waiting(parked=False, limit=100)}
+    assert [failure.retry_at is None for failure in relay.run().failures] == [False, False]
+    relay.clock.now += HOUR
+    failures = relay.run().failures
+    assert [failure.retry_at is None for failure in failures[:2]] == [True, True]
+
+
+def test_a_clock_without_a_zone_is_malformed(awaited: bool) -> None:
+    relay = Relay(filled(), RelayPolicy(), awaited=awaited)
+    relay.clock.now = datetime(2026, 1, 5, 9, 0)  # noqa: DTZ001  # the mistake that is tried
+    with pytest.raises(ca.InvalidValue) as malformed:
+        relay.run()
+    assert malformed.value.field == "clock"
+
+
+def test_no_failure_is_no_reason_to_try_again() -> None:
+    with pytest.raises(ca.InvalidValue) as malformed:
+        RelayPolicy().retry_at(0, world.T0)
+    assert malformed.value.field == "failures"
 
 
 def test_no_number_of_failures_makes_a_delay_beyond_the_calendar() -> None:

@@ -13,7 +13,7 @@ from typing import final
 
 from attrs import field, frozen
 
-from client_access._validation import check_type, is_a, is_count
+from client_access._validation import check_type, is_a, is_count, to_aware
 from client_access.async_repository import AsyncOutboxStore
 from client_access.errors import InvalidValue
 from client_access.notices import Notice
@@ -22,6 +22,7 @@ from client_access.unit import utc_now
 
 _NOTHING = timedelta(0)
 _LONGEST = timedelta(days=365)
+_LARGEST_BATCH = 10_000
 
 
 @final
@@ -30,11 +31,11 @@ class RelayPolicy:
     """How a relay goes about failing deliveries.
 
     Parameters:
-        lease: how long a claimed notice is withheld from other relays.
+        lease: how long a claimed notice is withheld from other relays; at most a year.
         first_delay: how long after a first failure it is tried again; doubled with each further.
         longest_delay: the longest delay between two tries.
         attempts: after how many failures a notice is parked.
-        batch: how many notices are claimed at once.
+        batch: how many notices are claimed at once; at most 10,000.
     """
 
     lease: timedelta = field(default=timedelta(minutes=5), validator=is_a(timedelta))
@@ -45,13 +46,21 @@ class RelayPolicy:
 
     def __attrs_post_init__(self) -> None:
         for name in ("lease", "first_delay", "longest_delay"):
-            if getattr(self, name) <= _NOTHING:
-                raise InvalidValue(name, "must be longer than nothing")
-        if not self.first_delay <= self.longest_delay <= _LONGEST:
-            raise InvalidValue("longest_delay", "must be from first_delay to a year")
+            if not _NOTHING < getattr(self, name) <= _LONGEST:
+                raise InvalidValue(name, "must be longer than nothing, and a year at the most")
+        if self.longest_delay < self.first_delay:
+            raise InvalidValue("longest_delay", "must not be shorter than first_delay")
+        if self.batch > _LARGEST_BATCH:
+            raise InvalidValue("batch", f"must be {_LARGEST_BATCH} at the most")
 
     def retry_at(self, failures: int, at: datetime) -> datetime | None:
-        """Return when to try again after so many failures, or None where it is parked."""
+        """Return when to try again after so many failures, or None where it is parked.
+
+        Raises:
+            InvalidValue: there are no failures.
+        """
+        if failures < 1:
+            raise InvalidValue("failures", "must be at least 1")
         if failures >= self.attempts:
             return None
         doublings = min(failures - 1, 20)  # a year times that is within a timedelta
@@ -100,23 +109,29 @@ class _Run:
         self.clock = clock
         self.delivered = 0
         self.failures: list[Failure] = []
-        self.claimed_at = clock()
+        self.claimed_at = self.now()
+        self.handled = False
+
+    def now(self) -> datetime:
+        return to_aware("clock", self.clock())
 
     def begin(self) -> datetime:
         """Return the time of the next claim."""
-        self.claimed_at = self.clock()
+        self.handled = False
+        self.claimed_at = self.now()
         return self.claimed_at
 
     def held(self, claims: Sequence[Claim]) -> Iterator[Claim]:
         """Yield claims while their lease lasts; those after it are anybody's again."""
         for claim in claims:
-            if self.clock() >= self.claimed_at + self.policy.lease:
+            if self.now() >= self.claimed_at + self.policy.lease:
                 return
+            self.handled = True
             yield claim
 
     def failed(self, claim: Claim, error: Exception) -> datetime | None:
         """Note a failure, and return when to try again."""
-        retry_at = self.policy.retry_at(claim.attempts + 1, self.clock())
+        retry_at = self.policy.retry_at(claim.attempts + 1, self.now())
         self.failures.append(Failure(claim.notice, error, retry_at))
         return retry_at
 
@@ -173,6 +188,8 @@ class Outbox:
                 else:
                     self.store.delivered(claim)
                     run.delivered += 1
+            if not run.handled:  # claiming takes longer than the lease: it would go on for ever
+                break
         return run.report()
 
 
@@ -211,4 +228,6 @@ class AsyncOutbox:
                 else:
                     await self.store.delivered(claim)
                     run.delivered += 1
+            if not run.handled:
+                break
         return run.report()

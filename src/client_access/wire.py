@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -201,6 +202,8 @@ class Kind:
         if type(data_format) is not int or not 1 <= data_format <= self.format:
             raise CorruptRecord(f"the format of a {self.name} is unknown")
         try:
+            if data_format < self.format:
+                data = deepcopy(data)  # the steps may change what they are given
             for upcast in self.upcasts[data_format - 1 :]:
                 data = upcast(dict(cast("dict[str, Json]", data)))
             return _converter.structure(data, self.cls)

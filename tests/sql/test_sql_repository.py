@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +27,8 @@ from client_access import (
     replay,
 )
 from client_access.sql import SqlRepository, engines, store
+
+FIRST, OTHER = UUID(int=1), UUID(int=2)
 
 
 @pytest.fixture
@@ -305,14 +306,21 @@ def test_another_constraint_s_violation_is_not_taken_for_the_address_s(
         ("DELETE FROM client_access_event WHERE version = 2", "recall"),
         ("UPDATE client_access_outcome SET notices = '{}'", "recall"),
         ("UPDATE client_access_outcome SET notices = '[{}]'", "recall"),
-        ("UPDATE client_access_notice SET data = 'x'", "waiting"),
+        ("UPDATE client_access_notice SET data = 'x'", "erase"),
+        ("UPDATE client_access_notice SET due = 9223372036854775807", "waiting"),
+        ("UPDATE client_access_outcome SET command = '{}'", "recall"),
+        (
+            f"UPDATE client_access_outcome SET command = replace(command, '{FIRST}', '{OTHER}')",
+            "recall",
+        ),
+        (f"UPDATE client_access_notice SET id = '{OTHER.hex}'", "erase"),
     ],
 )
 def test_a_row_that_this_library_cannot_have_written_is_corrupt(
     repository: SqlRepository, engine: Engine, statement: str, question: str
 ) -> None:
     """Corrupt rows are `CorruptRecord`, never a half-read object."""
-    first = added()
+    first = added(FIRST)
     second = subscribed(first.after)
     repository.save([first])
     repository.save_once("command", second, at=T0, until=T0 + LEASE)
@@ -439,32 +447,6 @@ def test_a_repository_in_memory_is_one_for_all_threads() -> None:
         for thread in threads:
             thread.join()
         assert len(list(repository.client_ids())) == 8
-
-
-def test_a_connection_whose_rollback_failed_is_not_used_again(sqlite: str) -> None:
-    """What was refused stays undone, and the error that undid it is the one that is told."""
-    made: list[sqlite3.Connection] = []
-
-    class Failing(sqlite3.Connection):
-        def rollback(self) -> None:
-            if self.in_transaction:
-                raise sqlite3.OperationalError("disk I/O error")
-
-    def connect() -> sqlite3.Connection:
-        kind = sqlite3.Connection if made else Failing
-        made.append(sqlite3.connect(sqlite.removeprefix("sqlite:///"), factory=kind))
-        return made[-1]
-
-    SqlRepository.open(sqlite).close()
-    engine = create_engine(sqlite, creator=connect, pool_reset_on_return=None)
-    repository = SqlRepository(engine)
-    first, taken = added(email="books@example.com"), added(email="books@example.com")
-    repository.save([first])
-    with pytest.raises(EmailTaken):
-        repository.save([added(), taken])
-    assert list(repository.client_ids()) == [first.after.id]
-    assert len(made) == 2
-    engine.dispose()
 
 
 def test_what_was_committed_is_durable(sqlite: str) -> None:

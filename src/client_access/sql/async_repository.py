@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple, final
 from uuid import UUID
 
-from sqlalchemy import URL, AsyncAdaptedQueuePool
+from sqlalchemy import URL, AsyncAdaptedQueuePool, Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -22,12 +22,14 @@ from client_access.sql.cursor import Cursor
 from client_access.sql.engines import (
     ask,
     ask_in_host,
-    check_dialect,
+    check_bind,
     engine_options,
     for_reading,
     in_savepoint,
     in_transaction,
+    in_transaction_of_sqlalchemy,
     parse_url,
+    usable_url,
 )
 from client_access.sql.faults import (
     Faults,
@@ -35,7 +37,7 @@ from client_access.sql.faults import (
     is_collision,
     is_made_meanwhile,
 )
-from client_access.sql.schema import bring_up_to_date, is_up_to_date
+from client_access.sql.schema import is_up_to_date, take_steps
 from client_access.sql.store import Store
 from client_access.values import ClientList
 
@@ -55,7 +57,7 @@ class AsyncSqlRepository:
     def __init__(self, bind: AsyncEngine | AsyncConnection) -> None:
         if not isinstance(bind, AsyncEngine | AsyncConnection):
             raise InvalidValue("bind", "must be an async engine or connection of SQLAlchemy")
-        check_dialect(bind.dialect)
+        check_bind(bind.dialect, bind.pool if isinstance(bind, AsyncEngine) else None)
         self._bind = bind
         self._store = Store.of(bind.dialect)
         if isinstance(bind, AsyncEngine):
@@ -73,14 +75,14 @@ class AsyncSqlRepository:
             RepositoryError: the database cannot be opened, or is of a later version.
         """
         parsed = parse_url(url, "aiosqlite", "psycopg")
-        repository = cls(
-            create_async_engine(parsed, **engine_options(parsed, AsyncAdaptedQueuePool))
-        )
-        try:
-            await repository.prepare()
-        except BaseException:
-            await repository.close()
-            raise
+        with usable_url():
+            engine = create_async_engine(parsed, **engine_options(parsed, AsyncAdaptedQueuePool))
+            repository = cls(engine)
+            try:
+                await repository.prepare()
+            except BaseException:
+                await repository.close()
+                raise
         return repository
 
     async def prepare(self) -> None:
@@ -93,7 +95,9 @@ class AsyncSqlRepository:
             lambda cursor: is_up_to_date(cursor.connection)
         ):
             await self._repeat(
-                self._bind, is_made_meanwhile, lambda cursor: bring_up_to_date(cursor.connection)
+                self._bind,
+                is_made_meanwhile,
+                lambda sync: in_transaction_of_sqlalchemy(sync, take_steps),
             )
 
     async def close(self) -> None:
@@ -228,7 +232,9 @@ class AsyncSqlRepository:
 
     async def _write(self, work: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
         if isinstance(self._bind, AsyncEngine):
-            return await self._repeat(self._bind, is_collision, work, *arguments)
+            return await self._repeat(
+                self._bind, is_collision, lambda sync: in_transaction(sync, work, *arguments)
+            )
         try:
             return await self._bind.run_sync(lambda sync: in_savepoint(sync, work, *arguments))
         except SQLAlchemyError as error:
@@ -238,16 +244,13 @@ class AsyncSqlRepository:
         self,
         engine: AsyncEngine,
         passes: Callable[[DBAPIError], bool],
-        work: Callable[[Cursor, *Ts], T],
-        *arguments: *Ts,
+        transaction: Callable[[Connection], T],
     ) -> T:
-        """Work in a transaction of one's own, begun anew after faults that pass."""
+        """Do a transaction of one's own, anew after faults that pass."""
         faults = Faults(passes)
         while True:
             try:
                 async with engine.connect() as connection:
-                    return await connection.run_sync(
-                        lambda sync: in_transaction(sync, work, *arguments)
-                    )
+                    return await connection.run_sync(transaction)
             except SQLAlchemyError as error:
                 await asyncio.sleep(faults.pause_after(error))

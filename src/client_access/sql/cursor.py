@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self, final
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, StatementError
 
 
 @final
@@ -22,8 +22,8 @@ class Cursor:
     Parameters:
         connection: whose driver it is.
 
-    Every method raises :class:`~sqlalchemy.exc.DBAPIError`, what SQLAlchemy makes of the driver's
-    errors.
+    Every method raises :class:`~sqlalchemy.exc.StatementError`: what SQLAlchemy makes of the errors
+    of a driver.
     """
 
     __slots__ = ("_cursor", "_errors", "_pooled", "connection", "driver")
@@ -34,7 +34,12 @@ class Cursor:
         self.driver: Any = pooled.driver_connection
         self._pooled = pooled
         self._cursor = pooled.cursor()
-        self._errors: tuple[type[Exception], ...] = (connection.dialect.loaded_dbapi.Error,)
+        self._errors: tuple[type[Exception], ...] = (
+            connection.dialect.loaded_dbapi.Error,
+            # What a driver raises for a value that its database cannot hold.
+            UnicodeError,
+            OverflowError,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -103,6 +108,8 @@ class Cursor:
 
     def _translated(self, error: Any) -> BaseException:
         dialect = self.connection.dialect
+        if not isinstance(error, dialect.loaded_dbapi.Error):
+            return StatementError("a value cannot be given", None, None, error, True)
         if dialect.is_disconnect(error, self._pooled, self._cursor):
             self.connection.invalidate(error)
         translated: BaseException = DBAPIError.instance(

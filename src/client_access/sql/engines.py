@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar, TypeVarTuple
 
-from sqlalchemy import URL, Connection, Dialect, Engine, Pool, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, Pool, StaticPool, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from client_access.errors import InvalidValue
@@ -21,8 +21,10 @@ _READY: Final = "client_access.ready"
 _AUTOCOMMIT: Final = "client_access_autocommit"
 _WAL_ATTEMPTS, _WAL_PAUSE = 100, 0.02
 
-# FULL, so that what was committed survives a failure of power, not only of the process; erased rows
-# are overwritten with zeros.
+_DRIVERS: Final = (("sqlite", "pysqlite"), ("sqlite", "aiosqlite"), ("postgresql", "psycopg"))
+
+# FULL, so that what was committed survives a failure of power, not only of the process; what is
+# deleted is overwritten with zeros.
 _PRAGMAS: Final = (
     f"PRAGMA busy_timeout = {_BUSY_TIMEOUT * 1000}",
     "PRAGMA synchronous = FULL",
@@ -34,17 +36,26 @@ def parse_url(url: str | URL, sqlite_driver: str, postgresql_driver: str) -> URL
     """Return the URL of a database, with a driver where it names none.
 
     Raises:
-        InvalidValue: it is no URL, or one of another database.
+        InvalidValue: it is no URL, or one of another database or driver.
     """
-    try:
+    with usable_url():
         parsed = make_url(url)
-    except ArgumentError:
-        raise InvalidValue("url", "is no database URL") from None
     drivers = {"sqlite": sqlite_driver, "postgresql": postgresql_driver}
     name, _, driver = parsed.drivername.partition("+")
     if name not in drivers:
         raise InvalidValue("url", "must be of SQLite or PostgreSQL")
-    return parsed if driver else parsed.set(drivername=f"{name}+{drivers[name]}")
+    if driver not in ("", drivers[name]):
+        raise InvalidValue("url", f"must name the driver {drivers[name]}, or none")
+    return parsed.set(drivername=f"{name}+{drivers[name]}")
+
+
+@contextmanager
+def usable_url() -> Iterator[None]:
+    """Raise :class:`InvalidValue` for what SQLAlchemy or a driver says of a malformed URL."""
+    try:
+        yield
+    except (ArgumentError, ValueError):  # their texts may show a password
+        raise InvalidValue("url", "is no URL of a database, or has a malformed part") from None
 
 
 def engine_options(url: URL, pool: type[Pool]) -> dict[str, Any]:
@@ -57,15 +68,23 @@ def engine_options(url: URL, pool: type[Pool]) -> dict[str, Any]:
             # There is one connection, and who comes second waits.
             options |= {"poolclass": pool, "pool_size": 1, "max_overflow": 0}
     else:
+        options["connect_args"] = {"client_encoding": "utf8"}
         # Set once for each connection: to switch to and fro costs as much as a question.
         options |= {"isolation_level": "AUTOCOMMIT", "execution_options": {_AUTOCOMMIT: True}}
     return options
 
 
-def check_dialect(dialect: Dialect) -> None:
-    """Raise :class:`InvalidValue` for a database that this package does not know."""
-    if dialect.name not in ("sqlite", "postgresql"):
-        raise InvalidValue("bind", "must be of SQLite or PostgreSQL")
+def check_bind(dialect: Dialect, pool: Pool | None) -> None:
+    """Raise :class:`InvalidValue` for what this package cannot work with.
+
+    Parameters:
+        dialect: that of an engine or a connection.
+        pool: that of an engine.
+    """
+    if (dialect.name, dialect.driver) not in _DRIVERS:
+        raise InvalidValue("bind", "must be of SQLite, or of PostgreSQL with psycopg 3")
+    if isinstance(pool, StaticPool):
+        raise InvalidValue("bind", "must have a pool that lends a connection to one at a time")
 
 
 def for_reading(engine: Engine) -> Engine:
@@ -82,22 +101,41 @@ def in_transaction(connection: Connection, work: Callable[[Cursor, *Ts], T], *ar
     waiting, where another has written in between. On PostgreSQL the driver begins it by itself,
     unless it commits every statement by itself.
     """
-    sqlite = connection.dialect.name == "sqlite"
-    if sqlite and _READY not in connection.info:
-        _prepare(connection)
-        connection.info[_READY] = True
     with Cursor(connection) as cursor:
         try:
-            if sqlite:
-                cursor.do("BEGIN IMMEDIATE")
-            elif cursor.driver.autocommit:
-                cursor.do("BEGIN")
+            _begin(cursor)
             result = work(cursor, *arguments)
             cursor.do("COMMIT")
         except BaseException:
             cursor.rollback()
             raise
     return result
+
+
+def in_transaction_of_sqlalchemy(
+    connection: Connection, work: Callable[[Connection], None]
+) -> None:
+    """Do work with SQLAlchemy's own statements, in a transaction of its own."""
+    with Cursor(connection) as cursor:
+        _prepare(cursor)
+        with connection.begin():
+            # A host may have SQLAlchemy begin it with a statement of the host's.
+            if not _has_begun(cursor):
+                _begin(cursor)
+            work(connection)
+
+
+def _begin(cursor: Cursor) -> None:
+    if cursor.connection.dialect.name == "sqlite":
+        _prepare(cursor)
+        cursor.do("BEGIN IMMEDIATE")
+    elif cursor.driver.autocommit:
+        cursor.do("BEGIN")
+
+
+def _has_begun(cursor: Cursor) -> bool:
+    sqlite = cursor.connection.dialect.name == "sqlite"
+    return sqlite and bool(cursor.driver.in_transaction)
 
 
 def ask(connection: Connection, question: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
@@ -122,8 +160,9 @@ def in_savepoint(connection: Connection, work: Callable[[Cursor, *Ts], T], *argu
     """
     if not connection.in_transaction():
         connection.begin()
+    sqlite = connection.dialect.name == "sqlite"
     with Cursor(connection) as cursor:
-        if connection.dialect.name == "sqlite" and not cursor.driver.in_transaction:
+        if sqlite and not cursor.driver.in_transaction:
             cursor.do("BEGIN IMMEDIATE")
         cursor.savepoint()
         try:
@@ -131,22 +170,31 @@ def in_savepoint(connection: Connection, work: Callable[[Cursor, *Ts], T], *argu
         except BaseException:
             with suppress(DBAPIError):  # where the connection is lost, all is undone
                 cursor.rollback_to_savepoint()
+            if sqlite and not cursor.driver.in_transaction:
+                # A full disk makes SQLite undo the whole transaction, what the host did before this
+                # too; so the host must not commit what it does after it.
+                connection.invalidate()
             raise
         cursor.release_savepoint()
     return result
 
 
-def _prepare(connection: Connection) -> None:
+def _prepare(cursor: Cursor) -> None:
+    """Set up a connection to SQLite, once."""
+    connection = cursor.connection
+    if connection.dialect.name != "sqlite" or _READY in connection.info:
+        return
     for pragma in _PRAGMAS:
-        connection.exec_driver_sql(pragma)
+        cursor.do(pragma)
     left = _WAL_ATTEMPTS
     while True:
         try:
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            cursor.ask("PRAGMA journal_mode = WAL")
         except OperationalError:  # does not wait for other processes by itself
             left -= 1
             if not left:
                 raise
             time.sleep(_WAL_PAUSE)
         else:
+            connection.info[_READY] = True
             return

@@ -21,12 +21,14 @@ from client_access.sql.cursor import Cursor
 from client_access.sql.engines import (
     ask,
     ask_in_host,
-    check_dialect,
+    check_bind,
     engine_options,
     for_reading,
     in_savepoint,
     in_transaction,
+    in_transaction_of_sqlalchemy,
     parse_url,
+    usable_url,
 )
 from client_access.sql.faults import (
     Faults,
@@ -34,7 +36,7 @@ from client_access.sql.faults import (
     is_collision,
     is_made_meanwhile,
 )
-from client_access.sql.schema import bring_up_to_date, is_up_to_date
+from client_access.sql.schema import is_up_to_date, take_steps
 from client_access.sql.store import Store
 from client_access.values import ClientList
 
@@ -62,14 +64,16 @@ class SqlRepository:
     def __init__(self, bind: Engine | Connection) -> None:
         if not isinstance(bind, Engine | Connection):
             raise InvalidValue("bind", "must be an engine or a connection of SQLAlchemy")
-        check_dialect(bind.dialect)
+        check_bind(bind.dialect, bind.pool if isinstance(bind, Engine) else None)
         self._bind = bind
         self._store = Store.of(bind.dialect)
         if isinstance(bind, Engine):
             self._reads = for_reading(bind)
             if not self._read(lambda cursor: is_up_to_date(cursor.connection)):
                 self._repeat(
-                    bind, is_made_meanwhile, lambda cursor: bring_up_to_date(cursor.connection)
+                    bind,
+                    is_made_meanwhile,
+                    lambda connection: in_transaction_of_sqlalchemy(connection, take_steps),
                 )
 
     @classmethod
@@ -84,12 +88,13 @@ class SqlRepository:
             RepositoryError: the database cannot be opened, or is of a later version.
         """
         parsed = parse_url(url, "pysqlite", "psycopg")
-        engine = create_engine(parsed, **engine_options(parsed, QueuePool))
-        try:
-            return cls(engine)
-        except BaseException:
-            engine.dispose()
-            raise
+        with usable_url():
+            engine = create_engine(parsed, **engine_options(parsed, QueuePool))
+            try:
+                return cls(engine)
+            except BaseException:
+                engine.dispose()
+                raise
 
     def close(self) -> None:
         """Close the connections of an engine; leave a host's connection alone."""
@@ -218,7 +223,11 @@ class SqlRepository:
 
     def _write(self, work: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
         if isinstance(self._bind, Engine):
-            return self._repeat(self._bind, is_collision, work, *arguments)
+            return self._repeat(
+                self._bind,
+                is_collision,
+                lambda connection: in_transaction(connection, work, *arguments),
+            )
         try:
             return in_savepoint(self._bind, work, *arguments)
         except SQLAlchemyError as error:
@@ -228,14 +237,13 @@ class SqlRepository:
         self,
         engine: Engine,
         passes: Callable[[DBAPIError], bool],
-        work: Callable[[Cursor, *Ts], T],
-        *arguments: *Ts,
+        transaction: Callable[[Connection], T],
     ) -> T:
-        """Work in a transaction of one's own, begun anew after faults that pass."""
+        """Do a transaction of one's own, anew after faults that pass."""
         faults = Faults(passes)
         while True:
             try:
                 with engine.connect() as connection:
-                    return in_transaction(connection, work, *arguments)
+                    return transaction(connection)
             except SQLAlchemyError as error:
                 time.sleep(faults.pause_after(error))

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
-from client_access.errors import RepositoryError
+from client_access.errors import CorruptRecord, RepositoryError
+from client_access.sql.faults import as_repository_error
 from client_access.sql.tables import metadata, schema
 
 Step = Callable[[Connection], None]
@@ -27,8 +29,17 @@ def bring_up_to_date(connection: Connection, steps: Sequence[Step] = STEPS) -> N
     and finds it done when it tries again. Nothing is committed here.
 
     Raises:
-        RepositoryError: the tables are of a later version than this package knows.
+        RepositoryError: the database failed, or the tables are of a later version than this package
+            knows.
     """
+    try:
+        take_steps(connection, steps)
+    except SQLAlchemyError as error:
+        raise as_repository_error(error) from error
+
+
+def take_steps(connection: Connection, steps: Sequence[Step] = STEPS) -> None:
+    """As :func:`bring_up_to_date`, with the errors of SQLAlchemy."""
     if version_of(connection) is None:
         schema.create(connection, checkfirst=True)
         connection.execute(insert(schema).values(name=_NAME, version=0))
@@ -36,7 +47,7 @@ def bring_up_to_date(connection: Connection, steps: Sequence[Step] = STEPS) -> N
     row = connection.execute(
         select(schema.c.version).where(schema.c.name == _NAME).with_for_update()
     )
-    version = row.scalar_one()
+    version = _sound(row.scalar_one())
     if version > len(steps):
         raise RepositoryError(f"the tables are of version {version}, which is later than this one")
     for step in steps[version:]:
@@ -55,5 +66,11 @@ def version_of(connection: Connection) -> int | None:
     if not inspect(connection).has_table(schema.name):
         return None
     found = connection.execute(select(schema.c.version).where(schema.c.name == _NAME))
-    version: int | None = found.scalar_one_or_none()
+    version = found.scalar_one_or_none()
+    return None if version is None else _sound(version)
+
+
+def _sound(version: object) -> int:
+    if not isinstance(version, int):
+        raise CorruptRecord("the version of the tables is no number")
     return version

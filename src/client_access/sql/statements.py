@@ -222,7 +222,7 @@ class Statements:
             .values(parked=false(), due=bindparam("due"), attempts=literal_column("0"))
         )
         self.waiting = compiled(
-            select(notices.c.data, notices.c.attempts, notices.c.due)
+            select(notices.c.id, notices.c.data, notices.c.attempts, notices.c.due)
             .where(notices.c.parked == bindparam("parked"))
             .order_by(*in_order)
             .limit(bindparam("count"))

@@ -6,6 +6,7 @@ Both repositories, the sync and the async one, do all their work here.
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -44,6 +45,8 @@ from client_access.wire import (
 )
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 1000
 """How many keys go into one question."""
@@ -214,7 +217,7 @@ class Store:
         kept: list[Row] = []
         dropped: list[Row] = []
         for notice_key, data in statements.notices_of.ask(cursor, key=key):
-            notice = erase_notice(load_notice(decode(data)))
+            notice = erase_notice(self._notice(notice_key, data))
             if notice is None:
                 dropped.append({"key": notice_key})
             else:
@@ -283,11 +286,18 @@ class Store:
         """Lease notices that are due, the first undelivered one of each client only."""
         claimed, until = uuid4(), at + lease
         values: Row = {"lease": self._key(claimed), "due": to_microseconds(until)}
-        rows = self._statements.due.ask(cursor, at=to_microseconds(at), count=limit)
-        self._statements.lease.do_many(cursor, [{"key": key, **values} for key, _, _ in rows])
-        return [
-            Claim(load_notice(decode(data)), attempts, claimed, until) for _, attempts, data in rows
-        ]
+        due, lease_one = self._statements.due, self._statements.lease
+        while rows := due.ask(cursor, at=to_microseconds(at), count=limit):
+            # One that cannot be read is leased as well, so that it is out of the way of the others.
+            lease_one.do_many(cursor, [{"key": key, **values} for key, _, _ in rows])
+            claims = [
+                Claim(notice, attempts, claimed, until)
+                for key, attempts, data in rows
+                if (notice := self._notice_or_none(key, data)) is not None
+            ]
+            if claims:
+                return claims
+        return []
 
     def delivered(self, cursor: Cursor, claim: Claim) -> bool:
         """Forget a notice that was delivered."""
@@ -303,13 +313,11 @@ class Store:
 
     def waiting(self, cursor: Cursor, parked: bool, limit: int) -> list[Claim]:
         """Return notices that wait, or those that are parked."""
+        rows = self._statements.waiting.ask(cursor, parked=parked, count=limit)
         return [
-            Claim(
-                load_notice(decode(data)), attempts, _NO_LEASE, None if parked else to_moment(due)
-            )
-            for data, attempts, due in self._statements.waiting.ask(
-                cursor, parked=parked, count=limit
-            )
+            Claim(notice, attempts, _NO_LEASE, None if parked else to_moment(due))
+            for key, data, attempts, due in rows
+            if (notice := self._notice_or_none(key, data)) is not None
         ]
 
     def retry(self, cursor: Cursor, notice_id: UUID, at: datetime) -> bool:
@@ -334,6 +342,19 @@ class Store:
         if client.version != version or self._key(client.id) != key:
             raise CorruptRecord("a client is not the one that its row is of")
         return client
+
+    def _notice(self, key: object, data: str) -> Notice:
+        notice = load_notice(decode(data))
+        if self._key(notice.id) != key:
+            raise CorruptRecord("a notice is not the one that its row is of")
+        return notice
+
+    def _notice_or_none(self, key: object, data: str) -> Notice | None:
+        try:
+            return self._notice(key, data)
+        except CorruptRecord as problem:
+            _log.error("The notice %s waits and cannot be read: %s", key, problem)
+            return None
 
     def _client_row(self, before: Client | None, after: Client) -> Row:
         listing = after.listing
@@ -415,7 +436,10 @@ def _strings(data: str) -> list[str]:
 
 
 def _uuid(key: object) -> UUID:
-    return key if isinstance(key, UUID) else UUID(hex=str(key))
+    try:
+        return key if isinstance(key, UUID) else UUID(hex=str(key))
+    except ValueError:
+        raise CorruptRecord("the id of a client is none") from None
 
 
 def _chunks(values: Iterable[T]) -> Iterator[list[T]]:

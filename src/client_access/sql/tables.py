@@ -23,6 +23,8 @@ from sqlalchemy import (
     Uuid,
 )
 
+from client_access.errors import CorruptRecord
+
 metadata: Final = MetaData()
 """All tables of this package, for a host that makes and upgrades its tables with Alembic."""
 
@@ -119,5 +121,12 @@ def to_microseconds(moment: datetime) -> int:
 
 
 def to_moment(microseconds: int) -> datetime:
-    """Return the moment that stands in a column."""
-    return _EPOCH + timedelta(microseconds=microseconds)
+    """Return the moment that stands in a column.
+
+    Raises:
+        CorruptRecord: it is none.
+    """
+    try:
+        return _EPOCH + timedelta(microseconds=microseconds)
+    except (TypeError, OverflowError):
+        raise CorruptRecord("a moment is none") from None

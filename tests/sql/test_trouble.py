@@ -1,0 +1,275 @@
+"""What goes wrong around a database: each thing is told as what it is, and nothing is half done."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from sql.shop import CATALOGUE, LEASE, PRACTICE, T0, added, renamed, subscribed
+from sqlalchemy import Engine, StaticPool, create_engine, event, make_url, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from client_access import (
+    AddClient,
+    Change,
+    ClientAccess,
+    ClientList,
+    CorruptRecord,
+    EmailTaken,
+    InvalidValue,
+    RepositoryError,
+    SignIn,
+)
+from client_access.outbox import Outbox
+from client_access.sql import AsyncSqlRepository, SqlRepository, bring_up_to_date
+from client_access.sql.engines import parse_url
+from client_access.sql.tables import notices
+
+
+@pytest.fixture
+def repository(database: str) -> Iterator[SqlRepository]:
+    with SqlRepository.open(database) as repository:
+        yield repository
+
+
+@pytest.fixture
+def engine(database: str) -> Iterator[Engine]:
+    """An engine as a host makes it."""
+    engine = create_engine(database)
+    yield engine
+    engine.dispose()
+
+
+def execute(engine: Engine, statement: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+
+
+def invited(repository: SqlRepository) -> Change:
+    """Save a client that is invited, so that a notice waits; return the change that did it."""
+    first = added(email=f"{uuid4().hex}@example.com")
+    second = subscribed(first.after, sign_in=SignIn.PRACTICE_AND_CLIENT)
+    repository.save([first, second])
+    return second
+
+
+# ── Given ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite+nosuch:///clients.db",
+        "sqlite+aiosqlite:///clients.db",
+        "sqlite://user:word@host/clients.db",
+        "sqlite:///clients.db?timeout=abc",
+        "sqlite:///clients\0.db",
+        "sqlite:///clients\ud800.db",
+        "postgresql://host:abc/name",
+        "postgresql+psycopg2://host/name",
+        "postgresql+asyncpg://host/name",
+    ],
+)
+def test_a_url_that_cannot_be_used_is_an_invalid_value(url: str) -> None:
+    """A part that is malformed, or a driver that is not known: nothing else leaves."""
+    with pytest.raises(InvalidValue) as told:
+        SqlRepository.open(url)
+    assert told.value.field == "url"
+    assert "word" not in str(told.value)
+
+
+async def _opened(url: str) -> None:
+    await AsyncSqlRepository.open(url)
+
+
+def test_a_url_names_the_driver_that_awaits_or_none() -> None:
+    """`AsyncSqlRepository` works with aiosqlite and psycopg."""
+    for url in ("sqlite+pysqlite://", "postgresql://host:abc/name"):
+        with pytest.raises(InvalidValue):
+            asyncio.run(_opened(url))
+    assert parse_url("sqlite://", "aiosqlite", "psycopg").drivername == "sqlite+aiosqlite"
+
+
+def test_an_engine_with_one_connection_for_all_is_refused() -> None:
+    """Each call is a transaction of its own, which it would not be on a shared connection."""
+    shared = create_engine("sqlite://", poolclass=StaticPool)
+    with pytest.raises(InvalidValue, match="one at a time"):
+        SqlRepository(shared)
+    with pytest.raises(InvalidValue, match="one at a time"):
+        AsyncSqlRepository(create_async_engine("sqlite+aiosqlite://"))  # has such a pool by itself
+    shared.dispose()
+
+
+def test_an_engine_that_begins_transactions_by_an_event_can_be_used(sqlite: str) -> None:
+    """As SQLAlchemy's documentation has it for SQLite, for savepoints that work."""
+    engine = create_engine(sqlite, isolation_level=None)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: object) -> None:
+        connection.exec_driver_sql("BEGIN")  # type: ignore[attr-defined]  # an event has no type
+
+    repository = SqlRepository(engine)
+    change = invited(repository)
+    with engine.begin() as connection:
+        SqlRepository(connection).save([renamed(change.after)])
+    assert len(repository.history(change.after.id)) == 3
+    engine.dispose()
+
+
+def test_what_no_database_can_hold_is_a_repository_error(repository: SqlRepository) -> None:
+    """Half a character, a number beyond all columns."""
+    with pytest.raises(RepositoryError):
+        repository.find_by_email("\ud800")
+    with pytest.raises(RepositoryError):
+        repository.page("north", ClientList.ACTIVE, search="", limit=10**30, after=None)
+
+
+def test_text_that_the_server_s_encoding_lacks_is_a_repository_error(
+    postgresql_server: str,
+) -> None:
+    """Nothing is saved, and nothing else is raised; what the encoding has is kept as it is."""
+    server = create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(
+            text("CREATE DATABASE latin1 ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        )
+    with SqlRepository.open(make_url(postgresql_server).set(database="latin1")) as repository:
+        kept = added(name="École & Söhne")
+        repository.save([kept])
+        assert repository.get(kept.after.id) == kept.after
+        with pytest.raises(RepositoryError):
+            repository.save([added(name="会计")])
+        assert list(repository.client_ids()) == [kept.after.id]
+    with server.connect() as connection:
+        connection.execute(text("DROP DATABASE latin1"))
+    server.dispose()
+
+
+# ── Found ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_row_of_nobody_is_corrupt(sqlite: str) -> None:
+    """SQLite keeps anything in any column; what is no id, and no version, is told."""
+    engine = create_engine(sqlite)
+    with SqlRepository.open(sqlite) as repository:
+        repository.save([added(email="books@example.com")])
+        execute(engine, "UPDATE client_access_client SET id = 'nobody'")
+        with pytest.raises(CorruptRecord):
+            list(repository.client_ids())
+        with pytest.raises(CorruptRecord):
+            repository.find_many_by_email(["books@example.com"])
+    execute(engine, "UPDATE client_access_schema SET version = 'first'")
+    with pytest.raises(CorruptRecord):
+        SqlRepository.open(sqlite)
+    engine.dispose()
+
+
+def test_a_notice_that_cannot_be_read_holds_up_its_own_client_only(
+    repository: SqlRepository, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged by its id, and tried again when its lease has ended: it may be of a later
+    version, written while machines are brought up to date one after the other."""
+    changes = [invited(repository) for _ in range(3)]
+    every = [notice.id for change in changes for notice in change.notices]
+    broken = changes[0].notices[0]
+    mine = notices.c.id == broken.id
+    with engine.begin() as connection:
+        kept = connection.execute(select(notices.c.data).where(mine)).scalar_one()
+        connection.execute(update(notices).where(mine).values(data="x"))
+
+    taken: list[UUID] = []
+    now = T0
+    outbox = Outbox(repository, clock=lambda: now)
+    outbox.relay(lambda notice: taken.append(notice.id))
+    of_others = {notice.id for change in changes[1:] for notice in change.notices}
+    assert sorted(taken) == sorted(of_others)
+    assert str(broken.id).replace("-", "") in caplog.text.replace("-", "")
+    shown = [claim.notice.id for claim in repository.waiting(parked=False, limit=99)]
+    assert shown == [notice.id for notice in changes[0].notices[1:]]
+
+    with engine.begin() as connection:
+        connection.execute(update(notices).where(mine).values(data=kept))
+    now = T0 + outbox.policy.lease
+    outbox.relay(lambda notice: taken.append(notice.id))
+    assert sorted(taken) == sorted(every)
+
+
+def test_many_notices_that_cannot_be_read_are_out_of_the_way(
+    repository: SqlRepository, engine: Engine
+) -> None:
+    """However many they are, one that can be read is found behind them."""
+    for _ in range(5):
+        invited(repository)
+    execute(engine, "UPDATE client_access_notice SET data = 'x'")
+    sound = invited(repository)
+    claims = repository.claim(at=T0, lease=LEASE, limit=2)
+    assert [claim.notice for claim in claims] == [sound.notices[0]]
+    assert repository.claim(at=T0, lease=LEASE, limit=2) == []
+
+
+# ── Failing ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_connection_whose_rollback_failed_is_not_used_again(sqlite: str) -> None:
+    """What was refused stays undone, and the error that undid it is the one that is told."""
+    made: list[sqlite3.Connection] = []
+
+    class Failing(sqlite3.Connection):
+        def rollback(self) -> None:
+            if self.in_transaction:
+                raise sqlite3.OperationalError("disk I/O error")
+
+    def connect() -> sqlite3.Connection:
+        kind = sqlite3.Connection if made else Failing
+        made.append(sqlite3.connect(sqlite.removeprefix("sqlite:///"), factory=kind))
+        return made[-1]
+
+    SqlRepository.open(sqlite).close()
+    engine = create_engine(sqlite, creator=connect, pool_reset_on_return=None)
+    repository = SqlRepository(engine)
+    first, taken = added(email="books@example.com"), added(email="books@example.com")
+    repository.save([first])
+    with pytest.raises(EmailTaken):
+        repository.save([added(), taken])
+    assert list(repository.client_ids()) == [first.after.id]
+    assert len(made) == 2
+    engine.dispose()
+
+
+def test_tables_that_cannot_be_made_are_a_repository_error(tmp_path: Path) -> None:
+    """Whoever makes them by hand is told as everybody is."""
+    file = tmp_path / "clients.db"
+    sqlite3.connect(file).close()
+    engine = create_engine(f"sqlite:///file:{file}?mode=ro&uri=true")
+    with engine.connect() as connection, pytest.raises(RepositoryError):
+        bring_up_to_date(connection)
+    engine.dispose()
+
+
+def test_a_full_disk_undoes_the_host_s_transaction_and_the_host_is_told(sqlite: str) -> None:
+    """SQLite then undoes what the host did before as well: the host cannot commit the rest."""
+    SqlRepository.open(sqlite).close()
+    engine = create_engine(sqlite)
+    with engine.connect() as connection:
+        connection.execute(text("CREATE TABLE audit (entry TEXT)"))
+        connection.commit()
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 4}")
+        connection.commit()
+        access = ClientAccess(SqlRepository(connection), catalogue=CATALOGUE)
+        connection.execute(text("INSERT INTO audit VALUES ('before')"))
+        with pytest.raises(RepositoryError):
+            access.handle_all(
+                [AddClient(uuid4(), PRACTICE, business_name="Oak" * 60) for _ in range(100)]
+            )
+        with pytest.raises(SQLAlchemyError):
+            connection.execute(text("INSERT INTO audit VALUES ('after')"))
+        connection.rollback()
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT * FROM audit")).fetchall() == []
+    engine.dispose()
