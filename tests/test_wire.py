@@ -437,6 +437,18 @@ def test_a_chain_with_a_gap_or_a_step_too_many_cannot_be_built(steps: Any) -> No
         make_kinds({"contact": ca.ContactDetails}, steps)
 
 
+def test_a_step_may_change_all_that_it_is_given() -> None:
+    """Also what lies deeper: the record that is read stays as it was, and can be read again."""
+
+    def flattened(data: dict[str, Any]) -> dict[str, Any]:
+        return {"name": data["person"].pop("name"), "phone": "", "address": ""}
+
+    kind = make_kinds({"contact": ca.ContactDetails}, [("contact", 1, flattened)])["contact"]
+    record = {"person": {"name": "Ann"}}
+    assert [kind.load(1, record) for _ in range(2)] == [ca.ContactDetails("Ann")] * 2
+    assert record == {"person": {"name": "Ann"}}
+
+
 def test_no_two_kinds_of_record_have_one_name() -> None:
     """A kind alone tells what a record is of."""
     names = [name for kinds in KINDS.values() for name in kinds]
