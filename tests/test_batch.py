@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 from collections import Counter
 from collections.abc import Iterator
@@ -165,6 +166,8 @@ def test_what_is_wrong_with_a_file_ends_the_reading(
     content: bytes | str, problem: tuple[int, str | None, str]
 ) -> None:
     assert problems_of(content) == [problem]
+    # By that a whole file's problem is known from a row's.
+    assert [row.columns for row in rows_of(content)] == [()]
 
 
 @pytest.mark.parametrize(
@@ -461,6 +464,20 @@ def test_a_file_that_is_closed_too_early_is_told() -> None:
     for rows in (none_read, some_read):
         with pytest.raises(InvalidValue, match="closed before it was read to its end"):
             list(rows)
+
+
+def test_a_file_stays_open_when_writing_fails() -> None:
+    """It is the caller's to close, who may have more to do with it."""
+
+    class Full(io.BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    file = Full()
+    with pytest.raises(OSError, match="No space left"):
+        write_clients_csv(file, [])
+    gc.collect()
+    assert not file.closed
 
 
 def test_other_malformed_arguments_are_told_at_once() -> None:

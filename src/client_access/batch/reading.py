@@ -40,7 +40,8 @@ def read_clients_csv(file: IO[bytes], *, by: PracticeUser) -> Iterator[CsvRow]:
 
     UTF-8 with or without a byte order mark; divided by commas or semicolons; the columns of
     :data:`COLUMNS` in any order, whatever their case. Unknown ones are carried along and not read.
-    A problem of the file as a whole comes as the row of its header, and ends the reading.
+    A problem of the file as a whole comes as the row of its header, with no columns, and ends the
+    reading.
 
     Parameters:
         file: opened for reading bytes; it stays open.
@@ -67,7 +68,7 @@ def _rows(records: Iterator[tuple[int, list[str] | Fault]], by: PracticeUser) ->
     names = [_name_of(column) for column in columns]
     problems = tuple(_problems_of_header(number, names))
     if problems:
-        yield CsvRow(number, columns, columns, None, problems)
+        yield CsvRow(number, (), columns, None, problems)
         return
     with closing(_Seen(_IN_MEMORY)) as seen:
         reader = _RowReader(columns, names, by, seen)

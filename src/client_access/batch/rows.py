@@ -71,7 +71,7 @@ class CsvRow:
 
     Parameters:
         number: as a spreadsheet counts: the header is row 1, blank rows count too.
-        columns: the header of the file.
+        columns: the header of the file; none where the problem is the file's as a whole.
         cells: the texts of the row, white space around them removed.
         command: what imports the client; None where anything is wrong.
         problems: everything that is wrong.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -135,11 +136,10 @@ def write_records(file: IO[bytes], records: Iterable[Iterable[str]]) -> None:
             write.
     """
     _check(file, "writable", "writing")
-    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
-    try:
-        csv.writer(text).writerows([_harmless(cell) for cell in cells] for cells in records)
-    finally:
-        text.detach()
+    # Unlike a TextIOWrapper, this leaves the file open when writing fails.
+    text = codecs.getwriter("utf-8-sig")(file)
+    csv.writer(text).writerows([_harmless(cell) for cell in cells] for cells in records)
+    file.flush()
 
 
 def _check(file: object, method: str, purpose: str) -> None:
