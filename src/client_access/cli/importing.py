@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast, final
+from typing import BinaryIO, Literal, final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from client_access import ClientAccess
 from client_access.batch import (
+    CsvRow,
     ImportOutcome,
     ImportResult,
     Problem,
@@ -27,40 +30,41 @@ from client_access.cli import arguments, words
 from client_access.cli.arguments import Commands
 from client_access.cli.catalogues import EXAMPLE
 from client_access.cli.failure import Failure
+from client_access.cli.output import harmless
 from client_access.cli.screen import Screen
-from client_access.cli.stores import opened
+from client_access.cli.stores import file_of, opened
 
 LEFT_OUT = 1
 PROBLEMS_SHOWN = 20
 PROBLEMS_COLUMN = "problems"
 
-_EXAMPLE_ROW = {
-    "reference": "1001",
-    "kind": "business",
-    "business_name": "Example Bakery",
-    "email": "bakery@example.com",
-    "payer": "practice",
-    "contact_name": "Ann Example",
-    "phone": "020 7946 0999",
-    "address": "1 Example Street\nLondon",
-}
+_COLUMNS = (
+    "Of the columns, in any order, only business_name must be there. kind is business or"
+    " individual, payer is practice or client. A reference of your own tells a client that is"
+    " imported again, else its address does, else its name."
+)
 
 
 def add_to(commands: Commands) -> None:
     """Add the two commands."""
     parser = arguments.add(
-        commands, "template", template, "write a CSV file with the columns and one example row"
+        commands, "template", template, "write an empty CSV file, with the columns to fill in"
     )
+    parser.epilog = _COLUMNS
     parser.add_argument(
         "file", metavar="FILE", nargs="?", type=Path, help="where to; standard output otherwise"
     )
 
     parser = arguments.add(commands, "import", import_file, "import clients from a CSV file")
+    parser.epilog = _COLUMNS
     parser.add_argument("file", metavar="FILE", type=Path, help="the CSV file")
     arguments.add_database(parser)
     arguments.add_practice(parser)
     parser.add_argument(
-        "--left-out", metavar="FILE", type=Path, help="write the rows that are left out, with why"
+        "--left-out",
+        metavar="FILE",
+        type=Path,
+        help="write the rows that are left out, with why; a file of its own",
     )
     arguments.add_json(parser)
 
@@ -71,10 +75,10 @@ def add_to(commands: Commands) -> None:
 def template(options: argparse.Namespace) -> int:
     """Write the template."""
     if options.file is None:
-        write_clients_csv(sys.stdout.buffer, [_EXAMPLE_ROW])
+        write_clients_csv(sys.stdout.buffer, [])
         return 0
-    with _open(options.file, "xb") as file:
-        write_clients_csv(file, [_EXAMPLE_ROW])
+    with _writing(options.file, "xb") as file:
+        write_clients_csv(file, [])
     return 0
 
 
@@ -84,17 +88,18 @@ def template(options: argparse.Namespace) -> int:
 def import_file(options: argparse.Namespace) -> int:
     """Import a file; the exit status is 1 where a row was left out."""
     by = arguments.practice_of(options)
+    _check_left_out(options)
     report = _Report(keep=None if options.json else PROBLEMS_SHOWN)
     with (
-        _open(options.file, "rb") as file,
+        _reading(options.file) as file,
         opened(options.database, make=True) as repository,
         _progress() as progress,
     ):
-        size = options.file.stat().st_size
-        counted = progress.wrap_file(file, size, description=options.file.name)
+        size = os.fstat(file.fileno()).st_size
+        counted = progress.wrap_file(file, size, description=harmless(options.file.name))
         access = ClientAccess(repository, catalogue=EXAMPLE)  # importing looks at no price
-        outcomes = report.of(import_clients(access, read_clients_csv(counted, by=by)))
-        _write_left_out(options.left_out, outcomes)
+        rows = _rows(options.file, read_clients_csv(counted, by=by))
+        _write_left_out(options.left_out, report.of(import_clients(access, rows)))
     if options.json:
         arguments.print_json(report.as_json())
     else:
@@ -116,12 +121,14 @@ class _Report:
         self._kept: list[Problem] = []
         self._problems = 0
         self._ignored: list[str] = []
+        self._has_rows = True
 
     def of(self, outcomes: Iterator[ImportOutcome]) -> Iterator[ImportOutcome]:
         """Yield the outcomes as they come, and remember what the report needs of them."""
         for outcome in outcomes:
             if not self.counts:
                 self._ignored = unknown_columns(outcome.row.columns)
+                self._has_rows = bool(outcome.row.columns)
             self.counts[outcome.result] += 1
             self._problems += len(outcome.problems)
             room = len(outcome.problems) if self._keep is None else self._keep - len(self._kept)
@@ -148,7 +155,8 @@ class _Report:
         """Print the report for people."""
         screen.verdict(words.imported(self.counts), good=not self._problems)
         if self._ignored:
-            screen.paragraph(f"Columns not read: {words.listed(self._ignored)}.", indent=6)
+            names = words.listed(" ".join(column.split()) for column in self._ignored)
+            screen.paragraph(f"Columns not read: {names}.", indent=6)
         if not self._problems:
             return
         screen.gap()
@@ -157,33 +165,69 @@ class _Report:
         if self._problems > len(self._kept):
             screen.paragraph(f"… and {self._problems - len(self._kept):,} more.", indent=6)
         screen.gap()
-        screen.paragraph(
-            "Correct the rows and import the file again: whoever is there is not added twice."
-            if left_out is None
-            else f"The rows that were left out are in {left_out}, each with why: correct them"
-            " and import that file.",
-            indent=6,
+        screen.paragraph(self._what_next(left_out), indent=6)
+
+    def _what_next(self, left_out: Path | None) -> str:
+        if not self._has_rows:
+            return "Correct the file and import it again."
+        if left_out is None:
+            return (
+                "Correct the rows and import the file again: whoever is there is not added twice."
+            )
+        return (
+            f"The rows that were left out are in {left_out}, each with why: correct them and import"
+            " that file, with another one for --left-out."
         )
 
 
+def _check_left_out(options: argparse.Namespace) -> None:
+    """See that no file is emptied which is being read, whatever the names are that lead to it.
+
+    Raises:
+        Failure: it would be.
+    """
+    left_out: Path | None = options.left_out
+    if left_out is None or not left_out.exists():
+        return
+    for file, what in (
+        (options.file, "the file that is imported"),
+        (file_of(options.database), "the database"),
+    ):
+        if file is not None and file.exists() and left_out.samefile(file):
+            raise Failure(f"--left-out must name another file: {left_out} is {what}.")
+
+
+def _rows(path: Path, rows: Iterator[CsvRow]) -> Iterator[CsvRow]:
+    """Yield the rows of a file; say which file it is where it cannot be read to its end."""
+    try:
+        yield from rows
+    except OSError as problem:
+        raise _cannot("read", path, problem) from None
+
+
 def _write_left_out(path: Path | None, outcomes: Iterator[ImportOutcome]) -> None:
-    """Go through the outcomes, and write the rows that were left out to a file, if there is one."""
+    """Go through the outcomes, and write the rows that were left out to a file, if there is one.
+
+    What is wrong stands in the first column: so the cells follow as they are, however many.
+    """
     left_out = (outcome for outcome in outcomes if outcome.result is ImportResult.LEFT_OUT)
     first = next(left_out, None)
     if first is None:
         return
     rest = chain([first], left_out)
-    if path is None:
+    columns = first.row.columns
+    if path is None or not columns:
         deque(rest, maxlen=0)
         return
-    columns = [column for column in first.row.columns if column != PROBLEMS_COLUMN]
-    with _open(path, "wb") as file:
-        write_clients_csv(file, map(_with_problems, rest), columns=[*columns, PROBLEMS_COLUMN])
+    # In rows that were left out before, why they were is not kept: it may be mended now.
+    start = 1 if columns[0] == PROBLEMS_COLUMN else 0
+    with _writing(path, "wb") as file:
+        cells = ((_why(outcome), *outcome.row.cells[start:]) for outcome in rest)
+        write_clients_csv(file, cells, columns=(PROBLEMS_COLUMN, *columns[start:]))
 
 
-def _with_problems(outcome: ImportOutcome) -> dict[str, str]:
-    why = " ".join(words.problem(problem) for problem in outcome.problems)
-    return {**outcome.row.texts, PROBLEMS_COLUMN: why}
+def _why(outcome: ImportOutcome) -> str:
+    return " ".join(words.problem(problem) for problem in outcome.problems)
 
 
 def _progress() -> Progress:
@@ -199,9 +243,21 @@ def _progress() -> Progress:
     )
 
 
-def _open(path: Path, mode: str) -> BinaryIO:
+@contextmanager
+def _writing(path: Path, mode: Literal["wb", "xb"]) -> Iterator[BinaryIO]:
     try:
-        return cast("BinaryIO", path.open(mode))
+        with path.open(mode) as file:
+            yield file
     except OSError as problem:
-        what = "read" if mode == "rb" else "written"
-        raise Failure(f"The file {path} cannot be {what}: {problem.strerror}.") from None
+        raise _cannot("written", path, problem) from None
+
+
+def _reading(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as problem:
+        raise _cannot("read", path, problem) from None
+
+
+def _cannot(what: str, path: Path, problem: OSError) -> Failure:
+    return Failure(f"The file {path} cannot be {what}: {problem.strerror}.")
