@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -31,6 +33,7 @@ from client_access import (
     Subscribe,
     VatScheme,
 )
+from client_access.batch import COLUMNS
 from client_access.cli import main
 from client_access.cli.catalogues import EXAMPLE
 from client_access.sql import SqlRepository
@@ -111,14 +114,19 @@ def catalogue(tmp_path: Path) -> Path:
 # ── template and import ──────────────────────────────────────────────────────────────────────────
 
 
-def test_the_template_can_be_imported(run: Run, tmp_path: Path) -> None:
+def test_the_template_is_filled_in_and_imported_once(run: Run, tmp_path: Path) -> None:
+    """Untouched it adds nobody, least of all an example; a file read twice adds nobody twice."""
     file = tmp_path / "template.csv"
     assert run("template", file) == (0, "", "")
-    url = f"sqlite:///{tmp_path / 'new.db'}"
-    status, output, _ = run("import", file, "--database", url, "--practice", "north")
-    assert (status, output.strip()) == (0, "✓ 1 row: 1 added.")
-    status, output, _ = run("import", file, "--database", url, "--practice", "north")
-    assert (status, output.strip()) == (0, "✓ 1 row: 1 already there.")
+    assert file.read_text("utf-8-sig") == ",".join(COLUMNS) + "\n"
+    arguments = ("--database", f"sqlite:///{tmp_path / 'new.db'}", "--practice", "north")
+    status, output, _ = run("import", file, *arguments)
+    assert (status, output.strip()) == (0, "✓ There is no row in it.")
+    with file.open("a") as filled_in:
+        filled_in.write("1001,business,Example Bakery,bakery@example.com,practice,,,\r\n")
+    for told in ("✓ 1 row: 1 added.", "✓ 1 row: 1 already there."):
+        status, output, _ = run("import", file, *arguments)
+        assert (status, output.strip()) == (0, told)
 
 
 def test_the_template_goes_to_standard_output_and_over_no_file(run: Run, tmp_path: Path) -> None:
@@ -149,11 +157,92 @@ def test_a_row_that_is_left_out_is_told_and_written_for_correction(
     assert "Row 3, email: The address is that of row 2 too" in output
     assert str(left_out) in output.replace("\n", "").replace(" ", "")
 
+    assert "with another one for --left-out" in " ".join(output.split())
+
     corrected = left_out.read_text("utf-8-sig").replace("A@example", "b@example")
     left_out.write_text(corrected.replace(",bad,", "C,,"))
-    status, output, _ = run("import", left_out, *arguments)
+    again = tmp_path / "left-again.csv"
+    status, output, _ = run("import", left_out, *arguments[:-1], again)
     assert "✗ 3 rows: 2 added and 1 left out." in output
-    assert left_out.read_text("utf-8-sig").splitlines()[0] == "business_name,email,Notes,problems"
+    header, *rows = again.read_text("utf-8-sig").splitlines()
+    assert header == "problems,business_name,email,Notes"
+    assert len(rows) == 1
+
+
+def test_a_row_that_is_left_out_is_written_cell_by_cell_as_it_is(run: Run, tmp_path: Path) -> None:
+    """Nothing is lost: neither a column with another's name nor a cell beyond the header."""
+    file, left_out = tmp_path / "bad.csv", tmp_path / "left.csv"
+    file.write_text(
+        "business_name,email,notes,notes\nX,nope,first,second\nY,y@example.com,,,one more\nZ\n"
+    )
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    run("import", file, "--database", url, "--practice", "north", "--left-out", left_out)
+    with left_out.open(encoding="utf-8-sig", newline="") as written:
+        header, *rows = csv.reader(written)
+    assert header == ["problems", "business_name", "email", "notes", "notes"]
+    assert [cells for _, *cells in rows] == [
+        ["X", "nope", "first", "second"],
+        ["Y", "y@example.com", "", "", "one more"],
+        ["Z"],
+    ]
+    assert [why.partition(":")[0] for why, *_ in rows] == ["Row 2, email", "Row 3", "Row 4"]
+
+
+@pytest.mark.parametrize("other_name", ["itself", "relative", "symbolic link", "hard link"])
+def test_a_file_is_not_emptied_while_it_is_imported(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other_name: str
+) -> None:
+    """By whatever name it is given for the rows that are left out, it is told and left alone."""
+    monkeypatch.chdir(tmp_path)
+    file, left_out = tmp_path / "clients.csv", tmp_path / "left.csv"
+    file.write_text(BAD)
+    match other_name:
+        case "itself":
+            left_out = file
+        case "relative":
+            left_out = Path("clients.csv")
+        case "symbolic link":
+            left_out.symlink_to(file)
+        case _:
+            left_out.hardlink_to(file)
+    arguments = ("--database", f"sqlite:///{tmp_path / 'new.db'}", "--practice", "north")
+    status, output, error = run("import", file, *arguments, "--left-out", left_out)
+    assert (status, output) == (2, "")
+    assert error == (
+        f"--left-out must name another file: {left_out} is the file that is imported.\n"
+    )
+    assert file.read_text() == BAD
+    assert not (tmp_path / "new.db").exists()
+
+
+def test_a_database_is_not_overwritten_with_rows_that_are_left_out(
+    run: Run, tmp_path: Path, database: str
+) -> None:
+    """Nor is the database that is imported into; one that is no file has no file to lose."""
+    file = tmp_path / "bad.csv"
+    file.write_text(BAD)
+    clients = tmp_path / "clients.db"
+    arguments = ("--practice", "north", "--left-out", clients)
+    status, _, error = run("import", file, "--database", database, *arguments)
+    assert status == 2
+    assert error == f"--left-out must name another file: {clients} is the database.\n"
+    assert run("show", PAID, "--database", database)[0] == 0
+    status, _, _ = run("import", file, "--database", "sqlite://", *arguments[:-1], file.parent)
+    assert status == 2
+
+
+def test_a_file_that_is_no_table_is_told_and_not_written_for_correction(
+    run: Run, tmp_path: Path
+) -> None:
+    """Its rows were not even looked at: the file is to be corrected, and no part of it."""
+    file, left_out = tmp_path / "bad.csv", tmp_path / "left.csv"
+    file.write_text("name,email\nA,a@example.com\n")
+    arguments = ("--database", f"sqlite:///{tmp_path / 'new.db'}", "--practice", "north")
+    status, output, _ = run("import", file, *arguments, "--left-out", left_out)
+    assert status == 1
+    assert "The column business_name is missing" in output
+    assert "Correct the file and import it again." in output
+    assert not left_out.exists()
 
 
 def test_a_long_report_is_cut_and_a_programs_is_not(run: Run, tmp_path: Path) -> None:
@@ -363,7 +452,22 @@ def test_invoice_of_a_practice_and_of_a_client(run: Run, database: str, catalogu
         ("import {dir}/empty --practice x --database sqlite:///{dir}", "cannot be opened"),
         ("--database sqlite:////none/none.db", "cannot be opened"),
         ("list --practice= --database {db}", "The practice id is blank."),
+        ("list --practice x --database postgresql://u:secret@h:port/d", "is no database that"),
+        ("list --practice x --database sqlite+nonsense:///{dir}/clients.db", "is no database that"),
+        ("list --practice x --database sqlite:///{dir}/clients.db?timeout=x", "cannot be opened"),
+        ("list --practice x --database sqlite:///{dir}/clients.db?nonsense=1", "would be ignored"),
+        ("list --practice x --database sqlite:///{dir}/clients.db?mode=ro", "would be ignored"),
+        ("list --practice x --database sqlite:///{dir}/\udcff.db", "is no database that"),
+        ("list --practice x --database sqlite:///{dir}/later", "of version 9, which is later"),
+        ("import {dir}/few --practice x --database sqlite:///{dir}/later", "of version 9, which"),
+        ("import /proc/self/mem --practice x --database {db}", "/proc/self/mem cannot be read"),
+        (
+            "import {dir}/bad --practice x --database {db} --left-out /dev/full",
+            "The file /dev/full cannot be written: No space left on device.",
+        ),
+        ("template /dev/full/x", "The file /dev/full/x cannot be written: Not a directory."),
         ("invoice --practice x --database {db} --catalogue {dir}/none", "cannot be read"),
+        ("invoice --practice x --database {db} --catalogue {dir}/deep", "is no JSON object"),
         ("invoice --practice x --database {db} --catalogue {dir}/junk", "is no JSON object"),
         ("invoice --practice x --database {db} --catalogue {dir}/list", "is no JSON object"),
         ("invoice --practice x --database {db} --catalogue {dir}/price", "is no JSON object"),
@@ -376,6 +480,14 @@ def test_what_a_person_can_put_right_is_told_in_one_sentence(
 ) -> None:
     (tmp_path / "junk").write_bytes(b"\xffjunk" * 1000)
     (tmp_path / "empty").touch()
+    (tmp_path / "bad").write_text(BAD)
+    (tmp_path / "deep").write_text("[" * 200_000)
+    later = f"sqlite:///{tmp_path / 'later'}"
+    with SqlRepository.open(later):
+        pass
+    with sqlite3.connect(tmp_path / "later") as connection:
+        connection.execute("UPDATE client_access_schema SET version = 9")
+    connection.close()
     (tmp_path / "list").write_text("[]")
     (tmp_path / "few").write_text('{"services": []}')
     service = {"code": "", "name": "A", "monthly_price": 1}
@@ -386,12 +498,10 @@ def test_what_a_person_can_put_right_is_told_in_one_sentence(
     assert told in error
     assert error.count("\n") == 1
     assert output == ""
-    assert "secret" not in error.replace("mysql://u:secret", "")
+    assert "secret" not in error
 
 
 def test_a_row_that_cannot_be_read_is_told(run: Run, database: str) -> None:
-    import sqlite3
-
     with sqlite3.connect(database.removeprefix("sqlite:///")) as connection:
         connection.execute("UPDATE client_access_client SET data = '{'")
     connection.close()
@@ -413,6 +523,19 @@ def test_a_malformed_command_line_is_told_with_its_usage(
     assert "usage: python -m client_access" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("limit", ["0", "-1", "x", "1000001", "9" * 23, "9" * 5000])
+@pytest.mark.parametrize("command", ["list --practice x", "outbox", "invoice --practice x"])
+def test_a_limit_that_is_none_is_told(
+    run: Run, capsys: pytest.CaptureFixture[str], command: str, limit: str
+) -> None:
+    """In words, and before the database is looked at."""
+    with pytest.raises(SystemExit) as left:
+        run(*command.split(), "--database", "sqlite:////none/none.db", "--limit", limit)
+    assert left.value.code == 2
+    told = "argument --limit: must be a whole number from 1 to 1,000,000\n"
+    assert capsys.readouterr().err.endswith(told)
+
+
 @pytest.mark.parametrize(
     ("error", "status", "told"),
     [
@@ -432,22 +555,6 @@ def test_what_happens_on_the_way_is_told(
 
     monkeypatch.setattr("client_access.cli.touring._play", fails)
     assert run() == (status, "", told)
-
-
-def test_a_reader_that_has_enough_ends_it_quietly(database: str) -> None:
-    program = (
-        "import sys; from client_access.cli import main;"
-        f"sys.exit(main(['show', '{PAID}', '--database', '{database}', '--json']))"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    assert process.wait() == 130
-    process.stderr.close()
 
 
 def test_a_missing_extra_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

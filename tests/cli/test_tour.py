@@ -167,6 +167,24 @@ def test_a_file_that_is_not_there_is_told(
     assert "There is no file" in capsys.readouterr().err
 
 
+def test_a_file_that_cannot_be_read_ends_it_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told when the file is come to, and by its name where that is known."""
+    assert main(["--clients", "/proc/self/mem"]) == 2
+    assert capsys.readouterr().err == "Reading or writing failed: Input/output error.\n"
+
+    file = tmp_path / "own.csv"
+    file.touch()
+
+    def forbidden(path: Path, *_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", forbidden)
+    assert main(["--clients", str(file)]) == 2
+    assert capsys.readouterr().err == f"Reading or writing {file} failed: Permission denied.\n"
+
+
 def test_a_repository_that_does_not_tell_all_its_clients_is_proved_for_those_of_the_walk() -> None:
     output = io.StringIO()
     file = Path(__file__).parents[2] / "src/client_access/examples/clients.csv"

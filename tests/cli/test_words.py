@@ -10,6 +10,7 @@ from functools import cache
 
 import pytest
 import world
+from attrs import evolve
 
 import client_access as ca
 from client_access.cli import words
@@ -53,6 +54,17 @@ def test_every_event_and_every_notice_is_said_in_one_sentence() -> None:
     for notice in notices:
         assert words.told(notice).endswith(".")
         assert words.recipient(notice.recipient)
+
+
+@pytest.mark.parametrize("times", [2, 3, 11, 21, 22, 23, 112])
+def test_an_activation_that_was_sent_again_is_counted_in_words_right_for_any_number(
+    times: int,
+) -> None:
+    """E5: each sending is counted."""
+    event = next(c.event for c in changes() if isinstance(c.event, ca.ActivationResent))
+    event = evolve(event, activation=evolve(event.activation, times_sent=times))
+    told = f"Activation sent again, {times} times in all."
+    assert words.happened(event, world.CATALOGUE) == told
 
 
 def test_a_preview_tells_what_differs() -> None:

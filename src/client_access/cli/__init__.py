@@ -6,9 +6,14 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
+from client_access.cli.output import complain, finish
+
 __all__ = ["main"]
 
-_NEEDED = ("rich", "sqlalchemy", "cattrs", "itsdangerous", "jinja2")
+_NEEDED = ("rich", "sqlalchemy", "cattrs", "msgspec", "itsdangerous", "jinja2")
+
+FAILED = 2
+BROKEN_OFF = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,14 +24,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0; 1 where a row was left out or a client differs; 2 for what could not be
-        done at all.
+        done at all; 130 where it was broken off from the keyboard; 141 where whoever reads its
+        output has enough, as of any program that is stopped by that.
     """
+    if sys.stdout is None:
+        complain("There is no standard output to print to.")
+        return FAILED
     missing = [package for package in _NEEDED if find_spec(package) is None]
     if missing:
-        sys.stderr.write(
-            f"The command line needs {', '.join(missing)}: pip install 'client-access[cli]'\n"
-        )
-        return 2
-    from client_access.cli.program import run  # noqa: PLC0415 - what it needs may be missing
+        complain(f"The command line needs {', '.join(missing)}: pip install 'client-access[cli]'")
+        return FAILED
+    try:
+        # What it needs may be missing, and takes a while to be loaded.
+        from client_access.cli.program import run  # noqa: PLC0415 - see above
 
-    return run(sys.argv[1:] if arguments is None else arguments)
+        return run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        finish()
+        complain("Broken off.")
+        return BROKEN_OFF

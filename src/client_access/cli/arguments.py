@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 from uuid import UUID
@@ -19,6 +20,8 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 Part: TypeAlias = Callable[[argparse.Namespace], int]
 """Does what a command says, and returns the exit status."""
+
+_MOST = 1_000_000
 
 
 def add(commands: Commands, name: str, part: Part, about: str) -> argparse.ArgumentParser:
@@ -70,10 +73,10 @@ def add_limit(parser: argparse.ArgumentParser, of_what: str) -> None:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    with suppress(ValueError):
+        if 1 <= (number := int(text)) <= _MOST:
+            return number
+    raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {_MOST:,}")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -112,6 +115,5 @@ def catalogue_of(options: argparse.Namespace) -> Catalogue:
 
 
 def print_json(value: object) -> None:
-    """Print a value for programs."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
-    sys.stdout.write("\n")
+    """Print a value for programs: in ASCII, which every stream can write, and in one piece."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")

@@ -41,7 +41,7 @@ def read_catalogue(path: Path) -> Catalogue:
         raise Failure(f"The catalogue {path} cannot be read: {problem.strerror}.") from None
     except InvalidValue as problem:
         raise Failure(f"The catalogue {path} is not sound: {problem}.") from None
-    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError):
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError):
         raise Failure(
             f"The catalogue {path} is no JSON object with a list of services, each with a code,"
             " a name and a monthly_price."

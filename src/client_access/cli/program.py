@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
@@ -11,9 +10,11 @@ from client_access import CommandRefused, CorruptRecord, InvalidValue, Repositor
 from client_access.cli import history, importing, invoicing, listing, outbox, showing, touring
 from client_access.cli.arguments import Part
 from client_access.cli.failure import Failure
+from client_access.cli.output import complain, finish
 
 FAILED = 2
-BROKEN_OFF = 130
+ENOUGH = 141
+"""What a shell says of a program that wrote to somebody who had gone."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -21,11 +22,11 @@ def run(arguments: Sequence[str]) -> int:
 
     What a person can put right is told in one sentence.
     """
-    options = _parser().parse_args(arguments)
-    part: Part = options.part
     try:
-        status = part(options)
-        sys.stdout.flush()
+        return _done(arguments)
+    except BrokenPipeError:
+        finish()
+        return ENOUGH
     except Failure as failure:
         message = str(failure)
     except CommandRefused as refused:
@@ -36,18 +37,24 @@ def run(arguments: Sequence[str]) -> int:
         message = f"The {problem.field.replace('_', ' ')} {problem.reason}."
     except RepositoryError as problem:
         message = f"The database does not answer as it should: {problem}."
-    except BrokenPipeError:
-        # Whoever read the output has enough. What is still to be flushed goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_OFF
-    except KeyboardInterrupt:
-        message = "Broken off."
-        sys.stderr.write(f"{message}\n")
-        return BROKEN_OFF
-    else:
-        return status
-    sys.stderr.write(f"{message}\n")
+    except OSError as problem:
+        what = "" if problem.filename is None else f" {problem.filename}"
+        message = f"Reading or writing{what} failed: {problem.strerror}."
+    finish()
+    complain(message)
     return FAILED
+
+
+def _done(arguments: Sequence[str]) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit:  # it has printed its help, or what is wrong
+        sys.stdout.flush()
+        raise
+    part: Part = options.part
+    status = part(options)
+    sys.stdout.flush()
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from client_access import Refusal
+from client_access.cli.output import harmless
 
 WIDEST = 100
 """Longer lines are hard to read, however wide the terminal."""
@@ -25,8 +26,19 @@ YES, NO, SENT, HELPS = "✓", "✗", "✉", "→"
 
 
 @final
+class _Console(Console):
+    """A console that leaves it to the command line what to do when nobody reads its output."""
+
+    def on_broken_pipe(self) -> None:
+        """Tell it as Python does; rich would end the program here, and with another status."""
+        raise BrokenPipeError
+
+
+@final
 class Screen:
-    """Where the command line prints, exactly what it is given: no markup, no emoji, no guesses.
+    """Where the command line prints what it is given: no markup, no emoji, no guesses.
+
+    What comes from a file or a database commands no terminal: all text is made harmless here.
 
     Parameters:
         stream: where to; standard output if None.
@@ -37,7 +49,7 @@ class Screen:
         # A terminal that lacks a character shows "?" for it, which is better than a traceback.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-        self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
+        self._console = _Console(file=stream, highlight=False, markup=False, emoji=False)
         self._console.width = min(self._console.width, WIDEST)
         self._after_gap = False
 
@@ -50,7 +62,7 @@ class Screen:
     def heading(self, text: str) -> None:
         """Print a heading, with a thin line to the right of it."""
         self.gap()
-        self._print(Rule(Text(text, style="bold"), align="left", characters="─", style="dim"))
+        self._print(Rule(_text(text, "bold"), align="left", characters="─", style="dim"))
 
     def paragraph(self, text: str | Text, *, style: str = "", indent: int = 0) -> None:
         """Print a paragraph."""
@@ -72,10 +84,10 @@ class Screen:
         cells: list[RenderableType] = []
         if gutter:
             grid.add_column(width=gutter, no_wrap=True)
-            cells.append(Text(label, style=label_style))
+            cells.append(_text(label, label_style))
         if mark:
             grid.add_column(width=2, no_wrap=True)
-            cells.append(Text(mark, style=mark_style))
+            cells.append(_text(mark, mark_style))
         grid.add_column(overflow="fold")
         grid.add_row(*cells, _text(text, style))
         self._print(grid)
@@ -111,7 +123,7 @@ class Screen:
         grid.add_column(style="dim", no_wrap=True)
         grid.add_column(overflow="fold")
         for name, value in rows:
-            grid.add_row(Text(name), Text(value))
+            grid.add_row(_text(name), _text(value))
         self._print(Padding(grid, (0, 0, 0, indent)))
 
     def table(
@@ -137,7 +149,7 @@ class Screen:
         for place, name in enumerate(columns):
             table.add_column(name, justify="right" if place in right else "left", overflow="fold")
         for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
+            table.add_row(*map(_text, row))
         self._print(Padding(table, (0, 0, 0, indent)))
 
     def named(self, name: str, about: str, under: str) -> None:
@@ -145,7 +157,7 @@ class Screen:
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(width=38, overflow="fold")
         grid.add_column(overflow="fold")
-        grid.add_row(Text.assemble(name, "\n", (under, "dim")), Text(about))
+        grid.add_row(_text(Text.assemble(name, "\n", (under, "dim"))), _text(about))
         self._print(grid)
 
     def excerpt(self, title: str, rows: Iterable[tuple[str, str]]) -> None:
@@ -155,7 +167,7 @@ class Screen:
         grid.add_column(min_width=31, overflow="fold")
         grid.add_column(style="dim", overflow="fold")
         for name, label in rows:
-            grid.add_row(Text("│"), Text(name), Text(label))
+            grid.add_row(Text("│"), _text(name), _text(label))
         self.gap()
         self.paragraph(title, style="dim", indent=3)
         self._print(Padding(grid, (0, 0, 0, 3)))
@@ -172,5 +184,10 @@ class Screen:
             self._console.out(line.rstrip(), highlight=False)
 
 
-def _text(text: str | Text, style: str) -> Text:
-    return Text(text, style=style) if isinstance(text, str) else text
+def _text(text: str | Text, style: str = "") -> Text:
+    if isinstance(text, str):
+        return Text(harmless(text), style=style)
+    shown = text.copy()
+    # Each character is replaced by one, so that what is styled stays in its place.
+    shown.plain = harmless(text.plain)
+    return shown

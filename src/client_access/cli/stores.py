@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, NullPool, create_engine, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
 from client_access import InvalidValue, RepositoryError
 from client_access.cli.failure import Failure
@@ -23,7 +25,10 @@ def shown(url: str) -> str:
         Failure: it is none.
     """
     _parsed(url)
-    return make_url(url).render_as_string(hide_password=True)
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except UnicodeEncodeError:  # a name that is no text can be in no URL
+        raise _unknown(url) from None
 
 
 @contextmanager
@@ -37,28 +42,60 @@ def opened(url: str, *, make: bool = False) -> Iterator[SqlRepository]:
     Raises:
         Failure: there is none, or it cannot be opened, or has no clients in it.
     """
-    parsed = _parsed(url)
+    parsed, name = _parsed(url), shown(url)
     try:
-        if not make:
-            _check(parsed, shown(url))
-        repository = SqlRepository.open(parsed)
+        with warnings.catch_warnings():
+            # What SQLAlchemy would only warn of: it ignores a part of the URL, such as mode=ro.
+            warnings.simplefilter("error", SAWarning)
+            if not make:
+                _check(parsed, name)
+            repository = SqlRepository.open(parsed)
     except ModuleNotFoundError as missing:
         message = f"This database needs {missing.name}: pip install 'client-access[postgresql]'"
         raise Failure(message) from None
-    except (RepositoryError, SQLAlchemyError):
-        raise Failure(f"The database {shown(url)} cannot be opened.") from None
+    except (RepositoryError, SQLAlchemyError, SAWarning, ValueError, TypeError) as problem:
+        raise Failure(f"The database {name} cannot be opened{_because(problem)}.") from None
     with repository:
         yield repository
+
+
+def file_of(url: str) -> Path | None:
+    """Return the file of a database, if it is in one.
+
+    Raises:
+        Failure: this is no URL of a database.
+    """
+    parsed = _parsed(url)
+    in_file = parsed.get_backend_name() == "sqlite" and parsed.database
+    return Path(in_file) if in_file else None
+
+
+def _because(problem: Exception) -> str:
+    """Return why, where that can be said: the words of a driver may show a password."""
+    match problem:
+        case RepositoryError():
+            return f": {problem}"
+        case InvalidValue():
+            return f": its URL {problem.reason}"
+        case SAWarning():
+            return ": its URL has an argument that would be ignored"
+        case _:
+            return ""
 
 
 def _parsed(url: str) -> URL:
     try:
         return parse_url(url, "pysqlite", "psycopg")
-    except InvalidValue:
-        raise Failure(
-            f"{url} is no database that is known here; sqlite:///clients.db is, and"
-            " postgresql://user@host/name."
-        ) from None
+    except ValueError:
+        raise _unknown(url) from None
+
+
+def _unknown(url: str) -> Failure:
+    bare = re.sub("(?<=://).*(?=@)", "***", url)  # without a password
+    return Failure(
+        f"{bare} is no database that is known here; sqlite:///clients.db is, and"
+        " postgresql://user@host/name."
+    )
 
 
 def _check(parsed: URL, name: str) -> None:

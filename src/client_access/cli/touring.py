@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from importlib.resources import as_file, files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from client_access.cli.failure import Failure
+from client_access.cli.output import complain
 from client_access.cli.screen import Screen
 from client_access.cli.stores import opened, shown
 from client_access.cli.tour.play import play
@@ -38,7 +38,7 @@ def tour(options: argparse.Namespace) -> int:
             where = "temporary; keep one with --database sqlite:///tour.db"
             return _play(url, where, options.clients)
     except TourBroken as broken:
-        sys.stderr.write(f"The tour broke off: {broken}.\n")
+        complain(f"The tour broke off: {broken}.")
         return DIFFERENT
 
 

@@ -192,7 +192,7 @@ def happened(event: Event, catalogue: Catalogue) -> str:
         case AccessGiven():
             return f"Access given, to {event.email}."
         case ActivationResent():
-            return f"Activation sent again, for the {_nth(event.activation.times_sent)} time."
+            return f"Activation sent again, {event.activation.times_sent} times in all."
         case EmailChanged():
             again = " A new activation replaces the old." if event.activation else ""
             return f"Address changed to {event.email}.{again}"
@@ -274,10 +274,6 @@ def told(notice: Notice) -> str:
 
 def _by(due: datetime | None) -> str:
     return f" by {day(due)}" if due else ""
-
-
-def _nth(number: int) -> str:
-    return {2: "second", 3: "third"}.get(number, f"{number}th")
 
 
 def problem(found: Problem) -> str:
