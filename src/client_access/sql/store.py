@@ -5,20 +5,18 @@ Both repositories, the sync and the async one, do all their work here.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, islice
-from typing import Any, Final, TypeVar, final
+from typing import Final, TypeVar, final
 from uuid import UUID, uuid4
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Dialect
 from sqlalchemy.exc import IntegrityError
 
-from client_access.billing import invoice_payer
 from client_access.change import Change
 from client_access.client import Client
 from client_access.deciding import replay
@@ -26,22 +24,26 @@ from client_access.erasing import erase_command, erase_event, erase_history, era
 from client_access.errors import CorruptRecord, EmailTaken, StaleClient
 from client_access.events import Event
 from client_access.machines.lifecycle import Status
-from client_access.machines.payer import Payer
 from client_access.notices import Notice
 from client_access.repository import Claim
 from client_access.sql.cursor import Cursor
 from client_access.sql.faults import is_email_conflict
+from client_access.sql.rows import (
+    Rows,
+    decode_notices,
+    encode_notices,
+    to_change,
+    to_codes,
+    to_event,
+    to_uuid,
+)
 from client_access.sql.statements import Row, Statements
 from client_access.sql.tables import to_microseconds, to_moment
 from client_access.values import ClientList
 from client_access.wire import (
     decode,
-    dump,
     encode,
-    load_client,
     load_command,
-    load_event,
-    load_notice,
 )
 
 T = TypeVar("T")
@@ -58,7 +60,7 @@ class Store:
     """The methods of the protocols of :mod:`client_access.repository`, with a given cursor."""
 
     def __init__(self, dialect: Dialect) -> None:
-        self._sqlite = dialect.name == "sqlite"
+        self._rows = Rows(dialect)
         self._statements = Statements(dialect)
 
     @classmethod
@@ -73,20 +75,20 @@ class Store:
 
     def get(self, cursor: Cursor, client_id: UUID) -> Client | None:
         """Return the client with this id."""
-        rows = self._statements.get.ask(cursor, key=self._key(client_id))
-        return self._client(rows[0]) if rows else None
+        rows = self._statements.get.ask(cursor, key=self._rows.key(client_id))
+        return self._rows.to_client(rows[0]) if rows else None
 
     def find_by_email(self, cursor: Cursor, email_key: str) -> Client | None:
         """Return the client that has this address."""
         rows = self._statements.find.ask(cursor, email_key=email_key)
-        return self._client(rows[0]) if rows else None
+        return self._rows.to_client(rows[0]) if rows else None
 
     def get_many(self, cursor: Cursor, client_ids: Sequence[UUID]) -> dict[UUID, Client]:
         """Return those of the clients that exist."""
         found: dict[UUID, Client] = {}
-        for some in _chunks([self._key(client_id) for client_id in client_ids]):
-            for row in self._statements.get_many.ask(cursor, keys=self._keys(some)):
-                client = self._client(row)
+        for some in _chunks([self._rows.key(client_id) for client_id in client_ids]):
+            for row in self._statements.get_many.ask(cursor, keys=self._rows.keys(some)):
+                client = self._rows.to_client(row)
                 found[client.id] = client
         return found
 
@@ -94,8 +96,10 @@ class Store:
         """Return who has these addresses."""
         found: dict[str, UUID] = {}
         for some in _chunks(email_keys):
-            for key, client_id in self._statements.find_many.ask(cursor, keys=self._keys(some)):
-                found[key] = _uuid(client_id)
+            for key, client_id in self._statements.find_many.ask(
+                cursor, keys=self._rows.keys(some)
+            ):
+                found[key] = to_uuid(client_id)
         return found
 
     def page(
@@ -115,28 +119,30 @@ class Store:
             "search": search,
         }
         if after is not None:
-            values |= {"after_name": after[0], "after_key": self._key(after[1])}
+            values |= {"after_name": after[0], "after_key": self._rows.key(after[1])}
         page = self._statements.page[search != "", after is not None]
-        return [self._client(row) for row in page.ask(cursor, **values)]
+        return [self._rows.to_client(row) for row in page.ask(cursor, **values)]
 
     def client_ids(self, cursor: Cursor, after: UUID | None) -> list[UUID]:
         """Return some ids in order, those after a given one; none at the end."""
         if after is None:
             rows = self._statements.ids.ask(cursor, count=_AT_ONCE)
         else:
-            rows = self._statements.ids_after.ask(cursor, after=self._key(after), count=_AT_ONCE)
-        return [_uuid(client_id) for (client_id,) in rows]
+            rows = self._statements.ids_after.ask(
+                cursor, after=self._rows.key(after), count=_AT_ONCE
+            )
+        return [to_uuid(client_id) for (client_id,) in rows]
 
     def history(self, cursor: Cursor, client_id: UUID) -> tuple[Event, ...]:
         """Return a client's events in order."""
-        rows = self._statements.history.ask(cursor, key=self._key(client_id))
-        return tuple(_event(client_id, version, data) for version, data in rows)
+        rows = self._statements.history.ask(cursor, key=self._rows.key(client_id))
+        return tuple(to_event(client_id, version, data) for version, data in rows)
 
     def service_counts(self, cursor: Cursor, practice_id: str) -> Mapping[str, int]:
         """Return how many clients hold each service that the practice pays for."""
         counts: Counter[str] = Counter()
         for services, count in self._statements.service_counts.ask(cursor, practice_id=practice_id):
-            for code in _strings(services):
+            for code in to_codes(services):
                 counts[code] += count
         return counts
 
@@ -147,9 +153,9 @@ class Store:
         for new, group in groupby(changes, key=lambda change: change.before is None):
             self._save_clients(cursor, list(group), new=new)
         statements = self._statements
-        statements.append_event.do_many(cursor, [self._event_row(change) for change in changes])
+        statements.append_event.do_many(cursor, [self._rows.of_event(change) for change in changes])
         statements.append_notice.do_many(
-            cursor, [row for change in changes for row in self._notice_rows(change)]
+            cursor, [row for change in changes for row in self._rows.of_notices(change)]
         )
         for change in changes:
             if change.after.status is Status.DELETED:
@@ -160,7 +166,7 @@ class Store:
     def _save_clients(self, cursor: Cursor, changes: list[Change], *, new: bool) -> None:
         """Write what changes leave, all of them of new clients or none."""
         statement = self._statements.insert if new else self._statements.update
-        rows = [self._client_row(change.before, change.after) for change in changes]
+        rows = [self._rows.of_client(change.before, change.after) for change in changes]
         if len(rows) > 1:
             # All at once, and one by one only to find which of them is at fault.
             cursor.savepoint()
@@ -187,24 +193,24 @@ class Store:
 
     def erase(self, cursor: Cursor, client_id: UUID) -> None:
         """Erase a person from the client, its history, its notices and its outcomes."""
-        key = self._key(client_id)
+        key = self._rows.key(client_id)
         rows = self._statements.get_locked.ask(cursor, key=key)
         if not rows:
             return
-        before = self._client(rows[0])
+        before = self._rows.to_client(rows[0])
         events = self.history(cursor, client_id)
         erased = erase_history(events)
         self._overwrite_records(cursor, client_id, events, erased)
         after = replay(erased)
         if after.version != before.version:
             raise CorruptRecord("a client is not what its history makes of it")
-        self._statements.overwrite.do(cursor, **self._client_row(before, after))
+        self._statements.overwrite.do(cursor, **self._rows.of_client(before, after))
 
     def _overwrite_records(
         self, cursor: Cursor, client_id: UUID, events: Sequence[Event], erased: Sequence[Event]
     ) -> None:
         """Put erased events in the place of events; erase notices and remembered changes."""
-        key = self._key(client_id)
+        key = self._rows.key(client_id)
         statements = self._statements
         statements.overwrite_event.do_many(
             cursor,
@@ -217,7 +223,7 @@ class Store:
         kept: list[Row] = []
         dropped: list[Row] = []
         for notice_key, data in statements.notices_of.ask(cursor, key=key):
-            notice = erase_notice(self._notice(notice_key, data))
+            notice = erase_notice(self._rows.to_notice(notice_key, data))
             if notice is None:
                 dropped.append({"key": notice_key})
             else:
@@ -228,7 +234,7 @@ class Store:
             {
                 "key": command_id,
                 "command": encode(erase_command(load_command(decode(asked)))),
-                "notices": _encode_notices(_erased(_decode_notices(told))),
+                "notices": encode_notices(_erased(decode_notices(told))),
             }
             for command_id, asked, told in statements.outcomes_of.ask(cursor, key=key)
         ]
@@ -239,20 +245,7 @@ class Store:
     def recall(self, cursor: Cursor, command_id: str, at: datetime) -> Change | None:
         """Return the change that was remembered under an id and is not forgotten yet."""
         rows = self._statements.recall.ask(cursor, key=command_id, at=to_microseconds(at))
-        if not rows:
-            return None
-        command, version, changed, notices, _ = rows[0]
-        events = [load_event(decode(row[-1])) for row in rows]
-        after = replay(events)
-        if after.version != version:
-            raise CorruptRecord("the history of a remembered change is not whole")
-        asked = load_command(decode(command))
-        if asked.client_id != after.id:
-            raise CorruptRecord("a remembered command is not of its client")
-        if not changed:
-            return Change(asked, after, None, after)
-        before = replay(events[:-1]) if len(events) > 1 else None
-        return Change(asked, before, events[-1], after, _decode_notices(notices))
+        return to_change(rows) if rows else None
 
     def save_once(
         self,
@@ -265,17 +258,8 @@ class Store:
         """Store a change and remember it."""
         statements, after = self._statements, change.after
         statements.forget.do(cursor, at=to_microseconds(at))
-        remembered = statements.remember.do(
-            cursor,
-            command_id=command_id,
-            command=encode(change.command),
-            client_id=self._key(after.id),
-            version=after.version,
-            changed=change.event is not None,
-            notices=_encode_notices(change.notices),
-            until=to_microseconds(until),
-        )
-        if remembered != 1:
+        row = self._rows.of_outcome(command_id, change, until)
+        if statements.remember.do_one(cursor, row) != 1:
             raise StaleClient(after.id)
         if change.event is not None:
             self.save(cursor, (change,))
@@ -285,7 +269,7 @@ class Store:
     def claim(self, cursor: Cursor, at: datetime, lease: timedelta, limit: int) -> list[Claim]:
         """Lease notices that are due, the first undelivered one of each client only."""
         claimed, until = uuid4(), at + lease
-        values: Row = {"lease": self._key(claimed), "due": to_microseconds(until)}
+        values: Row = {"lease": self._rows.key(claimed), "due": to_microseconds(until)}
         due, lease_one = self._statements.due, self._statements.lease
         while rows := due.ask(cursor, at=to_microseconds(at), count=limit):
             # One that cannot be read is leased as well, so that it is out of the way of the others.
@@ -322,124 +306,29 @@ class Store:
 
     def retry(self, cursor: Cursor, notice_id: UUID, at: datetime) -> bool:
         """Make a parked notice due again."""
-        again = self._statements.retry.do(cursor, key=self._key(notice_id), due=to_microseconds(at))
+        again = self._statements.retry.do(
+            cursor, key=self._rows.key(notice_id), due=to_microseconds(at)
+        )
         return again == 1
 
     def _leased(self, claim: Claim) -> Row:
-        return {"key": self._key(claim.notice.id), "claimed": self._key(claim.lease)}
-
-    # ── Rows ─────────────────────────────────────────────────────────────────────────────────────
-
-    def _key(self, value: UUID) -> object:
-        return value.hex if self._sqlite else value
-
-    def _keys(self, values: Sequence[object]) -> object:
-        return json.dumps(values) if self._sqlite else values
-
-    def _client(self, row: Any) -> Client:
-        key, version, data = row
-        client = load_client(decode(data))
-        if client.version != version or self._key(client.id) != key:
-            raise CorruptRecord("a client is not the one that its row is of")
-        return client
-
-    def _notice(self, key: object, data: str) -> Notice:
-        notice = load_notice(decode(data))
-        if self._key(notice.id) != key:
-            raise CorruptRecord("a notice is not the one that its row is of")
-        return notice
+        return {"key": self._rows.key(claim.notice.id), "claimed": self._rows.key(claim.lease)}
 
     def _notice_or_none(self, key: object, data: str) -> Notice | None:
         try:
-            return self._notice(key, data)
+            return self._rows.to_notice(key, data)
         except CorruptRecord as problem:
             _log.error("The notice %s waits and cannot be read: %s", key, problem)
             return None
 
-    def _client_row(self, before: Client | None, after: Client) -> Row:
-        listing = after.listing
-        key = self._key(after.id)
-        return {
-            "key": key,
-            "version_before": before and before.version,
-            "erasures_before": before and before.erasures,
-            "id": key,
-            "version": after.version,
-            "erasures": after.erasures,
-            "email_key": after.email_key,
-            "practice_id": listing and listing.practice_id,
-            "client_list": listing and listing.client_list.value,
-            "folded_name": listing and listing.folded_name,
-            "invoiced_to": after.practice_id if invoice_payer(after) is Payer.PRACTICE else None,
-            "services": json.dumps([s.code for s in after.services]) if after.services else "[]",
-            "data": encode(after),
-        }
-
-    def _event_row(self, change: Change) -> Row:
-        assert change.event is not None  # the protocol says so
-        return {
-            "client_id": self._key(change.after.id),
-            "version": change.event.version,
-            "data": encode(change.event),
-        }
-
-    def _notice_rows(self, change: Change) -> Iterator[Row]:
-        assert change.event is not None  # the protocol says so
-        made_at = to_microseconds(change.event.at)
-        for position, notice in enumerate(change.notices):
-            yield {
-                "id": self._key(notice.id),
-                "client_id": self._key(change.after.id),
-                "version": change.event.version,
-                "position": position,
-                "made_at": made_at,
-                "due": made_at,
-                "parked": False,
-                "attempts": 0,
-                "lease": None,
-                "data": encode(notice),
-            }
-
 
 _STORES: WeakKeyDictionary[Dialect, Store] = WeakKeyDictionary()
-
-
-def _event(client_id: UUID, version: int, data: str) -> Event:
-    event = load_event(decode(data))
-    if (event.client_id, event.version) != (client_id, version):
-        raise CorruptRecord("an event is not the one that its row is of")
-    return event
-
-
-def _encode_notices(notices: Iterable[Notice]) -> str:
-    return json.dumps([dump(notice) for notice in notices], ensure_ascii=False)
-
-
-def _decode_notices(data: str) -> tuple[Notice, ...]:
-    records = decode(data)
-    if not isinstance(records, list):
-        raise CorruptRecord("the notices of a remembered change are no list")
-    return tuple(load_notice(record) for record in records)
 
 
 def _erased(notices: Iterable[Notice]) -> Iterator[Notice]:
     for notice in notices:
         if (erased := erase_notice(notice)) is not None:
             yield erased
-
-
-def _strings(data: str) -> list[str]:
-    strings = decode(data)
-    if not isinstance(strings, list) or not all(isinstance(each, str) for each in strings):
-        raise CorruptRecord("the services of a client are no list of codes")
-    return strings
-
-
-def _uuid(key: object) -> UUID:
-    try:
-        return key if isinstance(key, UUID) else UUID(hex=str(key))
-    except ValueError:
-        raise CorruptRecord("the id of a client is none") from None
 
 
 def _chunks(values: Iterable[T]) -> Iterator[list[T]]:
