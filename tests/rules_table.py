@@ -369,6 +369,7 @@ ROWS: tuple[Row, ...] = (
         {PRACTICE: MANAGED_NOT_INACTIVE, PLATFORM: NOT_INACTIVE},
         (
             CLIENT_PAYS,
+            Own("service_not_held", lambda asked: not asked.client["services"]),
             Own(
                 "service_not_held",
                 lambda asked: asked.command.service not in asked.client["services"],

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from uuid import UUID
 
+import attrs
 import pytest
 import world
 from rules_table import facts, has_client
@@ -112,20 +113,22 @@ def _has(client: ca.Client, by: ca.Actor) -> bool:
 
 
 @cache
-def after_step(client: ca.Client, step: ca.WayOut, at: datetime) -> tuple[bool, list[ca.Client]]:
-    """Tell whether a step is allowed, by `actions`; return each client that it can lead to."""
-    allowed, led_to = False, []
+def after_step(client: ca.Client, step: ca.WayOut, at: datetime) -> tuple[ca.Client, ...]:
+    """Return each client that a step can lead to: none where no command that takes it is accepted.
+
+    What `actions` allows is not enough: some commands have nothing left to name.
+    """
+    led_to = []
     for by in those_who_have(client, step.by or type(None)):
-        if step.command not in ca.actions_of(client, by, at=at, catalogue=CATALOGUE).allowed:
-            continue
-        allowed = True
         for command in world.commands(by):
             if type(command) is step.command:
                 try:
                     led_to.append(world.decide(client, command, at).after)
                 except ca.ClientAccessError:
                     continue
-    return allowed, led_to
+        allowed = step.command in ca.actions_of(client, by, at=at, catalogue=CATALOGUE).allowed
+        assert allowed or not led_to
+    return tuple(led_to)
 
 
 def test_every_way_out_inside_is_allowed_now_or_after_those_before_it() -> None:
@@ -143,13 +146,46 @@ def test_every_way_out_inside_is_allowed_now_or_after_those_before_it() -> None:
         for step in steps:
             if step.command is None:
                 continue
-            tried = [after_step(state, step, at) for state in here]
-            if not any(allowed for allowed, _ in tried):
+            led_to = {after for state in here for after in after_step(state, step, at)}
+            if not led_to:
                 blind.append((client.status, refused.command, refused.refusal.code, step.key))
             followed[step.key] += 1
-            here |= {after for _, led_to in tried for after in led_to}
+            here |= led_to
     assert not blind, sorted(set(map(str, blind)))
     assert len(followed) >= 20, followed
+
+
+def test_who_is_told_that_another_removes_the_service_is_told_the_truth() -> None:
+    """P4, §8: over all states, payers, services and actors: where the first way out is that another
+    removes the service, the other may remove just that one; and where nothing is held, nobody is
+    said to.
+    """
+    told: Counter[tuple[str, str]] = Counter()
+    for client in world.clients():
+        for by in ACTORS:
+            for command in world.commands(by):
+                refusal = world.outcome(client, command, SOON)
+                if not (isinstance(command, ca.RemoveService) and isinstance(refusal, ca.Refusal)):
+                    continue
+                (first, *_) = refusal.ways_out
+                told[refusal.code.value, first.key] += 1
+                if first.command is ca.RemoveService:
+                    (other, *_) = those_who_have(client, first.by or type(None))
+                    asked = attrs.evolve(command, by=other)
+                    if client.holds(command.service):
+                        assert isinstance(world.outcome(client, asked, SOON), ca.Change)
+                    else:
+                        # The client's own settings show only what is held.
+                        assert refusal.code is not Code.CLIENT_PAYS
+                    assert client.services
+    assert told["client_pays", "remove_service.platform"]
+    assert told["client_pays", "choose_held"]
+    assert told["client_pays", "nothing_to_do"]
+    assert told["not_in_this_status", "nothing_to_do"]
+    assert told["not_in_this_status", "remove_service.platform"]
+    assert told["actor_not_allowed", "for_practice"]
+    assert told["actor_not_allowed", "remove_service.practice"]
+    assert told["service_not_held", "nothing_to_do"]
 
 
 def test_every_refusal_says_what_helps() -> None:

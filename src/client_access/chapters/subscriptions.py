@@ -87,19 +87,35 @@ def payer_can_sign_in(_: Case, command: Subscribe) -> Refusal | None:
 @StateGuard
 def practice_pays_to_add(case: Case) -> Refusal | None:
     """The practice adds services only where it pays; the platform wherever (P4)."""
-    return _practice_pays(case, way(AddService, PlatformUser))
+    if not _is_for_the_client(case):
+        return None
+    return refuse(RefusalCode.CLIENT_PAYS, way(AddService, PlatformUser))
+
+
+@CommandGuard
+def practice_pays_to_remove_what_is_held(case: Case, command: RemoveService) -> Refusal | None:
+    """What the client does not have, it cannot remove in its own settings either (P4)."""
+    client = case.client
+    if not _is_for_the_client(case) or not client.services or client.holds(command.service):
+        return None
+    return refuse(RefusalCode.CLIENT_PAYS, CHOOSE_HELD, way(RemoveService, PlatformUser))
 
 
 @StateGuard
 def practice_pays_to_remove(case: Case) -> Refusal | None:
     """The practice removes services only where it pays; the platform wherever (P4)."""
-    return _practice_pays(case, way(RemoveService, PlatformUser))
+    if not _is_for_the_client(case):
+        return None
+    return refuse(RefusalCode.CLIENT_PAYS, *_removed_by_the_client(case))
 
 
-def _practice_pays(case: Case, otherwise: WayOut) -> Refusal | None:
-    if isinstance(case.by, PracticeUser) and case.client.payer is Payer.CLIENT:
-        return refuse(RefusalCode.CLIENT_PAYS, otherwise)
-    return None
+def _is_for_the_client(case: Case) -> bool:
+    return isinstance(case.by, PracticeUser) and case.client.payer is Payer.CLIENT
+
+
+def _removed_by_the_client(case: Case) -> tuple[WayOut, ...]:
+    """Return how a client that pays has a service removed: not at all, where it has none."""
+    return (way(RemoveService, PlatformUser),) if case.client.services else (NOTHING_TO_DO,)
 
 
 @CommandGuard
@@ -111,6 +127,14 @@ def service_is_not_held(case: Case, command: AddService) -> Refusal | None:
     return refuse(
         RefusalCode.SERVICE_ALREADY_ADDED, way(RemoveService, kind), way(AddService, kind)
     )
+
+
+@StateGuard
+def any_service_is_held(case: Case) -> Refusal | None:
+    """Where nothing is held, there is nothing to remove: asked before a service is named."""
+    if case.client.services:
+        return None
+    return refuse(RefusalCode.SERVICE_NOT_HELD, NOTHING_TO_DO)
 
 
 @CommandGuard
@@ -270,11 +294,16 @@ REMOVE_SERVICE = Procedure(
     RemoveService,
     ServiceRemoved,
     by={PracticeUser: _SUBSCRIBED, PlatformUser: _NOT_INACTIVE},
-    guards=(practice_pays_to_remove, service_is_held),
+    guards=(
+        practice_pays_to_remove_what_is_held,
+        practice_pays_to_remove,
+        any_service_is_held,
+        service_is_held,
+    ),
     decide=_remove_service,
     evolve=_service_removed,
     elsewhere={
         Status.INACTIVE: (NOTHING_TO_DO,),
-        Status.UNMANAGED: (way(RemoveService, PlatformUser),),
+        Status.UNMANAGED: _removed_by_the_client,
     },
 )
