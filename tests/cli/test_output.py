@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -20,6 +21,7 @@ import pytest
 import client_access.cli
 from client_access import AddClient, ClientAccess, PracticeUser
 from client_access.cli import main
+from client_access.cli.arguments import print_json
 from client_access.cli.catalogues import EXAMPLE
 from client_access.cli.output import complain, harmless
 from client_access.cli.screen import Screen
@@ -122,6 +124,28 @@ def test_a_reader_that_has_enough_ends_it_quietly_and_alike(database: str, comma
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == ENOUGH
+
+
+def test_half_of_a_json_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is nearly full takes a part of a text, and says so with the next one only."""
+
+    class NearlyFull(io.RawIOBase):
+        room = 40
+
+        def writable(self) -> bool:
+            return True
+
+        def write(self, content: Any) -> int:
+            if not self.room:
+                raise OSError(28, "No space left on device")
+            taken = min(self.room, len(content))
+            self.room -= taken
+            return taken
+
+    unbuffered = io.TextIOWrapper(NearlyFull(), write_through=True)  # type: ignore[type-var]  # as python -u does
+    monkeypatch.setattr(sys, "stdout", unbuffered)
+    with pytest.raises(OSError, match="No space left"):
+        print_json(["one of many"] * 100)
 
 
 # ── Being broken off ─────────────────────────────────────────────────────────────────────────────

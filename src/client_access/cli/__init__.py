@@ -23,9 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: what to do; what stands on the command line, if None.
 
     Returns:
-        The exit status: 0; 1 where a row was left out or a client differs; 2 for what could not be
-        done at all; 130 where it was broken off from the keyboard; 141 where whoever reads its
-        output has enough, as of any program that is stopped by that.
+        The exit status: 0; 1 where a row was left out, a notice is not parked or a client differs;
+        2 for what could not be done at all; 130 where it was broken off from the keyboard; 141
+        where whoever reads the output has enough, as of any program that is stopped by that.
     """
     if sys.stdout is None:
         complain("There is no standard output to print to.")

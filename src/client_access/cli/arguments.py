@@ -115,5 +115,8 @@ def catalogue_of(options: argparse.Namespace) -> Catalogue:
 
 
 def print_json(value: object) -> None:
-    """Print a value for programs: in ASCII, which every stream can write, and in one piece."""
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+    """Print a value for programs, in ASCII, which every stream can write."""
+    # Line by line: of a long text that goes out unbuffered, a full disk may take a part, and Python
+    # says so with the next one only.
+    sys.stdout.writelines(json.dumps(value, indent=2).splitlines(keepends=True))
+    sys.stdout.write("\n")
