@@ -341,6 +341,11 @@ def test_what_says_that_it_is_html_already_is_escaped_all_the_same() -> None:
     assert str(name) in rendered.subject
     assert type(rendered.subject) is type(rendered.text) is type(rendered.html) is str
 
+    line = ca.InvoiceLine(CLIENT_ID, name, "start", name, Decimal(6))
+    invoice = in_words(evolve(INVOICE, business_name=name, after=(line,)))
+    assert "img" not in Reader(invoice.html).tags
+    assert Reader(invoice.html).text.count(str(name)) == 2
+
 
 # ── Other words ──────────────────────────────────────────────────────────────────────────────────
 
