@@ -21,6 +21,7 @@ from attrs import fields, has, resolve_types
 from client_access import wire
 from client_access.notices import Recipient
 from client_access.values import Actor, EmailAddress
+from client_access.wire.converting import ACTORS, RECIPIENTS
 
 _SCALARS: dict[object, dict[str, Any]] = {
     str: {"type": "string"},
@@ -32,7 +33,7 @@ _SCALARS: dict[object, dict[str, Any]] = {
     Decimal: {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"},
     EmailAddress: {"type": "string", "maxLength": 254},
 }
-_UNIONS: dict[object, Mapping[str, type]] = {Actor: wire.ACTORS, Recipient: wire.RECIPIENTS}
+_UNIONS: dict[object, Mapping[str, type]] = {Actor: ACTORS, Recipient: RECIPIENTS}
 
 
 def schemas() -> dict[str, str]:

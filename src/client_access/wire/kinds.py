@@ -1,0 +1,90 @@
+"""The kinds of record, and how older formats are brought up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from typing import TypeAlias, cast, final
+
+from attrs import frozen
+
+from client_access.errors import CorruptRecord, InvalidValue
+from client_access.wire.converting import converter
+
+Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
+"""What records are made of; there are no floats in them."""
+Upcast: TypeAlias = "Callable[[dict[str, Json]], dict[str, Json]]"
+"""Returns the data of a record in the next format; it may change what it is given."""
+
+# What reading a value of the wrong shape can raise; InvalidValue is among them.
+MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+
+
+@final
+@frozen
+class Kind:
+    """One kind of record.
+
+    Parameters:
+        name: its stable name.
+        cls: the class of its values.
+        upcasts: the steps from format 1 to the present one, in order.
+    """
+
+    name: str
+    cls: type
+    upcasts: tuple[Upcast, ...] = ()
+
+    @property
+    def format(self) -> int:
+        """The format that is written."""
+        return len(self.upcasts) + 1
+
+    def load(self, data_format: object, data: object) -> object:
+        """Return the value that data stands for.
+
+        Raises:
+            CorruptRecord: the format is unknown, or the data is not of that format.
+        """
+        if type(data_format) is not int or not 1 <= data_format <= self.format:
+            raise CorruptRecord(f"the format of a {self.name} is unknown")
+        try:
+            if data_format < self.format:
+                data = deepcopy(data)  # the steps may change what they are given
+            for upcast in self.upcasts[data_format - 1 :]:
+                data = upcast(dict(cast("dict[str, Json]", data)))
+            return converter.structure(data, self.cls)
+        except InvalidValue as problem:
+            reason = str(problem)
+        except CorruptRecord as problem:
+            reason = problem.reason
+        except MALFORMED:
+            reason = "something is malformed"
+        # What was read stands in none of these texts, for it may be about a person.
+        raise CorruptRecord(f"in the record of a {self.name}, {reason}")
+
+
+def make_kinds(
+    classes: Mapping[str, type], upcasts: Sequence[tuple[str, int, Upcast]]
+) -> dict[str, Kind]:
+    """Return kinds by name, each with its chain of steps.
+
+    Parameters:
+        classes: the classes by stable name.
+        upcasts: the steps, as in :data:`UPCASTS`, in whatever order.
+
+    Raises:
+        ValueError: a chain has a gap or a step twice, or is for no kind.
+    """
+    chains: dict[str, dict[int, Upcast]] = {name: {} for name in classes}
+    for name, data_format, upcast in upcasts:
+        if name not in chains or data_format in chains[name]:
+            raise ValueError(f"a step from format {data_format} of {name} is one too many")
+        chains[name][data_format] = upcast
+    for name, chain in chains.items():
+        if sorted(chain) != list(range(1, len(chain) + 1)):
+            raise ValueError(f"the steps of {name} do not lead on from format 1 without a gap")
+    return {
+        name: Kind(name, classes[name], tuple(chain[start] for start in sorted(chain)))
+        for name, chain in chains.items()
+    }
