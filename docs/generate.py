@@ -72,7 +72,7 @@ def all_refusals() -> tuple[Met, ...]:
 
 
 def _all_refusals() -> Iterator[Met]:
-    for client in (None, *world.clients()):
+    for client in (None, *world.clients(), *world.erased()):
         status = client.status.value if client else "no client"
         timeless = client is None or (client.activation is None and client.direct_debit is None)
         for at in (world.SOON,) if timeless else (world.SOON, world.LATE):

@@ -399,6 +399,8 @@ ROWS: tuple[Row, ...] = (
         ca.ActivationResent,
         dict.fromkeys((PRACTICE, PLATFORM), frozenset({"awaiting_activation"})),
         (
+            # Awaiting its activation, a client has no address only where it was erased.
+            Own("email_missing", lambda asked: asked.placeholder),
             Own(
                 "no_services",
                 lambda asked: asked.kind == PRACTICE and not asked.client["services"],

@@ -76,7 +76,7 @@ def all_refusals() -> tuple[Refused, ...]:
 
 
 def _all_refusals() -> Iterator[Refused]:
-    for client in (None, *world.clients()):
+    for client in (None, *world.clients(), *world.erased()):
         in_time = client is None or client.activation is None
         for at in (SOON,) if in_time else (SOON, LATE):
             for by in ACTORS:
@@ -713,6 +713,51 @@ def test_the_ways_out_of_a_refusal_lead_to_the_command(story: Story) -> None:
             # Another actor, or the two steps together, have done what was asked.
             (*_, last) = [command for command in story.ways.values() if command is not None]
             assert type(last) is type(story.asked)
+
+
+def test_an_erased_client_has_no_address_to_sign_in_with() -> None:
+    """E2, L5: it is asked for an address as one that never had any, before it is let in; the way
+    out works, and the activation goes to the new address.
+    """
+    office = Office((ADD,))
+    office.repository.erase(i)
+    assert office.client().email.is_erased
+    refusal = office.refusal_of(subscribe())
+    assert refusal.code is Code.EMAIL_MISSING
+    assert [step.key for step in refusal.ways_out] == ["change_email.practice", "practice_alone"]
+    office.access.handle(correct(THIRD))
+    (email,) = _activation_emails(office.access.handle(subscribe()))
+    assert str(email) == THIRD
+    assert office.client().status is ca.Status.AWAITING_ACTIVATION
+
+
+@pytest.mark.parametrize("by", [NORTH, PLATFORM])
+@pytest.mark.parametrize("given", [AWAITING, (*AWAITING, remove_service()), GIVEN])
+def test_nothing_is_sent_to_an_address_that_was_erased(given: Given, by: ca.Actor) -> None:
+    """E2, E5: sending again is refused, by whomever and with services or without; entering an
+    address sends the activation to it.
+    """
+    office = Office(given)
+    office.repository.erase(i)
+    refusal = office.refusal_of(ca.ResendActivation(i, by))
+    assert refusal.code is Code.EMAIL_MISSING
+    (step,) = refusal.ways_out
+    assert (step.command, step.by) == (ca.ChangeEmail, type(by))
+    assert refusal == office.access.actions(i, by).refused[ca.ResendActivation]
+    another = UUID(int=3)
+    change = ca.ChangeEmail(i, by, email=THIRD, activation_id=another)
+    (email,) = _activation_emails(office.access.handle(change))
+    assert str(email) == THIRD
+    assert office.access.handle(activate(another)).after.status is ca.Status.BOTH_ACCESS
+    assert office.access.sign_in(THIRD).allowed
+
+
+def _activation_emails(change: ca.Change) -> list[ca.EmailAddress]:
+    return [
+        notice.recipient.email
+        for notice in change.notices
+        if isinstance(notice, ca.ActivationEmail) and isinstance(notice.recipient, ca.ToAddress)
+    ]
 
 
 def test_every_refusal_of_a_command_has_its_story() -> None:

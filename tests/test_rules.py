@@ -17,7 +17,7 @@ import client_access as ca
 
 Answer = str | type
 
-EVERYWHERE: tuple[ca.Client | None, ...] = (None, *world.clients())
+EVERYWHERE: tuple[ca.Client | None, ...] = (None, *world.clients(), *world.erased())
 AT: dict[str, tuple[Any, tuple[ca.Client | None, ...]]] = {
     "soon": (SOON, EVERYWHERE),
     # Time matters only to those who have something that can expire or fall due.

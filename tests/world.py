@@ -20,6 +20,7 @@ from attrs import evolve
 from rules_table import Asked, Shop, facts
 
 import client_access as ca
+from client_access.erasing import erase_history
 
 T0 = datetime(2026, 1, 5, 9, tzinfo=UTC)
 STEP = timedelta(minutes=1)
@@ -296,6 +297,29 @@ def reachable() -> tuple[Reached, ...]:
     return walk().reached
 
 
+@cache
 def clients() -> tuple[ca.Client, ...]:
     """Return the clients of `reachable`."""
     return tuple(there.client for there in reachable())
+
+
+@cache
+def erased() -> tuple[ca.Client, ...]:
+    """Return clients whose person was erased, and the address with it: one of every standing.
+
+    No command leads there, so they are none of `clients`.
+    """
+    found: dict[tuple[object, ...], ca.Client] = {}
+    for there in reachable():
+        client = there.client
+        if client.email.is_mailable:
+            standing = (
+                client.status,
+                client.payer_state,
+                client.practice_id,
+                client.established,
+                bool(client.services),
+                client.practice_invitation is None,
+            )
+            found.setdefault(standing, ca.replay(erase_history(there.events)))
+    return tuple(found.values())

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from client_access.chapters.guards import by_giving_access, by_resending, email_is_free, resending
+from client_access.chapters.guards import (
+    by_giving_access,
+    by_resending,
+    email_is_free,
+    resending_or_correcting,
+)
 from client_access.client import Client
 from client_access.commands import (
     Activate,
@@ -44,6 +49,14 @@ def emails_agree(_: Case, command: GiveAccess) -> Refusal | None:
     if command.email.key == command.confirm_email.key:
         return None
     return refuse(RefusalCode.EMAILS_DIFFER, SAME_ADDRESS_TWICE)
+
+
+@StateGuard
+def address_is_there(case: Case) -> Refusal | None:
+    """An activation is sent to an address, and that of an erased client is gone (E2)."""
+    if case.client.email.is_mailable:
+        return None
+    return refuse(RefusalCode.EMAIL_MISSING, way(ChangeEmail, type(case.by)))
 
 
 @StateGuard
@@ -88,7 +101,8 @@ def activation_has_not_expired(case: Case) -> Refusal | None:
 
 def _if_it_never_arrives(case: Case) -> tuple[WayOut, ...]:
     """Return the advice of E5, in its order."""
-    return (resending(case), way(ChangeEmail, PracticeUser), JUNK_FOLDER, CONTACT_SUPPORT)
+    first = resending_or_correcting(case, way(ChangeEmail, PracticeUser))
+    return (*first, JUNK_FOLDER, CONTACT_SUPPORT)
 
 
 # ── Decide ───────────────────────────────────────────────────────────────────────────────────────
@@ -171,7 +185,7 @@ RESEND = Procedure(
     ResendActivation,
     ActivationResent,
     by=dict.fromkeys((PracticeUser, PlatformUser), _AWAITING),
-    guards=(service_is_there,),
+    guards=(address_is_there, service_is_there),
     decide=_resend,
     evolve=_resent,
     elsewhere={

@@ -130,7 +130,12 @@ def ways_to_activate(client: Client, kind: type[Actor], at: datetime) -> tuple[W
 
 
 def _resent_by(client: Client, kind: type[Actor]) -> WayOut:
-    """Return who can send the activation again: the practice needs a service for it (E5)."""
+    """Return who can send the activation again: the practice needs a service for it (E5).
+
+    Where the address was erased, a new one is entered instead, to which an activation is sent (E4).
+    """
+    if not client.email.is_mailable:
+        return way(ChangeEmail, PlatformUser if kind is PlatformUser else PracticeUser)
     if client.services:
         return way(ResendActivation, kind, PracticeUser)
     return way(ResendActivation, PlatformUser)
@@ -144,6 +149,12 @@ def activating(case: Case) -> tuple[WayOut, ...]:
 def resending(case: Case) -> WayOut:
     """Return who can send the activation of a case again."""
     return _resent_by(case.client, type(case.by))
+
+
+def resending_or_correcting(case: Case, correct: WayOut) -> tuple[WayOut, ...]:
+    """Return the first steps of the advice of E5, which are one where the address was erased."""
+    again = resending(case)
+    return (again,) if again == correct else (again, correct)
 
 
 def by_resending(case: Case) -> tuple[WayOut, ...]:

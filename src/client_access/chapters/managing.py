@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from client_access.chapters.guards import activating, resending
+from client_access.chapters.guards import activating, resending_or_correcting
 from client_access.client import Client
 from client_access.commands import (
     AcceptPracticeInvitation,
@@ -62,7 +62,7 @@ def client_can_sign_in(case: Case) -> Refusal | None:
         case Status.PRACTICE_ONLY:
             steps: tuple[WayOut, ...] = (_give(case), activate)
         case Status.AWAITING_ACTIVATION:
-            steps = (resending(case), _correct(case), activate)
+            steps = (*resending_or_correcting(case, _correct(case)), activate)
             if not client.established:
                 steps = (*steps, way(DeleteClient, type(case.by)))
         case _:
@@ -77,8 +77,7 @@ def never_established(case: Case) -> Refusal | None:
         return None
     return refuse(
         RefusalCode.HAS_BEEN_ACTIVE,
-        resending(case),
-        _correct(case),
+        *resending_or_correcting(case, _correct(case)),
         way(Activate, ClientUser),
         way(StopManaging, type(case.by)),
     )
@@ -123,7 +122,7 @@ def _from_practice_only(case: Case) -> tuple[WayOut, ...]:
 
 def _from_inactive(case: Case) -> tuple[WayOut, ...]:
     """Return the client's way from the practice that added it: in first, and then away."""
-    address = (way(ChangeEmail, PracticeUser),) if case.client.email.is_placeholder else ()
+    address = () if case.client.email.is_mailable else (way(ChangeEmail, PracticeUser),)
     return (
         *address,
         way(Subscribe, PracticeUser),

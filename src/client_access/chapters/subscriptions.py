@@ -70,8 +70,8 @@ def payer_is_open(case: Case) -> Refusal | None:
 
 @CommandGuard
 def email_is_given(case: Case, command: Subscribe) -> Refusal | None:
-    """Who is to sign in needs an address (E2)."""
-    if command.sign_in is SignIn.PRACTICE_ONLY or not case.client.email.is_placeholder:
+    """Who is to sign in needs an address (E2); an erased client has none either."""
+    if command.sign_in is SignIn.PRACTICE_ONLY or case.client.email.is_mailable:
         return None
     return refuse(RefusalCode.EMAIL_MISSING, way(ChangeEmail, PracticeUser), PRACTICE_ALONE)
 
