@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
 
+from sqlalchemy import Engine, text
+
 from client_access import (
     AddClient,
     Catalogue,
@@ -53,3 +55,9 @@ def subscribed(client: Client, *codes: str, sign_in: SignIn = SignIn.PRACTICE_ON
         services=dict.fromkeys(codes or ("payroll",)),
     )
     return decide(client, command, at=T0, catalogue=CATALOGUE)
+
+
+def execute(engine: Engine, statement: str) -> None:
+    """Execute a statement in a transaction of its own."""
+    with engine.begin() as connection:
+        connection.execute(text(statement))

@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from sql.shop import CATALOGUE, LEASE, PRACTICE, T0, added, renamed, subscribed
+from sql.shop import CATALOGUE, LEASE, PRACTICE, T0, added, execute, renamed, subscribed
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from client_access import (
@@ -31,31 +31,12 @@ from client_access.sql import SqlRepository, engines, store
 FIRST, OTHER = UUID(int=1), UUID(int=2)
 
 
-@pytest.fixture
-def repository(database: str) -> Iterator[SqlRepository]:
-    with SqlRepository.open(database) as repository:
-        yield repository
-
-
-@pytest.fixture
-def engine(database: str) -> Iterator[Engine]:
-    """An engine as a host makes it."""
-    engine = create_engine(database)
-    yield engine
-    engine.dispose()
-
-
 def saved(repository: SqlRepository, *, sign_in: SignIn = SignIn.PRACTICE_ONLY) -> Change:
     """Save a client with a service, and return its last change."""
     first = added(email=f"{uuid4().hex}@example.com")
     second = subscribed(first.after, sign_in=sign_in)
     repository.save([first, second])
     return second
-
-
-def execute(engine: Engine, statement: str) -> None:
-    with engine.begin() as connection:
-        connection.execute(text(statement))
 
 
 # ── Saving ───────────────────────────────────────────────────────────────────────────────────────

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from sql.shop import CATALOGUE, LEASE, PRACTICE, T0, added, renamed, subscribed
+from sql.shop import CATALOGUE, LEASE, PRACTICE, T0, added, execute, renamed, subscribed
 from sqlalchemy import Engine, StaticPool, create_engine, event, make_url, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -29,25 +28,6 @@ from client_access.outbox import Outbox
 from client_access.sql import AsyncSqlRepository, SqlRepository, bring_up_to_date
 from client_access.sql.engines import parse_url
 from client_access.sql.tables import notices
-
-
-@pytest.fixture
-def repository(database: str) -> Iterator[SqlRepository]:
-    with SqlRepository.open(database) as repository:
-        yield repository
-
-
-@pytest.fixture
-def engine(database: str) -> Iterator[Engine]:
-    """An engine as a host makes it."""
-    engine = create_engine(database)
-    yield engine
-    engine.dispose()
-
-
-def execute(engine: Engine, statement: str) -> None:
-    with engine.begin() as connection:
-        connection.execute(text(statement))
 
 
 def invited(repository: SqlRepository) -> Change:
