@@ -99,6 +99,26 @@ def test_sync_and_async_give_the_same_answers_to_the_same_histories(database: st
         assert lived(face) == expected
 
 
+def test_what_one_repository_saved_another_reads(database: str) -> None:
+    """Nothing is kept from one call to the next, awaited or not: others write in between."""
+
+    async def write_and_read() -> None:
+        change = added()
+        async with opened(database) as one, opened(database) as other:
+            with SqlRepository.open(database) as third:
+                assert await other.get(change.after.id) is None
+                await one.save([change])
+                assert await other.get(change.after.id) == change.after
+                again = renamed(change.after)
+                third.save([again])
+                assert await one.get(change.after.id) == again.after
+                with pytest.raises(StaleClient):
+                    await other.save([renamed(change.after, "Ash")])
+                assert await other.history(change.after.id) == (change.event, again.event)
+
+    asyncio.run(write_and_read())
+
+
 def test_the_tables_are_made_and_conflicts_told(database: str) -> None:
     """The same statements, and so the same errors."""
 
