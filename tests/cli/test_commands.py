@@ -454,7 +454,7 @@ def test_invoice_of_a_practice_and_of_a_client(run: Run, database: str, catalogu
         ("list --practice= --database {db}", "The practice id is blank."),
         ("list --practice x --database postgresql://u:secret@h:port/d", "is no database that"),
         ("list --practice x --database sqlite+nonsense:///{dir}/clients.db", "is no database that"),
-        ("list --practice x --database sqlite:///{dir}/clients.db?timeout=x", "cannot be opened"),
+        ("list --practice x --database sqlite:///{dir}/clients.db?timeout=x", "a malformed part."),
         ("list --practice x --database sqlite:///{dir}/clients.db?nonsense=1", "would be ignored"),
         ("list --practice x --database sqlite:///{dir}/clients.db?mode=ro", "would be ignored"),
         ("list --practice x --database sqlite:///{dir}/\udcff.db", "is no database that"),

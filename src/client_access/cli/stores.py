@@ -14,7 +14,7 @@ from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from client_access import InvalidValue, RepositoryError
 from client_access.cli.failure import Failure
 from client_access.sql import SqlRepository
-from client_access.sql.engines import parse_url
+from client_access.sql.engines import parse_url, usable_url
 from client_access.sql.schema import version_of
 
 
@@ -103,6 +103,6 @@ def _check(parsed: URL, name: str) -> None:
     sqlite = parsed.get_backend_name() == "sqlite"
     if sqlite and not (parsed.database and Path(parsed.database).is_file()):
         raise Failure(f"There is no database {name}.")
-    with create_engine(parsed, poolclass=NullPool).connect() as connection:
+    with usable_url(), create_engine(parsed, poolclass=NullPool).connect() as connection:
         if version_of(connection) is None:
             raise Failure(f"The database {name} holds no clients: it has no tables for them.")
