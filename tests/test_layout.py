@@ -26,6 +26,7 @@ CORE = """
     chapters  chapters.guards
     chapters.adding  chapters.subscriptions  chapters.activation
     chapters.access  chapters.managing  chapters.details
+    pages
     billing
     notices
     notifying
@@ -33,7 +34,6 @@ CORE = """
     deciding
     sign_in
     mail
-    pages
     erasing
     repository  async_repository
     unit
