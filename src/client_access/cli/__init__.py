@@ -6,13 +6,13 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
+from client_access.cli.failure import FAILED
 from client_access.cli.output import complain, finish
 
 __all__ = ["main"]
 
 _NEEDED = ("rich", "sqlalchemy", "cattrs", "msgspec", "itsdangerous", "jinja2")
 
-FAILED = 2
 BROKEN_OFF = 130
 
 

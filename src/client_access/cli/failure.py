@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
+
+FAILED: Final = 2
+"""The exit status where something could not be done at all."""
 
 
 @final
 class Failure(Exception):
-    """Something that a person can put right, told in one sentence; the exit status is 2."""
+    """Something that a person can put right, told in one sentence."""

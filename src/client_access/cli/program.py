@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from client_access import CommandRefused, CorruptRecord, InvalidValue, RepositoryError
 from client_access.cli import history, importing, invoicing, listing, outbox, showing, touring
 from client_access.cli.arguments import Part
-from client_access.cli.failure import Failure
+from client_access.cli.failure import FAILED, Failure
 from client_access.cli.output import complain, finish
 
-FAILED = 2
 ENOUGH = 141
 """What a shell says of a program that wrote to somebody who had gone."""
 
