@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Se
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import datetime, timedelta
+from inspect import iscoroutine
 from threading import Thread
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -38,6 +39,7 @@ from client_access.repository import (
     Repository,
     ServiceCounts,
 )
+from client_access.testing.checks.frame import ConformanceError
 from client_access.values import ClientList
 
 T = TypeVar("T")
@@ -95,19 +97,25 @@ class _Face(Generic[R]):
         self._loop = loop
         self._repository = repository
 
-    def _await(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+    def _await(self, method: str, answer: Coroutine[Any, Any, T]) -> T:
+        is_coroutine = iscoroutine(answer)
+        if not is_coroutine:
+            raise ConformanceError(
+                f"{type(self._repository).__name__}.{method}() must be a coroutine: define it with "
+                f"`async def`. It returned {type(answer).__name__} without being awaited."
+            )
+        return asyncio.run_coroutine_threadsafe(answer, self._loop).result()
 
 
 class _Repository(_Face[AsyncRepository]):
     def get(self, client_id: UUID) -> Client | None:
-        return self._await(self._repository.get(client_id))
+        return self._await("get", self._repository.get(client_id))
 
     def find_by_email(self, email_key: str) -> Client | None:
-        return self._await(self._repository.find_by_email(email_key))
+        return self._await("find_by_email", self._repository.find_by_email(email_key))
 
     def save(self, changes: Sequence[Change]) -> None:
-        self._await(self._repository.save(changes))
+        self._await("save", self._repository.save(changes))
 
     def page(
         self,
@@ -119,26 +127,29 @@ class _Repository(_Face[AsyncRepository]):
         after: tuple[str, UUID] | None,
     ) -> Sequence[Client]:
         return self._await(
-            self._repository.page(practice_id, client_list, search=search, limit=limit, after=after)
+            "page",
+            self._repository.page(
+                practice_id, client_list, search=search, limit=limit, after=after
+            ),
         )
 
 
 class _Lookup(_Face[AsyncLookup]):
     def get_many(self, client_ids: Iterable[UUID]) -> Mapping[UUID, Client]:
-        return self._await(self._repository.get_many(client_ids))
+        return self._await("get_many", self._repository.get_many(client_ids))
 
     def find_many_by_email(self, email_keys: Iterable[str]) -> Mapping[str, UUID]:
-        return self._await(self._repository.find_many_by_email(email_keys))
+        return self._await("find_many_by_email", self._repository.find_many_by_email(email_keys))
 
 
 class _History(_Face[AsyncHistory]):
     def history(self, client_id: UUID) -> Sequence[Event]:
-        return self._await(self._repository.history(client_id))
+        return self._await("history", self._repository.history(client_id))
 
 
 class _ServiceCounts(_Face[AsyncServiceCounts]):
     def service_counts(self, practice_id: str) -> Mapping[str, int]:
-        return self._await(self._repository.service_counts(practice_id))
+        return self._await("service_counts", self._repository.service_counts(practice_id))
 
 
 class _HostTransaction(_Face[HostTransaction]):
@@ -149,32 +160,32 @@ class _HostTransaction(_Face[HostTransaction]):
 
 class _CommandMemory(_Face[AsyncCommandMemory]):
     def recall(self, command_id: str, *, at: datetime) -> Change | None:
-        return self._await(self._repository.recall(command_id, at=at))
+        return self._await("recall", self._repository.recall(command_id, at=at))
 
     def save_once(self, command_id: str, change: Change, *, at: datetime, until: datetime) -> None:
-        self._await(self._repository.save_once(command_id, change, at=at, until=until))
+        self._await("save_once", self._repository.save_once(command_id, change, at=at, until=until))
 
 
 class _Erasure(_Face[AsyncErasure]):
     def erase(self, client_id: UUID) -> None:
-        self._await(self._repository.erase(client_id))
+        self._await("erase", self._repository.erase(client_id))
 
 
 class _OutboxStore(_Face[AsyncOutboxStore]):
     def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
-        return self._await(self._repository.claim(at=at, lease=lease, limit=limit))
+        return self._await("claim", self._repository.claim(at=at, lease=lease, limit=limit))
 
     def delivered(self, claim: Claim) -> bool:
-        return self._await(self._repository.delivered(claim))
+        return self._await("delivered", self._repository.delivered(claim))
 
     def failed(self, claim: Claim, *, retry_at: datetime | None) -> bool:
-        return self._await(self._repository.failed(claim, retry_at=retry_at))
+        return self._await("failed", self._repository.failed(claim, retry_at=retry_at))
 
     def waiting(self, *, parked: bool, limit: int) -> Sequence[Claim]:
-        return self._await(self._repository.waiting(parked=parked, limit=limit))
+        return self._await("waiting", self._repository.waiting(parked=parked, limit=limit))
 
     def retry(self, notice_id: UUID, *, at: datetime) -> bool:
-        return self._await(self._repository.retry(notice_id, at=at))
+        return self._await("retry", self._repository.retry(notice_id, at=at))
 
 
 # A protocol that is awaited has the names of its namesake, which is all that isinstance looks at.
