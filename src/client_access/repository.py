@@ -110,7 +110,10 @@ class HostTransaction(Protocol):
 
 @runtime_checkable
 class CommandMemory(Protocol):
-    """A repository that remembers outcomes by a command's own id, so that it is handled once."""
+    """A repository that remembers outcomes by a command's own id, so that it is handled once.
+
+    Times are compared as moments, whatever their time zones.
+    """
 
     def recall(self, command_id: str, *, at: datetime) -> Change | None:
         """Return the change that was remembered under an id and is not forgotten yet, or None.
@@ -143,10 +146,11 @@ class Erasure(Protocol):
     def erase(self, client_id: UUID) -> None:
         """Erase name, contact details and address from the client, its history and its notices.
 
-        The history still replays, to the client as it is then stored. Deleting a client erases it
-        too, in the transaction that saves the deletion (L5). Nothing happens where there is none.
-        The version stays as it is, yet a change decided before the erasure is refused as
-        StaleClient by save, and by save_once.
+        The history still replays, to the client as it is then stored. A notice that goes to the
+        person's address is dropped; the others stay, with their leases, attempts and parking.
+        Deleting a client erases it too, in the transaction that saves the deletion (L5). Nothing
+        happens where there is none. The version stays as it is, yet a change decided before the
+        erasure is refused as StaleClient by save, and by save_once.
         """
         ...
 
@@ -157,13 +161,14 @@ class OutboxStore(Protocol):
 
     Notices are saved in the transaction of their change. A claimed one is leased: until its lease
     ends nobody else is given it, and afterwards anybody may be, so a relay that dies loses nothing.
+    Times are compared as moments, whatever their time zones.
     """
 
     def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
         """Lease notices that are due, the first undelivered one of each client only.
 
-        A parked notice does not hold up those after it, and one that cannot be read holds up only
-        those of its own client.
+        All of those, up to `limit`, have been leased when this returns. A parked notice does not
+        hold up those after it, and one that cannot be read holds up only those of its own client.
         """
         ...
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from threading import Lock
+from typing import cast
 from uuid import UUID
 
 from attrs import evolve
 from testing.delegating import ALL, Delegating, caught_by
+from testing.faults_in_saving_once import as_text
 
 import client_access as ca
 from client_access.testing.clock import START
@@ -122,6 +125,127 @@ class LeasesWhatItShows(Delegating):
         shown = super().waiting(parked=parked, limit=limit)
         self.good.claim(at=START + timedelta(days=200), lease=timedelta(days=1), limit=1)
         return shown
+
+
+@caught_by("claim_has_leased_what_it_returns")
+class ClaimsLazily(Delegating):
+    def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[ca.Claim]:
+        return cast("Sequence[ca.Claim]", self.one_by_one(at, lease, limit))
+
+    def one_by_one(self, at: datetime, lease: timedelta, limit: int) -> Iterator[ca.Claim]:
+        yield from self.good.claim(at=at, lease=lease, limit=limit)
+
+
+@caught_by("what_is_not_due_takes_no_place_in_a_claim")
+class LimitsBeforeItChooses(Delegating):
+    """Of the rows that are due up to the limit, takes those that are the first of their client."""
+
+    def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[ca.Claim]:
+        waiting = self.good.waiting(parked=False, limit=ALL)
+        due = [claim.notice for claim in waiting if claim.due and claim.due <= at]
+        firsts = {claim.notice.client_id: claim.notice for claim in reversed(waiting)}
+        chosen = [notice for notice in due[:limit] if firsts[notice.client_id] == notice]
+        return super().claim(at=at, lease=lease, limit=len(chosen))
+
+
+class _OneLeaseForAll(Delegating):
+    def __init__(self) -> None:
+        super().__init__()
+        self.claims: list[ca.Claim] = []
+
+    def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[ca.Claim]:
+        self.claims = list(super().claim(at=at, lease=lease, limit=limit))
+        return self.claims
+
+    def others(self, claim: ca.Claim) -> list[ca.Claim]:
+        return [other for other in self.claims if other != claim]
+
+
+@caught_by("each_notice_of_a_claim_is_settled_alone")
+class ParksAWholeClaim(_OneLeaseForAll):
+    def failed(self, claim: ca.Claim, *, retry_at: datetime | None) -> bool:
+        for other in self.others(claim):
+            super().failed(other, retry_at=retry_at)
+        return super().failed(claim, retry_at=retry_at)
+
+
+@caught_by("each_notice_of_a_claim_is_settled_alone")
+class DeliversAWholeClaim(_OneLeaseForAll):
+    def delivered(self, claim: ca.Claim) -> bool:
+        for other in self.others(claim):
+            super().delivered(other)
+        return super().delivered(claim)
+
+
+@caught_by("notices_are_due_at_moments_in_any_time_zone")
+class ClaimsByTextOfTimes(Delegating):
+    def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[ca.Claim]:
+        return super().claim(at=as_text(at), lease=lease, limit=limit)
+
+
+@caught_by("notices_are_due_at_moments_in_any_time_zone")
+class TriesAgainByTextOfTimes(Delegating):
+    def failed(self, claim: ca.Claim, *, retry_at: datetime | None) -> bool:
+        return super().failed(claim, retry_at=retry_at and as_text(retry_at))
+
+
+@caught_by("notices_are_due_at_moments_in_any_time_zone")
+class RetriesByTextOfTimes(Delegating):
+    def retry(self, notice_id: UUID, *, at: datetime) -> bool:
+        return super().retry(notice_id, at=as_text(at))
+
+
+@caught_by("parked_notices_are_listed_oldest_first")
+class ListsWhateverIsParked(Delegating):
+    def waiting(self, *, parked: bool, limit: int) -> Sequence[ca.Claim]:
+        return super().waiting(parked=parked, limit=ALL if parked else limit)
+
+
+@caught_by("parked_notices_are_listed_oldest_first")
+class ListsParkedNewestFirst(Delegating):
+    def waiting(self, *, parked: bool, limit: int) -> Sequence[ca.Claim]:
+        shown = super().waiting(parked=parked, limit=ALL)
+        return (shown[::-1] if parked else shown)[:limit]
+
+
+class _OwnAttempts(Delegating):
+    """Counts attempts as it likes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attempts: Counter[UUID] = Counter()
+
+    def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[ca.Claim]:
+        return self.counted(super().claim(at=at, lease=lease, limit=limit))
+
+    def waiting(self, *, parked: bool, limit: int) -> Sequence[ca.Claim]:
+        return self.counted(super().waiting(parked=parked, limit=limit))
+
+    def counted(self, claims: Sequence[ca.Claim]) -> list[ca.Claim]:
+        return [evolve(claim, attempts=self.attempts[claim.notice.id]) for claim in claims]
+
+
+@caught_by("a_failed_notice_waits_for_its_time")
+class CountsClaims(_OwnAttempts):
+    def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[ca.Claim]:
+        claims = super().claim(at=at, lease=lease, limit=limit)
+        self.attempts.update(claim.notice.id for claim in claims)
+        return claims
+
+
+@caught_by("a_parked_notice_blocks_nobody")
+class ParksWithoutCounting(_OwnAttempts):
+    def failed(self, claim: ca.Claim, *, retry_at: datetime | None) -> bool:
+        if retry_at is not None:
+            self.attempts[claim.notice.id] += 1
+        return super().failed(claim, retry_at=retry_at)
+
+
+@caught_by("retry_makes_a_parked_notice_due")
+class RetriesWithItsFailures(_OwnAttempts):
+    def failed(self, claim: ca.Claim, *, retry_at: datetime | None) -> bool:
+        self.attempts[claim.notice.id] += 1
+        return super().failed(claim, retry_at=retry_at)
 
 
 # ── Several writers ──────────────────────────────────────────────────────────────────────────────

@@ -64,6 +64,18 @@ class OrdersUnfolded(_Paging):
         return client.business_name, client.id
 
 
+@caught_by("page_compares_the_longest_names_whole")
+class OrdersByNamesCutOff(_Paging):
+    def order(self, client: ca.Client) -> tuple[object, ...]:
+        return place_of(client)[0][:200], client.id
+
+
+@caught_by("page_compares_the_longest_names_whole")
+class SearchesNamesCutOff(_Paging):
+    def finds(self, search: str, name: str) -> bool:
+        return search in name[:255]
+
+
 @caught_by("page_orders_equal_names_by_id")
 class OrdersIdsAsSignedNumbers(_Paging):
     def order(self, client: ca.Client) -> tuple[object, ...]:

@@ -70,6 +70,23 @@ class FindsAddressesByPattern(_Keys):
         return next((self.lookup(key) for key in self.keys if re.fullmatch(pattern, key)), None)
 
 
+@caught_by("find_by_email_tells_the_longest_addresses_apart")
+class CutsAddresses(_Keys):
+    def find_by_email(self, email_key: str) -> ca.Client | None:
+        keys = (key for key in self.keys if key[:100] == email_key[:100])
+        return next((self.lookup(key) for key in keys), None)
+
+
+@caught_by("find_by_email_tells_the_longest_addresses_apart")
+class TakesOneCutAddressOnce(_Keys):
+    def save(self, changes: Sequence[ca.Change]) -> None:
+        for change in changes:
+            for key, owner in self.keys.items():
+                if key[:100] == change.after.email_key[:100] and owner != change.after.id:
+                    raise ca.EmailTaken(change.after.id)
+        super().save(changes)
+
+
 @caught_by(
     "find_by_email_follows_a_changed_address",
     "find_by_email_forgets_the_address_of_a_deleted_client",

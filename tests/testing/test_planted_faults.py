@@ -7,10 +7,12 @@ import re
 
 import pytest
 from testing import (  # noqa: F401  # importing them plants the faults
+    faults_in_erasing,
     faults_in_more,
     faults_in_outbox,
     faults_in_paging,
     faults_in_saving,
+    faults_in_saving_once,
 )
 from testing.delegating import FAULTS, Delegating
 
@@ -58,7 +60,7 @@ def test_a_check_cites_the_contract_word_for_word(check: Check) -> None:
 
 
 def test_faults_are_many_and_different() -> None:
-    assert len({fault for fault, _ in FAULTS}) >= 70
+    assert len({fault for fault, _ in FAULTS}) >= 110
 
 
 def test_what_a_fault_is_planted_into_is_good() -> None:

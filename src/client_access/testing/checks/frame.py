@@ -75,6 +75,31 @@ class WithErasureAndMemory(Repository, Erasure, CommandMemory, Protocol):
 
 
 @runtime_checkable
+class WithErasureAndLookup(Repository, Erasure, Lookup, Protocol):
+    """A repository that erases people, and answers for many clients at once."""
+
+
+@runtime_checkable
+class WithErasureAndServiceCounts(Repository, Erasure, ServiceCounts, Protocol):
+    """A repository that erases people, and counts services."""
+
+
+@runtime_checkable
+class WithErasureHistoryAndMemory(Repository, Erasure, History, CommandMemory, Protocol):
+    """A repository that erases people, from histories and from remembered outcomes too."""
+
+
+@runtime_checkable
+class WithMemoryAndHistory(Repository, CommandMemory, History, Protocol):
+    """A repository that remembers outcomes, and keeps every event."""
+
+
+@runtime_checkable
+class WithMemoryAndOutbox(Repository, CommandMemory, OutboxStore, Protocol):
+    """A repository that remembers outcomes, and keeps notices until they are delivered."""
+
+
+@runtime_checkable
 class WithOutbox(Repository, OutboxStore, Protocol):
     """A repository that keeps notices until they are delivered."""
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, timedelta, timezone
 from uuid import UUID
 
+from client_access.change import Change
 from client_access.errors import RepositoryError
 from client_access.machines.payer import Payer
 from client_access.notices import Notice
-from client_access.repository import Claim, OutboxStore
-from client_access.testing.checks.frame import WithOutbox, check, expect, expect_equal
+from client_access.repository import Claim, CommandMemory, OutboxStore
+from client_access.testing.checks.frame import (
+    WithMemoryAndOutbox,
+    WithOutbox,
+    check,
+    expect,
+    expect_equal,
+)
 from client_access.testing.checks.scene import Scene, empty_outbox
 from client_access.testing.clock import START
 from client_access.testing.life import Life
@@ -53,13 +60,12 @@ def _ids(claims: Sequence[Claim]) -> list[UUID]:
     return [claim.notice.id for claim in claims]
 
 
-@check(OutboxStore)
-def every_notice_of_a_saved_change_waits(repository: WithOutbox) -> None:
-    """OutboxStore: "Notices are saved in the transaction of their change"."""
-    scene = _scene(repository)
+def _expect_every_notice(
+    scene: Scene, repository: WithOutbox, save: Callable[[Change], object]
+) -> None:
     wanted: list[Notice] = []
     for change in scene.examples()["restless"].changes:
-        repository.save([change])
+        save(change)
         wanted += change.notices
         found = repository.waiting(parked=False, limit=_ALL)
         expect_equal(
@@ -73,6 +79,25 @@ def every_notice_of_a_saved_change_waits(repository: WithOutbox) -> None:
             [0] * len(wanted),
             "A new notice has no failed attempts behind it.",
         )
+
+
+@check(OutboxStore)
+def every_notice_of_a_saved_change_waits(repository: WithOutbox) -> None:
+    """OutboxStore: "Notices are saved in the transaction of their change"."""
+    scene = _scene(repository)
+    _expect_every_notice(scene, repository, lambda change: repository.save([change]))
+
+
+@check(CommandMemory, OutboxStore)
+def every_notice_of_a_change_saved_once_waits(repository: WithMemoryAndOutbox) -> None:
+    """OutboxStore: "Notices are saved in the transaction of their change", by save_once too."""
+    scene = _scene(repository)
+
+    def save_once(change: Change) -> None:
+        command_id = f"{scene.domain} {change.after.version}"
+        repository.save_once(command_id, change, at=START, until=_NOW)
+
+    _expect_every_notice(scene, repository, save_once)
 
 
 @check(OutboxStore)
@@ -124,6 +149,70 @@ def a_claimed_notice_is_given_to_nobody_else(repository: WithOutbox) -> None:
             "claim() gave a notice whose lease has not ended, or one behind it: note the lease "
             "in the transaction that chooses the notice, and withhold that client meanwhile.",
         )
+
+
+@check(OutboxStore)
+def claim_has_leased_what_it_returns(repository: WithOutbox) -> None:
+    """OutboxStore.claim: "All of those, up to `limit`, have been leased when this returns"."""
+    scene = _scene(repository)
+    life = _awaiting(scene)
+    claims = repository.claim(at=_NOW, lease=_LEASE, limit=_ALL)
+    advice = (
+        "claim() must return a sequence of notices that are leased already, a list or a tuple: a "
+        "generator leases when somebody comes to read it, or never."
+    )
+    expect(isinstance(claims, Sequence), advice)
+    expect_equal(_claim(repository), [], advice)
+    expect_equal(_ids(claims), [notice.id for notice in _notices(life)], advice)
+    waiting = repository.waiting(parked=False, limit=_ALL)
+    expect(isinstance(waiting, Sequence), "waiting() must return a sequence, a list or a tuple.")
+
+
+@check(OutboxStore)
+def what_is_not_due_takes_no_place_in_a_claim(repository: WithOutbox) -> None:
+    """OutboxStore.claim: "the first undelivered one of each client only", "up to `limit`"."""
+    scene = _scene(repository)
+    failing = _awaiting(scene, resent=3)
+    (claim,) = _claim(repository)
+    expect(
+        repository.failed(claim, retry_at=_NOW + _LONG),
+        "failed() must be True for a lease that holds.",
+    )
+    others = [_awaiting(scene, resent=3) for _ in range(3)]
+    found = [claim.notice.client_id for _ in range(4) for claim in _claim(repository, limit=1)]
+    expect_equal(
+        sorted(found),
+        sorted(life.client_id for life in others),
+        f"Three clients have a notice that is due, and claims of one each must give all three; "
+        f"{failing.client_id} waits until it is tried again, and those that are leased are given "
+        "to nobody. Choose the first notice of each client before the limit is applied: what waits "
+        "behind a first one must take no place in it.",
+    )
+
+
+@check(OutboxStore)
+def each_notice_of_a_claim_is_settled_alone(repository: WithOutbox) -> None:
+    """OutboxStore.failed: "Give a notice back"; OutboxStore.delivered, each one notice only."""
+    scene = _scene(repository)
+    for _ in range(4):
+        _awaiting(scene)
+    delivered, parked, failed, held = _claim(repository)
+    advice = (
+        "what is done with one notice must not touch the others of the same claim, which may have "
+        "the same lease: look for both notice and lease in the statement that writes."
+    )
+    expect(repository.delivered(delivered), "delivered() must be True for a lease that holds.")
+    expect(repository.failed(parked, retry_at=None), f"After another was delivered, {advice}")
+    expect(repository.failed(failed, retry_at=_NOW), f"After another was parked, {advice}")
+    expect_equal(
+        _ids(repository.waiting(parked=True, limit=_ALL)),
+        [parked.notice.id],
+        f"After one was parked, {advice}",
+    )
+    expect_equal(
+        _ids(_claim(repository)), [failed.notice.id], f"After one was given back, {advice}"
+    )
+    expect(repository.delivered(held), f"After another was given back, {advice}")
 
 
 @check(OutboxStore)
@@ -184,8 +273,8 @@ def a_failed_notice_waits_for_its_time(repository: WithOutbox) -> None:
     expect_equal(
         [claim.attempts for claim in (*later, *again)],
         [0, 1],
-        "attempts must tell how often a delivery has failed, not how often a notice was claimed: a "
-        "relay that died has not failed.",
+        "attempts must tell how often a delivery has failed, not how often a notice was claimed: "
+        "let failed() count, and claim() not, for a relay that died has not failed.",
     )
 
 
@@ -201,6 +290,7 @@ def a_parked_notice_blocks_nobody(repository: WithOutbox) -> None:
     parked = [entry for entry in shown if entry.notice == first]
     expect_equal(len(parked), 1, "waiting(parked=True) must show a notice that was parked.")
     expect(parked[0].due is None, "A parked notice is due at no time: due is None.")
+    expect_equal(parked[0].attempts, 1, "Parking a notice must count the failure that led to it.")
     expect_equal(
         [entry.notice for entry in repository.waiting(parked=False, limit=_ALL)],
         [second],
@@ -217,7 +307,7 @@ def a_parked_notice_blocks_nobody(repository: WithOutbox) -> None:
 
 @check(OutboxStore)
 def retry_makes_a_parked_notice_due(repository: WithOutbox) -> None:
-    """OutboxStore.retry: "Make a parked notice due again from a time on"."""
+    """OutboxStore.retry: "due again from a time on, as if it had never failed"."""
     scene = _scene(repository)
     life = _awaiting(scene)
     (notice,) = _notices(life)
@@ -235,6 +325,8 @@ def retry_makes_a_parked_notice_due(repository: WithOutbox) -> None:
     hour = timedelta(hours=1)
     expect(repository.retry(notice.id, at=_NOW + hour), "retry() must be True for a parked notice.")
     expect_equal(_claim(repository), [], "retry() makes a notice due at its time, not before it.")
+    (again,) = repository.waiting(parked=False, limit=_ALL)
+    expect_equal(again.attempts, 0, "retry() must set the attempts back to none.")
     expect_equal(
         [claim.notice for claim in _claim(repository, hour)],
         [notice],
@@ -263,3 +355,57 @@ def claims_and_lists_keep_their_limits(repository: WithOutbox) -> None:
         )
         found += _ids(claims)
     expect_equal(set(found), set(wanted), "Claims side by side must give each notice once.")
+
+
+@check(OutboxStore)
+def parked_notices_are_listed_oldest_first(repository: WithOutbox) -> None:
+    """OutboxStore.waiting: "those that are parked, oldest first"; up to a limit."""
+    scene = _scene(repository)
+    lives = [_awaiting(scene) for _ in range(4)]
+    claims = {claim.notice.client_id: claim for claim in _claim(repository)}
+    for life in (lives[2], lives[0], lives[3], lives[1]):
+        repository.failed(claims[life.client_id], retry_at=None)
+    wanted = [notice.id for notice in _notices(*lives)]
+    for limit in (2, 9):
+        expect_equal(
+            _ids(repository.waiting(parked=True, limit=limit)),
+            wanted[:limit],
+            "waiting(parked=True) must return the oldest, no more than the limit: order by the "
+            "sequence in which notices were saved, not by when they were parked.",
+        )
+
+
+@check(OutboxStore)
+def notices_are_due_at_moments_in_any_time_zone(repository: WithOutbox) -> None:
+    """OutboxStore: "Times are compared as moments, whatever their time zones"."""
+    scene = _scene(repository)
+    life = _awaiting(scene)
+    (notice,) = _notices(life)
+    moment, hour = timedelta(microseconds=1), timedelta(hours=1)
+    zones = [timezone(timedelta(hours=hours)) for hours in (-8, 9)]
+    advice = (
+        "A time may be given in any time zone, such as 01:00-08:00 for 09:00 in UTC: convert it "
+        "to UTC before it is stored or compared, or keep it in a column that knows zones."
+    )
+
+    def claim(after: timedelta, within: timezone) -> list[Claim]:
+        at = (_NOW + after).astimezone(within)
+        return list(repository.claim(at=at, lease=_LEASE, limit=_ALL))
+
+    start = timedelta(0)
+    for zone in zones:
+        for other in (*zones, UTC):
+            # Given back until an hour from now, leased, and parked until an hour later.
+            found = claim(start, other)
+            expect_equal([held.notice for held in found], [notice], advice)
+            due = (_NOW + start + hour).astimezone(zone)
+            expect(repository.failed(found[0], retry_at=due), advice)
+            expect_equal(claim(start + hour - moment, other), [], advice)
+            found = claim(start + hour, other)
+            expect_equal([held.notice for held in found], [notice], advice)
+            expect_equal(claim(start + hour + _LEASE - moment, zone), [], advice)
+            expect(repository.failed(found[0], retry_at=None), advice)
+            due = (_NOW + start + 2 * hour).astimezone(zone)
+            expect(repository.retry(notice.id, at=due), advice)
+            expect_equal(claim(start + 2 * hour - moment, other), [], advice)
+            start += 2 * hour

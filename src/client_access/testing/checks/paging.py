@@ -81,6 +81,26 @@ def page_orders_equal_names_by_id(repository: Repository) -> None:
 
 
 @check()
+def page_compares_the_longest_names_whole(repository: Repository) -> None:
+    """Repository.page: "ordered by folded name, then id, by code point (C2)"."""
+    scene = Scene(repository)
+    for letter in ("\u00df", "\ufb03"):  # one letter that folds to two, and one to three
+        lives = [scene.life().add(f"{letter * 199}{last}") for last in "cba"]
+        scene.save(*lives)
+        wanted = [life.client_id for life in reversed(lives)]
+        advice = (
+            "A name of 200 characters may fold to 600, and all of them count: make the column of "
+            "folded_name long enough, or one without a limit."
+        )
+        search = fold(letter)
+        expect_equal(scene.listed(search=search), wanted, advice)
+        expect_equal(scene.listed(search=f"{search}b"), [lives[1].client_id], advice)
+        after = place_of(lives[1].client)
+        found = [client.id for client in scene.page(search=search, after=after)]
+        expect_equal(found, [lives[0].client_id], advice)
+
+
+@check()
 def page_gives_whole_clients(repository: Repository) -> None:
     """Repository.page: "Return clients by their `listing`"."""
     scene = Scene(repository)

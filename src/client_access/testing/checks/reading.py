@@ -5,9 +5,11 @@ from __future__ import annotations
 from uuid import UUID
 
 from client_access.repository import Repository
-from client_access.testing.checks.frame import check, expect, expect_equal
+from client_access.testing.checks.frame import check, expect, expect_equal, expect_saved
 from client_access.testing.checks.scene import Scene
 from client_access.values import EmailAddress
+
+ADDRESS_LENGTH = 254
 
 
 @check()
@@ -133,3 +135,21 @@ def find_by_email_forgets_the_address_of_a_deleted_client(repository: Repository
         "find_by_email() still finds the address of a deleted client, which deleting frees (L5): "
         "store the key of `after`, a placeholder.",
     )
+
+
+@check()
+def find_by_email_tells_the_longest_addresses_apart(repository: Repository) -> None:
+    """Repository.find_by_email: "Return the client whose `email_key` is exactly this"."""
+    scene = Scene(repository)
+    start, end = f"{'l' * 64}@{'d' * 63}.", f"z.{scene.domain}"
+    fill = f"{'e' * 63}.{'f' * 63}"[: ADDRESS_LENGTH - len(start) - len(end) - 1]
+    lives = [scene.life().add("Long", f"{start}{fill}{last}{end}") for last in "ab"]
+    advice = (
+        f"Addresses have up to {ADDRESS_LENGTH} characters, and all of them count: make the column "
+        "of email_key long enough, or one without a limit."
+    )
+    for life in lives:
+        with expect_saved(advice):
+            scene.save(life)
+    for life in lives:
+        expect_equal(repository.find_by_email(life.client.email_key), life.client, advice)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 from client_access.change import Change
 from client_access.errors import EmailTaken, StaleClient
 from client_access.machines.lifecycle import Status
-from client_access.repository import CommandMemory
+from client_access.repository import CommandMemory, History
 from client_access.testing.checks.frame import (
     WithCommandMemory,
+    WithMemoryAndHistory,
     check,
     expect,
     expect_equal,
@@ -71,6 +72,21 @@ def save_once_stores_the_change_and_its_outcome(repository: WithCommandMemory) -
                 f"recall() must return the change as it was: command, before, event, after and "
                 f"notices (the example {name!r}).",
             )
+
+
+@check(CommandMemory, History)
+def history_has_every_event_that_was_saved_once(repository: WithMemoryAndHistory) -> None:
+    """History: "A repository that keeps every event", of save_once as of save."""
+    scene = Scene(repository)
+    example = scene.examples()["restless"]
+    for saved, change in enumerate(example.changes, 1):
+        _save_once(repository, f"{scene.domain} {saved}", change)
+        expect_equal(
+            list(repository.history(change.after.id)),
+            list(example.events[:saved]),
+            "save_once() must append the event of its change, in the same transaction: let it "
+            "store the change by the very code of save().",
+        )
 
 
 @check(CommandMemory)
@@ -179,3 +195,58 @@ def outcomes_are_forgotten_when_their_time_is_up(repository: WithCommandMemory) 
         expect(False, "save_once() refused an id whose time was up: forget it first.")
     found = repository.recall(command_id, at=_UNTIL)
     expect_equal(found, next_change, "An id may be used again once it is forgotten.")
+
+
+@check(CommandMemory)
+def command_ids_are_kept_to_the_last_character(repository: WithCommandMemory) -> None:
+    """CommandMemory.save_once: "the command's own id, of at most 200 characters"."""
+    scene = Scene(repository)
+    long = (scene.domain + "\U0001f9fe\u00e9" * 100)[:199]
+    advice = (
+        "A command's id has up to 200 characters of any script, and ids that differ in the last "
+        "of them are two: keep all of it in a column for Unicode, compared by code point."
+    )
+    changes = {}
+    for command_id in (f"{long}a", f"{long}b", f"{long}\u00e9", f"{long[:-1]}e\u0301"):
+        change = changes[command_id] = scene.life().add("Acme").changes[0]
+        expect(repository.recall(command_id, at=START) is None, advice)
+        try:
+            _save_once(repository, command_id, change)
+        except StaleClient:
+            expect(False, advice)
+    for command_id, change in changes.items():
+        _expect_remembered(repository, command_id, change, advice)
+
+
+@check(CommandMemory)
+def outcomes_are_forgotten_at_moments_in_any_time_zone(repository: WithCommandMemory) -> None:
+    """CommandMemory: "Times are compared as moments, whatever their time zones"."""
+    scene = Scene(repository)
+    advice = (
+        "A time may be given in any time zone, such as 01:00-08:00 for 09:00 in UTC: convert it "
+        "to UTC before it is stored or compared, or keep it in a column that knows zones."
+    )
+    west, east = (timezone(timedelta(hours=hours)) for hours in (-8, 9))
+
+    def is_remembered(command_id: str, at: datetime) -> bool:
+        found = {
+            repository.recall(command_id, at=at.astimezone(zone)) for zone in (UTC, west, east)
+        }
+        expect_equal(len(found), 1, advice)
+        return found != {None}
+
+    for zone in (west, east):
+        change = scene.life().add("Acme").changes[0]
+        command_id = f"{scene.domain} {change.after.id}"
+        at, until = START.astimezone(zone), _UNTIL.astimezone(zone)
+        repository.save_once(command_id, change, at=at, until=until)
+        expect(is_remembered(command_id, _UNTIL - _MOMENT), advice)
+        expect(not is_remembered(command_id, _UNTIL), advice)
+        other = scene.life().add("Other").changes[0]
+        before = (_UNTIL - _MOMENT).astimezone(zone)
+        with expect_error(StaleClient, other.after.id, advice):
+            repository.save_once(command_id, other, at=before, until=_UNTIL + _WEEK)
+        try:
+            repository.save_once(command_id, other, at=until, until=_UNTIL + _WEEK)
+        except StaleClient:
+            expect(False, advice)

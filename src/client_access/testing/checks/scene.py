@@ -114,8 +114,10 @@ class Scene:
 
 
 def empty_outbox(repository: OutboxStore) -> None:
-    """Deliver to nobody what others have left waiting, so that a check knows what is there."""
+    """Deliver to nobody what waits or is parked, so that a check knows what is there."""
     lease = timedelta(minutes=5)
+    for parked in repository.waiting(parked=True, limit=100_000):
+        repository.retry(parked.notice.id, at=START)
     for number in range(1000):  # an end, where a notice is given again and again
         claims = repository.claim(at=_FAR + number * lease, lease=lease, limit=1000)
         if not claims:

@@ -11,10 +11,11 @@ from uuid import UUID
 from client_access.change import Change
 from client_access.deciding import replay
 from client_access.errors import EmailTaken, StaleClient
-from client_access.repository import CommandMemory, History, OutboxStore, Repository
+from client_access.repository import CommandMemory, Erasure, History, OutboxStore, Repository
 from client_access.testing.checks.frame import (
     ConformanceError,
     WithCommandMemory,
+    WithErasure,
     WithHistory,
     WithOutbox,
     check,
@@ -180,6 +181,35 @@ def writers_leave_a_history_without_gaps(repository: WithHistory) -> None:
     advice = "Whoever wrote it, a history must have every event of the accepted changes, once."
     expect_equal(list(events), list(life.events), advice)
     expect_equal(replay(events), repository.get(life.client_id), advice)
+
+
+def _erasing(repository: WithErasure, client_id: UUID) -> Callable[[], object]:
+    return lambda: repository.erase(client_id)
+
+
+@check(Erasure, threads=True)
+def erasing_beside_a_writer_loses_nothing(repository: WithErasure) -> None:
+    """Erasure: "erase a person and keep what happened", beside somebody who saves."""
+    scene = Scene(repository)
+    for number in range(2 * ROUNDS):
+        life = scene.added("Secret", local=f"secret{number}")
+        change = life.decide(life.new_contact(ContactDetails("Secret Person")))
+        refused, failed = _at_once(
+            *_saves(repository, [change]), _erasing(repository, life.client_id)
+        )
+        expect(failed is None, f"erase() raised {type(failed).__name__} because somebody saved.")
+        stored = repository.get(life.client_id)
+        expect_equal(
+            stored and stored.version,
+            (life.client if refused else change.after).version,
+            "A change that was accepted was lost because the client was erased at the same time: "
+            "lock the client before erase() reads it, or write only if it is still as it was read.",
+        )
+        expect(
+            "Secret" not in repr(stored),
+            "A person was erased and is still named, because somebody saved at the same time: lock "
+            "the client before erase() reads it, and refuse what was decided before.",
+        )
 
 
 @check(CommandMemory, threads=True)
