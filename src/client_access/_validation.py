@@ -65,12 +65,18 @@ def to_plain(field: str, value: object, kind: type[T]) -> T:
         raise InvalidValue(field, f"is no sound {kind.__name__}") from None
 
 
-def keep(instance: object, attribute: Attribute[Any], value: object) -> None:
-    """Keep the plain form of a value in its place.
+def keep(instance: object, attribute: Attribute[Any], value: object, kind: type[T]) -> T:
+    """Keep the plain form of a value in its place, and return it.
 
     Here and not by a converter, which each field would have to name beside its validator.
+
+    Raises:
+        InvalidValue: it is not of this type.
     """
-    object.__setattr__(instance, attribute.name, value)  # the class is frozen
+    plain = to_plain(attribute.name, value, kind)
+    if plain is not value:
+        object.__setattr__(instance, attribute.name, plain)  # the class is frozen
+    return plain
 
 
 def is_a(kind: type[T]) -> Validator[T]:
@@ -78,7 +84,7 @@ def is_a(kind: type[T]) -> Validator[T]:
 
     def check(instance: object, attribute: Attribute[T], value: T) -> None:
         if type(value) is not kind:
-            keep(instance, attribute, to_plain(attribute.name, value, kind))
+            keep(instance, attribute, value, kind)
 
     return check
 
@@ -88,7 +94,7 @@ def is_a_or_none(kind: type[T]) -> Validator[T | None]:
 
     def check(instance: object, attribute: Attribute[T | None], value: T | None) -> None:
         if value is not None and type(value) is not kind:
-            keep(instance, attribute, to_plain(attribute.name, value, kind))
+            keep(instance, attribute, value, kind)
 
     return check
 
@@ -117,8 +123,8 @@ def is_text(
     """
 
     def check(instance: object, attribute: Attribute[str], value: str) -> None:
-        text = to_text(attribute.name, value, limit, blank=blank, lines=lines)
-        keep(instance, attribute, text)
+        text = keep(instance, attribute, value, str)
+        check_text(attribute.name, text, limit, blank=blank, lines=lines)
 
     return check
 
@@ -128,30 +134,26 @@ def is_text_or_none(limit: int = NAME_LENGTH) -> Validator[str | None]:
 
     def check(instance: object, attribute: Attribute[str | None], value: str | None) -> None:
         if value is not None:
-            keep(instance, attribute, to_text(attribute.name, value, limit))
+            check_text(attribute.name, keep(instance, attribute, value, str), limit)
 
     return check
 
 
 def is_count(instance: object, attribute: Attribute[int], value: int) -> None:
     """Accept whole numbers from 1."""
-    number = to_plain(attribute.name, value, int)
-    if number < 1:
+    if keep(instance, attribute, value, int) < 1:
         raise InvalidValue(attribute.name, "must be at least 1")
-    keep(instance, attribute, number)
 
 
 def is_tally(instance: object, attribute: Attribute[int], value: int) -> None:
     """Accept whole numbers from 0."""
-    number = to_plain(attribute.name, value, int)
-    if number < 0:
+    if keep(instance, attribute, value, int) < 0:
         raise InvalidValue(attribute.name, "must not be negative")
-    keep(instance, attribute, number)
 
 
 def is_aware(instance: object, attribute: Attribute[datetime], value: datetime) -> None:
     """Accept a moment: a datetime that knows its offset from UTC."""
-    keep(instance, attribute, to_aware(attribute.name, value))
+    check_aware(attribute.name, keep(instance, attribute, value, datetime))
 
 
 def is_aware_or_none(
@@ -159,16 +161,15 @@ def is_aware_or_none(
 ) -> None:
     """Accept a moment, or None."""
     if value is not None:
-        keep(instance, attribute, to_aware(attribute.name, value))
+        check_aware(attribute.name, keep(instance, attribute, value, datetime))
 
 
 def is_tuple_of(kind: type[T]) -> Validator[tuple[T, ...]]:
-    """Accept a tuple with instances of one type."""
+    """Accept a tuple with instances of one of the library's own classes."""
 
     def check(instance: object, attribute: Attribute[tuple[T, ...]], value: tuple[T, ...]) -> None:
-        items: tuple[T, ...] = to_plain(attribute.name, value, tuple)
-        plain = tuple([to_plain(attribute.name, item, kind) for item in items])
-        keep(instance, attribute, plain)
+        for item in keep(instance, attribute, value, tuple):
+            to_plain(attribute.name, item, kind)
 
     return check
 
@@ -284,10 +285,15 @@ def to_aware(field: str, value: object) -> datetime:
         InvalidValue: it is none.
     """
     moment = to_plain(field, value, datetime)
+    check_aware(field, moment)
+    return moment
+
+
+def check_aware(field: str, moment: datetime) -> None:
+    """Raise :class:`InvalidValue` unless a moment knows its offset from UTC."""
     try:
         offset = moment.utcoffset()
     except Exception:  # a time zone is the caller's own code, and may raise anything
         raise InvalidValue(field, "has a time zone that tells no offset") from None
     if offset is None:
         raise InvalidValue(field, "must have a time zone")
-    return moment

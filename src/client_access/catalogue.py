@@ -9,7 +9,7 @@ from typing import final
 
 from attrs import Attribute, field, frozen
 
-from client_access._validation import is_a, is_text, keep, to_plain, to_text, to_tuple
+from client_access._validation import check_text, is_a, is_text, keep, to_plain, to_tuple
 from client_access.errors import InvalidValue
 from client_access.values import SERVICE_CODE_LENGTH
 
@@ -20,7 +20,7 @@ _DECIMAL_PLACES = 4
 def is_price(instance: object, attribute: Attribute[Decimal], value: Decimal) -> None:
     """Accept amounts of money that a service may cost a month."""
     name = attribute.name
-    price = to_plain(name, value, Decimal)
+    price = keep(instance, attribute, value, Decimal)
     if not price.is_finite():
         raise InvalidValue(name, "must be finite")
     if price.is_signed() or price >= _HIGHEST_PRICE:
@@ -28,15 +28,14 @@ def is_price(instance: object, attribute: Attribute[Decimal], value: Decimal) ->
     exponent = price.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -_DECIMAL_PLACES:
         raise InvalidValue(name, f"has more than {_DECIMAL_PLACES} decimal places")
-    keep(instance, attribute, price)
 
 
 def is_currency(instance: object, attribute: Attribute[str], value: str) -> None:
     """Accept the ISO 4217 code of a currency."""
-    code = to_text(attribute.name, value, 3)
+    code = keep(instance, attribute, value, str)
+    check_text(attribute.name, code, 3)
     if re.fullmatch("[A-Z]{3}", code) is None:
         raise InvalidValue(attribute.name, "must be an ISO 4217 code such as GBP")
-    keep(instance, attribute, code)
 
 
 @final
