@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import final
 from uuid import UUID
 
-from client_access._validation import check_callable, check_methods, to_id, to_span, to_tuple
+from client_access._validation import check_methods, to_id, to_span, to_tuple
 from client_access.async_repository import (
     AsyncCommandMemory,
     AsyncLookup,
@@ -38,6 +38,7 @@ from client_access.refusals import CommandRefused
 from client_access.sign_in import SignInDecision, services_open_to, sign_in_of
 from client_access.unit import (
     BATCH,
+    LONGEST_MEMORY,
     REMEMBER_FOR,
     Attempts,
     Needs,
@@ -52,7 +53,6 @@ from client_access.unit import (
 )
 from client_access.values import (
     DEFAULT_POLICY,
-    LONGEST_MEMORY,
     Actor,
     ClientList,
     EmailAddress,
@@ -91,9 +91,8 @@ class AsyncClientAccess:
         clock: Callable[[], datetime] = utc_now,
         remember_for: timedelta = REMEMBER_FOR,
     ) -> None:
-        check_settings(catalogue, policy, remember_for)
+        check_settings(catalogue, policy, clock)
         check_methods("repository", repository, AsyncRepository)
-        check_callable("clock", clock)
         self.repository = repository
         self.catalogue = catalogue
         self.policy = policy

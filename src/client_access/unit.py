@@ -6,14 +6,14 @@ are straight lines without a rule of their own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar, final
 from uuid import UUID
 
 from attrs import evolve, frozen
 
-from client_access._validation import check_text, check_type
+from client_access._validation import check_callable, check_type, to_text
 from client_access.catalogue import Catalogue
 from client_access.change import Change
 from client_access.client import Client
@@ -41,6 +41,8 @@ BATCH = 500
 
 REMEMBER_FOR = timedelta(days=7)
 """How long an outcome is remembered by its command's id, unless the caller says otherwise."""
+
+LONGEST_MEMORY = timedelta(days=10_000)
 
 COMMAND_ID_LENGTH = 200
 
@@ -193,8 +195,8 @@ def to_command_id(command_id: str | UUID, *, remembers: bool) -> str:
     Raises:
         InvalidValue: it is malformed, or the repository remembers none.
     """
-    text = str(command_id) if isinstance(command_id, UUID) else command_id
-    check_text("command_id", text, COMMAND_ID_LENGTH)
+    given = str(command_id) if isinstance(command_id, UUID) else command_id
+    text = to_text("command_id", given, COMMAND_ID_LENGTH)
     if not remembers:
         raise InvalidValue("command_id", "is given, but the repository remembers no commands")
     return text
@@ -213,8 +215,8 @@ def readable(client: Client | None, by: Actor) -> Client:
     return client
 
 
-def check_settings(catalogue: Catalogue, policy: Policy, remember_for: timedelta) -> None:
+def check_settings(catalogue: Catalogue, policy: Policy, clock: Callable[[], datetime]) -> None:
     """Raise :class:`InvalidValue` where a service is given settings of the wrong kind."""
     check_type("catalogue", catalogue, Catalogue)
     check_type("policy", policy, Policy)
-    check_type("remember_for", remember_for, timedelta)
+    check_callable("clock", clock)

@@ -344,9 +344,6 @@ class Policy:
 
 DEFAULT_POLICY = Policy()
 
-LONGEST_MEMORY = timedelta(days=10_000)
-"""The longest that an outcome can be remembered by its command's id."""
-
 
 def later(at: datetime, span: timedelta) -> datetime:
     """Return the moment that is this much later.

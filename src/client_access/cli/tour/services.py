@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from uuid import uuid4
 
 from client_access import (
@@ -23,6 +22,7 @@ from client_access import (
     mailto,
     monthly_total,
 )
+from client_access.billing import total_of
 from client_access.cli import words
 from client_access.cli.screen import GUTTER
 from client_access.cli.tour.cast import Cast
@@ -281,7 +281,7 @@ def next_invoice(stage: Stage, _: Cast) -> None:
     )
     lines = list(stage.access.invoice_lines(stage.practice.practice_id))
     currency = stage.catalogue.currency
-    total = sum((line.monthly_price for line in lines), Decimal(0))
+    total = total_of(lines)
     rows = [
         (line.business_name, line.service_name, words.money(line.monthly_price, currency))
         for line in lines
