@@ -103,6 +103,14 @@ class CutsCommandIds(Delegating):
         return super().recall(command_id[:100], at=at)
 
 
+@caught_by("command_ids_are_kept_to_the_last_character")
+class CutsTheIdsItKeeps(Delegating):
+    def save_once(
+        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
+    ) -> None:
+        super().save_once(command_id[:100], change, at=at, until=until)
+
+
 def as_text(at: datetime) -> datetime:
     """Return the moment in UTC whose ISO text begins as that of another time zone does."""
     return at.replace(tzinfo=UTC)

@@ -16,7 +16,10 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 from testing.delegating import Delegating
+from testing.faults_in_more import BringsErasedPeopleBack
+from testing.faults_in_outbox import DeliversAWholeClaim
 from testing.faults_in_saving import ForgetsTheVersion, LosesMicroseconds
+from testing.faults_in_saving_once import SavesOnceWithoutEvents
 
 import client_access as ca
 from client_access import testing
@@ -254,7 +257,10 @@ def test_a_suite_has_a_test_for_every_check() -> None:
 
 
 def test_the_machine_visits_every_status_and_most_steps() -> None:
-    visits = run_machine(lambda: nullcontext(ca.MemoryRepository()), examples=120)
+    machine = machine_for(lambda: nullcontext(ca.MemoryRepository()))
+    courses = settings(max_examples=120, stateful_step_count=30, derandomize=True)
+    run_state_machine_as_test(machine, settings=courses)
+    visits, done = machine.visits, machine.done
     assert {after for _, _, after in visits} == set(ca.Status)
     edges = {
         (edge["source"], edge["dest"]) for edge in lifecycle.TRANSITIONS if edge["source"] != "new"
@@ -262,11 +268,30 @@ def test_the_machine_visits_every_status_and_most_steps() -> None:
     seen = {(before.value, after.value) for before, _, after in visits if before}
     assert len(edges & seen) >= 6
     assert len({event for _, event, _ in visits}) >= 15
+    assert {name for name, times in done.items() if times >= 5} == {
+        *("asked once", "asked again", "saved later", "refused later", "erased"),
+        *("delivered", "failed", "parked", "retried", "too late"),
+    }
 
 
-def test_the_machine_catches_what_a_repository_loses() -> None:
-    machine = machine_for(lambda: nullcontext(LosesMicroseconds()))
-    found = settings(max_examples=200, deadline=None, phases=[Phase.generate], derandomize=True)
+def test_a_run_tells_how_often_each_step_was_taken() -> None:
+    visits = run_machine(lambda: nullcontext(ca.MemoryRepository()), examples=5)
+    assert sum(visits.values()) >= 5
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [LosesMicroseconds, SavesOnceWithoutEvents, BringsErasedPeopleBack, DeliversAWholeClaim],
+)
+def test_the_machine_catches_what_a_repository_loses(fault: type[Delegating]) -> None:
+    machine = machine_for(lambda: nullcontext(fault()))
+    found = settings(
+        max_examples=200,
+        deadline=None,
+        phases=[Phase.generate],
+        derandomize=True,
+        report_multiple_bugs=False,
+    )
     with pytest.raises(testing.ConformanceError):
         run_state_machine_as_test(machine, settings=found)
 
