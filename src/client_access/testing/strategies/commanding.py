@@ -304,7 +304,7 @@ _ANY_FIELDS: dict[type[Command], Fields] = {
 
 def _subscribed(draw: Draw, ways: _Ways) -> dict[str, Any]:
     """Who cannot sign in cannot pay (P1); who has no address cannot sign in."""
-    together = not ways.about.email.is_placeholder and draw(_CHANCE)
+    together = ways.about.email.is_mailable and draw(_CHANCE)
     return {
         "payer": draw(_PAYERS) if together else Payer.PRACTICE,
         "sign_in": SignIn.PRACTICE_AND_CLIENT if together else SignIn.PRACTICE_ONLY,

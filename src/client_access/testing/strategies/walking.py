@@ -166,7 +166,7 @@ def _walks(
     def prepare(turn: _Turn) -> None:
         """Give what a turn needs: an address to sign in with, an invitation to accept."""
         client = changes[-1].after
-        if turn.sign_in is SignIn.PRACTICE_AND_CLIENT and client.email.is_placeholder:
+        if turn.sign_in is SignIn.PRACTICE_AND_CLIENT and not client.email.is_mailable:
             handle(draw(accepted(cmd.ChangeEmail)))
         if turn is _ACCEPT and client.practice_invitation is None:
             handle(draw(accepted(cmd.InvitePractice)))
