@@ -44,7 +44,8 @@ PRACTICE, PLATFORM = PracticeUser("practice"), PlatformUser()
 
 READ = "SELECT data FROM client_access_client WHERE id = {}"
 COLUMNS = (
-    "version, erasures, email_key, practice_id, client_list, folded_name, invoiced_to, services, data"
+    "version, erasures, email_key, practice_id, client_list, folded_name, invoiced_to, services,"
+    " data"
 )
 UPDATE = f"UPDATE client_access_client SET ({COLUMNS}) = ({{}}) WHERE id = {{}} AND version = {{}}"
 INSERT = f"INSERT INTO client_access_client (id, {COLUMNS}) VALUES ({{}})"
