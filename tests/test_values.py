@@ -613,6 +613,40 @@ class _NoId(UUID):
         pass
 
 
+class _IdWithAnotherNumber(UUID):
+    """An id that says its number is another than the one it has."""
+
+    said: object
+
+    @property  # type: ignore[misc]  # it is final, which nothing enforces
+    def int(self) -> Any:
+        return self.said
+
+
+def _id_that_says(stored: object, said: object) -> UUID:
+    """Return an id with a stored number, as it passes every check, that tells another."""
+    value = _IdWithAnotherNumber.__new__(_IdWithAnotherNumber)
+    vars(UUID)["int"].__set__(value, stored)
+    object.__setattr__(value, "said", said)
+    return value
+
+
+@pytest.mark.parametrize("said", [1.5, True, -1, 2**128, "1", None])
+def test_an_id_is_the_number_that_is_stored_and_not_what_it_says(said: object) -> None:
+    """What a subclass makes of the number of an id is not looked at (values are kept plain)."""
+    kept = ca.ClientUser(_id_that_says(CLIENT_ID.int, said)).client_id
+    assert type(kept) is UUID
+    assert type(kept.int) is int
+    assert kept == CLIENT_ID
+
+
+@pytest.mark.parametrize("stored", [1.5, True, -1, 2**128, "1", None])
+def test_an_id_whose_stored_number_is_none_is_malformed(stored: object) -> None:
+    """An id is a whole number of 128 bits, whatever else a subclass may have put there."""
+    with pytest.raises(ca.InvalidValue, match="client_id is no sound UUID"):
+        ca.ClientUser(_id_that_says(stored, CLIENT_ID.int))
+
+
 def test_what_cannot_be_made_plain_is_malformed() -> None:
     """A subclass is somebody else's code: whatever it raises stays inside."""
     with pytest.raises(ca.InvalidValue, match="client_id is no sound UUID"):

@@ -29,6 +29,17 @@ _FORBIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 # Explicit bidirectional formatting reorders the text around a name on a screen.
 _BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
+# Where an id has its number: a subclass may tell another by a property of the same name.
+_NUMBER_OF_ID = vars(UUID)["int"]
+
+
+def _plain_id(value: UUID) -> UUID:
+    number = _NUMBER_OF_ID.__get__(value)
+    if type(number) is not int:  # object.__setattr__ puts there whatever it is given
+        raise TypeError
+    return UUID(int=number)  # which checks its range
+
+
 # How an instance of a subclass becomes what its type says. By the type's own methods, not by those
 # that the subclass may have put in their place. A moment keeps its offset, not its zone, and what
 # it has below a microsecond goes.
@@ -36,7 +47,7 @@ _PLAIN: dict[type, Callable[[Any], object]] = {
     str: str.__str__,
     int: int.__int__,
     Decimal: Decimal,
-    UUID: lambda value: UUID(int=value.int),
+    UUID: _plain_id,
     date: lambda value: date.fromordinal(date.toordinal(value)),
     datetime: lambda value: datetime.fromisoformat(datetime.isoformat(value)),
     timedelta: timedelta.__pos__,
