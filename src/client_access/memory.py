@@ -137,8 +137,7 @@ class MemoryRepository:
             }
             if command_id in self._remembered:
                 raise StaleClient(change.after.id)
-            if change.event is not None:
-                self._check((change,))
+            self._check((change,))
             self._remembered[command_id] = _Remembered(
                 command=change.command,
                 client_id=change.after.id,

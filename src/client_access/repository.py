@@ -133,7 +133,8 @@ class CommandMemory(Protocol):
             until: when this is forgotten.
 
         Raises:
-            StaleClient: also where another process has remembered this id meanwhile.
+            StaleClient: as save, for a change without an event too; and where another process has
+                remembered this id meanwhile.
             EmailTaken: as :meth:`Repository.save`.
         """
         ...
@@ -147,7 +148,8 @@ class Erasure(Protocol):
         """Erase name, contact details and address from the client, its history and its notices.
 
         The history still replays, to the client as it is then stored. A notice that goes to the
-        person's address is dropped; the others stay, with their leases, attempts and parking.
+        person's address is dropped, and one that cannot be read; the others stay, with their
+        leases, attempts and parking.
         Deleting a client erases it too, in the transaction that saves the deletion (L5). Nothing
         happens where there is none. The version stays as it is, yet a change decided before the
         erasure is refused as StaleClient by save, and by save_once.

@@ -72,8 +72,7 @@ class Needs:
             InvalidValue: something among them is no command.
         """
         for command in commands:
-            if type(command) not in COMMAND_NAMES:
-                raise InvalidValue("command", f"must be a command, not a {type(command).__name__}")
+            check_command(command)
         emails = (email_of(command) for command in commands)
         return cls(
             tuple(dict.fromkeys(command.client_id for command in commands)),
@@ -171,6 +170,12 @@ class Attempts:
             raise conflict
 
 
+def check_command(command: object) -> None:
+    """Raise :class:`InvalidValue` for what is no command."""
+    if type(command) not in COMMAND_NAMES:
+        raise InvalidValue("command", f"must be a command, not a {type(command).__name__}")
+
+
 def recalled(change: Change, command: Command) -> Change:
     """Return what a command was answered with when its id was first given.
 
@@ -178,8 +183,9 @@ def recalled(change: Change, command: Command) -> Change:
     which a new one may have been drawn.
 
     Raises:
-        InvalidValue: the id was given to another command.
+        InvalidValue: it is no command, or the id was given to another one.
     """
+    check_command(command)
     asked, again = change.command, command
     if isinstance(asked, _DRAWS_AN_ID) and isinstance(again, _DRAWS_AN_ID):
         again = evolve(again, activation_id=asked.activation_id)

@@ -287,14 +287,12 @@ def test_another_constraint_s_violation_is_not_taken_for_the_address_s(
         ("DELETE FROM client_access_event WHERE version = 2", "recall"),
         ("UPDATE client_access_outcome SET notices = '{}'", "recall"),
         ("UPDATE client_access_outcome SET notices = '[{}]'", "recall"),
-        ("UPDATE client_access_notice SET data = 'x'", "erase"),
         ("UPDATE client_access_notice SET due = 9223372036854775807", "waiting"),
         ("UPDATE client_access_outcome SET command = '{}'", "recall"),
         (
             f"UPDATE client_access_outcome SET command = replace(command, '{FIRST}', '{OTHER}')",
             "recall",
         ),
-        (f"UPDATE client_access_notice SET id = '{OTHER.hex}'", "erase"),
     ],
 )
 def test_a_row_that_this_library_cannot_have_written_is_corrupt(

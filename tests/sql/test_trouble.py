@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
+from typing import NoReturn
 from uuid import UUID, uuid4
 
 import pytest
@@ -77,12 +82,29 @@ def test_a_url_names_the_driver_that_awaits_or_none() -> None:
 
 def test_an_engine_with_one_connection_for_all_is_refused() -> None:
     """Each call is a transaction of its own, which it would not be on a shared connection."""
-    shared = create_engine("sqlite://", poolclass=StaticPool)
-    with pytest.raises(InvalidValue, match="one at a time"):
-        SqlRepository(shared)
+    for shared in (create_engine("sqlite://", poolclass=StaticPool), create_engine("sqlite://")):
+        with pytest.raises(InvalidValue, match="one at a time"):
+            SqlRepository(shared)
+        shared.dispose()
     with pytest.raises(InvalidValue, match="one at a time"):
         AsyncSqlRepository(create_async_engine("sqlite+aiosqlite://"))  # has such a pool by itself
-    shared.dispose()
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_a_driver_that_ends_transactions_by_itself_is_refused(sqlite: str, mode: bool) -> None:
+    """Python 3.12 has such modes for SQLite: what is committed there is not what was begun."""
+
+    class Connection(sqlite3.Connection):
+        autocommit = mode
+
+    SqlRepository.open(sqlite).close()
+    file = sqlite.removeprefix("sqlite:///")
+    engine = create_engine(sqlite, creator=lambda: sqlite3.connect(file, factory=Connection))
+    with pytest.raises(InvalidValue, match="autocommit"):
+        SqlRepository(engine).save([added()])
+    with engine.connect() as connection, pytest.raises(InvalidValue, match="autocommit"):
+        SqlRepository(connection).save([added()])
+    engine.dispose()
 
 
 def test_an_engine_that_begins_transactions_by_an_event_can_be_used(sqlite: str) -> None:
@@ -179,6 +201,20 @@ def test_a_notice_that_cannot_be_read_holds_up_its_own_client_only(
     assert sorted(taken) == sorted(every)
 
 
+def test_a_notice_that_cannot_be_read_goes_with_the_person(
+    repository: SqlRepository, engine: Engine
+) -> None:
+    """Nothing holds up erasing (L5): it may name the person, so it is dropped."""
+    change, other = invited(repository), invited(repository)
+    with engine.begin() as connection:
+        mine = notices.c.client_id == change.after.id
+        connection.execute(update(notices).where(mine).values(data="x"))
+    repository.erase(change.after.id)
+    with engine.connect() as connection:
+        left = connection.execute(select(notices.c.client_id)).scalars().all()
+    assert set(left) == {other.after.id}
+
+
 def test_many_notices_that_cannot_be_read_are_out_of_the_way(
     repository: SqlRepository, engine: Engine
 ) -> None:
@@ -219,6 +255,91 @@ def test_a_connection_whose_rollback_failed_is_not_used_again(sqlite: str) -> No
     assert list(repository.client_ids()) == [first.after.id]
     assert len(made) == 2
     engine.dispose()
+
+
+class TimeIsUpError(Exception):
+    """What a host raises where something takes too long, wherever it is just then."""
+
+
+def _time_is_up(*_: object) -> NoReturn:
+    raise TimeIsUpError
+
+
+def test_a_connection_that_was_broken_off_is_not_used_again(postgresql: str) -> None:
+    """A time limit that ends a question in the middle ends no later one."""
+    engine = create_engine(postgresql)
+    before = signal.signal(signal.SIGALRM, _time_is_up)
+    with SqlRepository.open(postgresql) as repository, engine.connect() as other:
+        change = added()
+        repository.save([change])
+        calls: tuple[Callable[[], object], ...] = (
+            lambda: repository.get(change.after.id),
+            lambda: repository.save([renamed(change.after)]),
+        )
+        for call in calls:
+            other.execute(text("LOCK TABLE client_access_client IN ACCESS EXCLUSIVE MODE"))
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            with pytest.raises(TimeIsUpError):
+                call()
+            other.rollback()
+            assert repository.get(change.after.id) == change.after
+    signal.signal(signal.SIGALRM, before)
+    engine.dispose()
+
+
+def test_a_task_that_was_cancelled_leaves_no_connection_that_fails(postgresql: str) -> None:
+    """However often, and wherever it is just then."""
+
+    async def cancel() -> None:
+        engine = create_engine(postgresql)
+        async with await AsyncSqlRepository.open(postgresql) as repository:
+            change = added()
+            await repository.save([change])
+            with engine.connect() as other:
+                other.execute(text("LOCK TABLE client_access_client IN ACCESS EXCLUSIVE MODE"))
+                for times in (1, 2, 3):
+                    for call in (
+                        repository.get(change.after.id),
+                        repository.save([renamed(change.after)]),
+                    ):
+                        task: asyncio.Future[object] = asyncio.ensure_future(call)
+                        await asyncio.sleep(0.1)
+                        for _ in range(times):
+                            task.cancel()
+                            await asyncio.sleep(0)
+                        with pytest.raises(asyncio.CancelledError):
+                            await task
+            for _ in range(10):
+                assert await repository.get(change.after.id) == change.after
+        engine.dispose()
+
+    asyncio.run(cancel())
+
+
+def test_a_server_that_was_away_is_told_once(postgresql: str) -> None:
+    """Where one connection is lost, those that lie in the pool are made anew."""
+    name = f"away_{uuid4().hex}"
+    url = make_url(postgresql).update_query_dict({"application_name": name})
+    server = create_engine(postgresql, isolation_level="AUTOCOMMIT")
+    blocking = create_engine(postgresql)
+    of_repository = f"FROM pg_stat_activity WHERE application_name = '{name}'"
+    with SqlRepository.open(url) as repository, server.connect() as connection:
+        change = added()
+        repository.save([change])
+        with ThreadPoolExecutor(4) as pool, blocking.connect() as other:
+            other.execute(text("LOCK TABLE client_access_client IN ACCESS EXCLUSIVE MODE"))
+            asked = [pool.submit(repository.get, change.after.id) for _ in range(4)]
+            while connection.execute(text(f"SELECT count(*) {of_repository}")).scalar_one() < 4:
+                sleep(0.01)
+            other.rollback()
+            assert [each.result() for each in asked] == [change.after] * 4
+        connection.execute(text(f"SELECT pg_terminate_backend(pid, 5000) {of_repository}"))
+        with pytest.raises(RepositoryError):
+            repository.get(change.after.id)
+        for _ in range(6):
+            assert repository.get(change.after.id) == change.after
+    blocking.dispose()
+    server.dispose()
 
 
 def test_tables_that_cannot_be_made_are_a_repository_error(tmp_path: Path) -> None:

@@ -57,6 +57,20 @@ class SavesOnceWhoeverWasErased(Delegating):
         super().save_once(command_id, change, at=at, until=until)
 
 
+@caught_by(
+    "save_once_refuses_nothing_that_is_stale",
+    "save_once_remembers_nobody_who_was_erased_meanwhile",
+)
+class RemembersNothingUnchecked(Delegating):
+    def save_once(
+        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
+    ) -> None:
+        stored = self.good.get(change.after.id)
+        if change.event is None and stored is not None:
+            change = evolve(change, before=stored, after=stored)
+        super().save_once(command_id, change, at=at, until=until)
+
+
 @caught_by("deleting_by_save_once_erases_too")
 class SavesDeletionsOnceUnerased(Delegating):
     def __init__(self) -> None:

@@ -33,13 +33,17 @@ class Cursor:
         self.connection = connection
         self.driver: Any = pooled.driver_connection
         self._pooled = pooled
-        self._cursor = pooled.cursor()
         self._errors: tuple[type[Exception], ...] = (
             connection.dialect.loaded_dbapi.Error,
             # What a driver raises for a value that its database cannot hold.
             UnicodeError,
             OverflowError,
         )
+        self._cursor: Any = None
+        try:
+            self._cursor = pooled.cursor()
+        except self._errors as error:
+            raise self._translated(error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -63,6 +67,9 @@ class Cursor:
             rows: Sequence[Any] = cursor.fetchall()
         except self._errors as error:
             raise self._translated(error) from error
+        except BaseException as error:
+            self._broken_off(error)
+            raise
         return rows
 
     def do(self, sql: str, arguments: Any = ()) -> int:
@@ -72,6 +79,9 @@ class Cursor:
             cursor.execute(sql, arguments)
         except self._errors as error:
             raise self._translated(error) from error
+        except BaseException as error:
+            self._broken_off(error)
+            raise
         count: int = cursor.rowcount
         return count
 
@@ -82,6 +92,9 @@ class Cursor:
             cursor.executemany(sql, arguments)
         except self._errors as error:
             raise self._translated(error) from error
+        except BaseException as error:
+            self._broken_off(error)
+            raise
         count: int = cursor.rowcount
         return count
 
@@ -106,12 +119,20 @@ class Cursor:
             except self._errors as error:
                 self.connection.invalidate(error)
 
+    def _broken_off(self, error: BaseException) -> None:
+        # By a time limit, a cancelled task, a signal: the driver may still wait for an answer, so
+        # the connection is not used again.
+        if self._pooled.is_valid:
+            self.connection.invalidate(error)
+
     def _translated(self, error: Any) -> BaseException:
         dialect = self.connection.dialect
         if not isinstance(error, dialect.loaded_dbapi.Error):
             return StatementError("a value cannot be given", None, None, error, True)
         if dialect.is_disconnect(error, self._pooled, self._cursor):
             self.connection.invalidate(error)
+            # Those that lie in the pool are most likely lost as well.
+            self.connection.engine.dispose()
         translated: BaseException = DBAPIError.instance(
             None, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
         )

@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar, TypeVarTuple
 
-from sqlalchemy import URL, Connection, Dialect, Engine, Pool, StaticPool, make_url
+from sqlalchemy import (
+    URL,
+    Connection,
+    Dialect,
+    Engine,
+    Pool,
+    SingletonThreadPool,
+    StaticPool,
+    make_url,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from client_access.errors import InvalidValue
@@ -83,7 +92,7 @@ def check_bind(dialect: Dialect, pool: Pool | None) -> None:
     """
     if (dialect.name, dialect.driver) not in _DRIVERS:
         raise InvalidValue("bind", "must be of SQLite, or of PostgreSQL with psycopg 3")
-    if isinstance(pool, StaticPool):
+    if isinstance(pool, StaticPool | SingletonThreadPool):
         raise InvalidValue("bind", "must have a pool that lends a connection to one at a time")
 
 
@@ -162,8 +171,10 @@ def in_savepoint(connection: Connection, work: Callable[[Cursor, *Ts], T], *argu
         connection.begin()
     sqlite = connection.dialect.name == "sqlite"
     with Cursor(connection) as cursor:
-        if sqlite and not cursor.driver.in_transaction:
-            cursor.do("BEGIN IMMEDIATE")
+        if sqlite:
+            _check_mode(cursor)
+            if not cursor.driver.in_transaction:
+                cursor.do("BEGIN IMMEDIATE")
         cursor.savepoint()
         try:
             result = work(cursor, *arguments)
@@ -179,11 +190,21 @@ def in_savepoint(connection: Connection, work: Callable[[Cursor, *Ts], T], *argu
     return result
 
 
+def _check_mode(cursor: Cursor) -> None:
+    """Refuse a connection to SQLite that does not begin and end transactions by statements.
+
+    So it does where `autocommit`, which Python has from 3.12 on, is left as it is.
+    """
+    if isinstance(getattr(cursor.driver, "autocommit", None), bool):
+        raise InvalidValue("bind", "must leave the autocommit of its driver as it is by itself")
+
+
 def _prepare(cursor: Cursor) -> None:
     """Set up a connection to SQLite, once."""
     connection = cursor.connection
     if connection.dialect.name != "sqlite" or _READY in connection.info:
         return
+    _check_mode(cursor)
     for pragma in _PRAGMAS:
         cursor.do(pragma)
     left = _WAL_ATTEMPTS

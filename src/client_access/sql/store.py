@@ -223,7 +223,9 @@ class Store:
         kept: list[Row] = []
         dropped: list[Row] = []
         for notice_key, data in statements.notices_of.ask(cursor, key=key):
-            notice = erase_notice(self._rows.to_notice(notice_key, data))
+            # One that cannot be read may name the person too.
+            waiting = self._notice_or_none(notice_key, data)
+            notice = None if waiting is None else erase_notice(waiting)
             if notice is None:
                 dropped.append({"key": notice_key})
             else:
@@ -263,6 +265,13 @@ class Store:
             raise StaleClient(after.id)
         if change.event is not None:
             self.save(cursor, (change,))
+        elif not self._is_as_decided(cursor, after):
+            raise StaleClient(after.id)
+
+    def _is_as_decided(self, cursor: Cursor, client: Client) -> bool:
+        """Tell whether a client is stored as it was decided on, and keep it so till the end."""
+        rows = self._statements.get_locked.ask(cursor, key=self._rows.key(client.id))
+        return bool(rows) and self._rows.to_client(rows[0]) == client
 
     # ── Outbox ───────────────────────────────────────────────────────────────────────────────────
 

@@ -410,6 +410,29 @@ def erase_leaves_notices_leased_and_parked(repository: WithErasureAndOutbox) -> 
 
 
 @check(Erasure, CommandMemory)
+def save_once_remembers_nobody_who_was_erased_meanwhile(repository: WithErasureAndMemory) -> None:
+    """CommandMemory.save_once: "StaleClient: as save, for a change without an event too"."""
+    scene = Scene(repository)
+    for number, delete in enumerate((False, True)):
+        life = scene.life().add("Secret Ltd", scene.email(f"secret{number}"), contact=_CONTACT)
+        scene.save(life)
+        said_before = life.decide(life.new_contact(_CONTACT))
+        if delete:
+            scene.save(life.delete())
+        else:
+            repository.erase(life.client_id)
+        command_id = f"{scene.domain} {number}"
+        with expect_error(
+            StaleClient,
+            life.client_id,
+            "save_once() remembered, unerased, what a person had asked before being erased, "
+            "because it changes nothing: compare version and erasures for such a change as well.",
+        ):
+            repository.save_once(command_id, said_before, at=START, until=START + timedelta(days=1))
+        _expect_gone(repository.recall(command_id, at=START), "what is remembered")
+
+
+@check(Erasure, CommandMemory)
 def erase_takes_the_person_out_of_remembered_outcomes(repository: WithErasureAndMemory) -> None:
     """CommandMemory.recall: "Of a person erased meanwhile, everything in it is erased too"."""
     scene = Scene(repository)

@@ -108,6 +108,23 @@ def save_once_remembers_what_changes_nothing(repository: WithCommandMemory) -> N
 
 
 @check(CommandMemory)
+def save_once_refuses_nothing_that_is_stale(repository: WithCommandMemory) -> None:
+    """CommandMemory.save_once: "StaleClient: as save, for a change without an event too"."""
+    scene = Scene(repository)
+    life = scene.added()
+    stale = life.decide(life.new_contact(life.client.contact))
+    scene.save(life.rename("Renamed meanwhile"))
+    command_id = f"{scene.domain} stale"
+    advice = (
+        "save_once() remembered a change without an event that was decided on an earlier client: "
+        "compare version and erasures for it as well, with the row locked until the end."
+    )
+    with expect_error(StaleClient, life.client_id, advice):
+        _save_once(repository, command_id, stale)
+    expect(repository.recall(command_id, at=START) is None, advice)
+
+
+@check(CommandMemory)
 def recall_returns_the_first_outcome_whatever_came_after(repository: WithCommandMemory) -> None:
     """CommandMemory.recall: "Return the change that was remembered", not what has become of it."""
     scene = Scene(repository)
@@ -127,7 +144,7 @@ def recall_returns_the_first_outcome_whatever_came_after(repository: WithCommand
 
 @check(CommandMemory)
 def save_once_refuses_an_id_that_is_remembered(repository: WithCommandMemory) -> None:
-    """CommandMemory.save_once: "StaleClient: also where another process has remembered this id"."""
+    """CommandMemory.save_once: "where another process has remembered this id meanwhile"."""
     scene = Scene(repository)
     life = scene.added()
     first = life.decide(life.new_contact(ContactDetails("First")))

@@ -214,7 +214,7 @@ def erasing_beside_a_writer_loses_nothing(repository: WithErasure) -> None:
 
 @check(CommandMemory, threads=True)
 def of_writers_with_one_command_id_one_wins(repository: WithCommandMemory) -> None:
-    """CommandMemory.save_once: "also where another process has remembered this id meanwhile"."""
+    """CommandMemory.save_once: "where another process has remembered this id meanwhile"."""
     scene = Scene(repository)
     for number in range(ROUNDS):
         command_id = f"{scene.domain} {number}"
