@@ -18,6 +18,7 @@ from world import CATALOGUE, CLIENT, CLIENT_ID, NORTH, PLATFORM, SOON
 
 import client_access as ca
 from client_access import notices
+from client_access.erasing import erase_history
 from client_access.notifying import notices_of
 
 PRICES = {
@@ -245,6 +246,62 @@ def test_nothing_is_mailed_to_an_erased_address() -> None:
                 continue
             for notice in change.notices:
                 assert notice.recipient == ca.ToAddress(ca.EmailAddress(world.THIRD))
+
+
+def test_an_activation_is_counted_as_sent_just_where_it_is_mailed() -> None:
+    """E2, E5: no sending is counted and no lifetime begun anew without an email, and none is sent
+    that is not counted; what cannot be mailed does not stand in the way of adding a service.
+    """
+    seen: Counter[tuple[str, bool]] = Counter()
+    for client in (*world.clients(), *world.erased()):
+        for by in world.ACTORS:
+            for command in world.commands(by):
+                change = world.outcome(client, command, SOON)
+                if not isinstance(change, ca.Change):
+                    continue
+                pending = change.after.activation
+                counted = pending is not None and pending != client.activation
+                mailed = any(isinstance(n, ca.ActivationEmail) for n in change.notices)
+                assert counted == mailed, (client, command)
+                if client.email.is_erased and pending is not None:
+                    seen[type(command).__name__, mailed] += 1
+                    if isinstance(change.event, ca.ServiceAdded):
+                        assert change.event.activation is None
+                        assert change.after.holds(change.event.service.code)
+                        assert pending == client.activation
+    assert seen["AddService", False]
+    assert not seen["AddService", True]
+    assert seen["ChangeEmail", True]
+
+
+def test_a_service_added_before_an_erasure_replays_as_after_it() -> None:
+    """E5, L5: an activation sent again before the address went stays counted in the erased history,
+    and one that was not sent again after it is no other; by its events the client is the same.
+    """
+    before, added = _sent_again_by_adding()
+    events = erase_history((*before, added))
+    client = ca.replay(events)
+    assert client.activation == added.activation
+    change = world.decide(client, ca.AddService(CLIENT_ID, NORTH, service="extra"), SOON)
+    assert change.event is not None
+    assert ca.replay((*events, change.event)) == change.after
+    assert change.after.activation == client.activation
+
+
+def test_a_history_without_a_sending_that_an_address_had_is_corrupt() -> None:
+    """E5: to an address that mail can be sent to, adding a service always sends again."""
+    before, added = _sent_again_by_adding()
+    with pytest.raises(ca.CorruptRecord, match="no activation to send again"):
+        ca.replay((*before, evolve(added, activation=None)))
+
+
+def _sent_again_by_adding() -> tuple[tuple[ca.Event, ...], ca.ServiceAdded]:
+    """Return a history, and a service added after it while the client awaits its activation."""
+    for there in world.walk().histories:
+        *before, added = there.events
+        if isinstance(added, ca.ServiceAdded) and added.activation:
+            return tuple(before), added
+    raise AssertionError("the walk adds services while awaiting activation")
 
 
 def test_no_notice_holds_a_link() -> None:

@@ -114,9 +114,12 @@ def check_setups(case: Case, command: Selecting) -> tuple[HeldService, ...]:
 
 
 def sent_again(case: Case) -> Activation | None:
-    """Return the pending activation as sent again, or None where none is pending (E5)."""
+    """Return the pending activation as sent again, or None where nothing is sent (E5).
+
+    That is where none is pending, and where there is no address to send it to (E2).
+    """
     activation = case.client.activation
-    if activation is None:
+    if activation is None or not case.client.email.is_mailable:
         return None
     return activation_machine.send_again(activation, case.at, case.policy)
 

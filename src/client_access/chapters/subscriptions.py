@@ -221,11 +221,16 @@ def _subscribed(client: Client, event: Subscribed) -> Client:
 
 
 def _service_added(client: Client, event: ServiceAdded) -> Client:
+    pending = client.activation
+    # Where there is no address it may not have been sent again (E2); but it was, where the address
+    # was erased from the history only later.
+    if event.activation is not None or client.email.is_mailable:
+        pending = activation.again(client.status, pending, event.activation)
     return evolve(
         client,
         version=event.version,
         services=_by_code(*client.services, event.service),
-        activation=activation.again(client.status, client.activation, event.activation),
+        activation=pending,
     )
 
 
