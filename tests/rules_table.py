@@ -192,8 +192,11 @@ def _sent(asked: Asked, activation_id: UUID) -> tuple[Any, ...]:
 
 
 def _sent_again(asked: Asked) -> Facts:
-    """The same activation, its lifetime begun anew and the sending counted (E5)."""
-    if asked.status != "awaiting_activation":
+    """The same activation, its lifetime begun anew and the sending counted (E5).
+
+    Where there is no address that mail can be sent to, nothing is sent, and it stays as it is (E2).
+    """
+    if asked.status != "awaiting_activation" or asked.placeholder:
         return {}
     activation_id, _, _, times = asked.client["activation"]
     ends = asked.at + asked.activation_lifetime
@@ -399,7 +402,8 @@ ROWS: tuple[Row, ...] = (
         ca.ActivationResent,
         dict.fromkeys((PRACTICE, PLATFORM), frozenset({"awaiting_activation"})),
         (
-            # Awaiting its activation, a client has no address only where it was erased.
+            # Beyond the row of the rules: awaiting its activation, a client has no address only
+            # where it was erased, of which they say nothing (docs/choices.md).
             Own("email_missing", lambda asked: asked.placeholder),
             Own(
                 "no_services",

@@ -380,7 +380,8 @@ class PracticeUser:
 
     Parameters:
         practice_id: the host's own key of the practice, opaque, at most 200 characters.
-        user: who it was, for the history; the library does not look at it.
+        user: who it was, for the history. No rule looks at it; but where a command is given with a
+            `command_id`, the whole command is compared, its user included.
     """
 
     practice_id: str = field(validator=is_text(PRACTICE_ID_LENGTH))
@@ -394,7 +395,8 @@ class ClientUser:
 
     Parameters:
         client_id: the client.
-        user: who it was, for the history; the library does not look at it.
+        user: who it was, for the history. No rule looks at it; but where a command is given with a
+            `command_id`, the whole command is compared, its user included.
     """
 
     client_id: UUID = field(validator=is_a(UUID))
@@ -407,7 +409,8 @@ class PlatformUser:
     """The platform itself, or its Customer Services.
 
     Parameters:
-        user: who it was, for the history; the library does not look at it.
+        user: who it was, for the history. No rule looks at it; but where a command is given with a
+            `command_id`, the whole command is compared, its user included.
     """
 
     user: str = field(default="", validator=is_text(blank=True))
