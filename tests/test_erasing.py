@@ -281,6 +281,15 @@ def test_an_id_given_with_another_command_is_malformed() -> None:
         office.access.handle(evolve(again, email="other@example.com"), command_id="b")
 
 
+@pytest.mark.parametrize("nonsense", [None, "rename", 5])
+def test_what_is_no_command_is_malformed_whatever_its_id(nonsense: object) -> None:
+    office = _office()
+    office.access.handle(RENAME, command_id="a")
+    for command_id in ("a", "b"):
+        with pytest.raises(ca.InvalidValue, match="must be a command"):
+            office.access.handle(nonsense, command_id=command_id)  # type: ignore[arg-type]  # tried
+
+
 def test_what_an_erased_person_asked_is_erased_and_still_known() -> None:
     """L5: a command keeps nothing of the person, and is told from others where it can be."""
     office = _office()
