@@ -36,6 +36,7 @@ from client_access import (
 from client_access.batch import COLUMNS
 from client_access.cli import main
 from client_access.cli.catalogues import EXAMPLE
+from client_access.cli.stores import file_of
 from client_access.sql import SqlRepository
 
 NORTH = PracticeUser("north", "nora")
@@ -215,20 +216,83 @@ def test_a_file_is_not_emptied_while_it_is_imported(
     assert not (tmp_path / "new.db").exists()
 
 
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-journal"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "clients.db",
+        "{dir}/clients.db",
+        "file:clients.db?uri=true",
+        "file:{dir}/cl%2569ents.db?uri=true",
+    ],
+)
+@pytest.mark.parametrize("there", [True, False], ids=["there", "only made now"])
 def test_a_database_is_not_overwritten_with_rows_that_are_left_out(
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    database: str,
+    there: bool,
+    name: str,
+    ending: str,
+) -> None:
+    """By whatever name it is given, nor is what SQLite keeps beside it."""
+    monkeypatch.chdir(tmp_path)
+    clients, file = tmp_path / "clients.db", tmp_path / "bad.csv"
+    file.write_text(BAD)
+    if not there:
+        clients.unlink()
+    url = f"sqlite:///{name.format(dir=tmp_path)}"
+    left_out = f"clients.db{ending}"
+    status, output, error = run(
+        "import", file, "--database", url, "--practice", "north", "--left-out", left_out
+    )
+    assert (status, output) == (2, "")
+    what = "a file of the database" if ending else "the database"
+    assert error == f"--left-out must name another file: {left_out} is {what}.\n"
+    assert run("list", "--practice", "north", "--database", database)[0] == 0
+    assert run("show", PAID, "--database", database)[0] == (0 if there else 2)
+
+
+def test_a_database_is_not_overwritten_by_another_name_of_its_file(
     run: Run, tmp_path: Path, database: str
 ) -> None:
-    """Nor is the database that is imported into; one that is no file has no file to lose."""
+    file, symbolic, hard = tmp_path / "bad.csv", tmp_path / "symbolic", tmp_path / "hard"
+    file.write_text(BAD)
+    symbolic.symlink_to(tmp_path / "clients.db")
+    hard.hardlink_to(tmp_path / "clients.db")
+    arguments = ("import", file, "--database", database, "--practice", "north", "--left-out")
+    for left_out in (symbolic, hard):
+        status, _, error = run(*arguments, left_out)
+        assert status == 2
+        assert error == f"--left-out must name another file: {left_out} is the database.\n"
+    assert run("show", PAID, "--database", database)[0] == 0
+
+
+@pytest.mark.parametrize("name", ["", "/:memory:", "/file::memory:?uri=true"])
+def test_a_database_that_is_no_file_has_none_to_lose(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     file = tmp_path / "bad.csv"
     file.write_text(BAD)
-    clients = tmp_path / "clients.db"
-    arguments = ("--practice", "north", "--left-out", clients)
-    status, _, error = run("import", file, "--database", database, *arguments)
-    assert status == 2
-    assert error == f"--left-out must name another file: {clients} is the database.\n"
-    assert run("show", PAID, "--database", database)[0] == 0
-    status, _, _ = run("import", file, "--database", "sqlite://", *arguments[:-1], file.parent)
-    assert status == 2
+    url = f"sqlite://{name}"
+    arguments = ("--database", url, "--practice", "north", "--left-out", "clients.db")
+    assert run("import", file, *arguments)[0] == 1
+    assert Path("clients.db").read_text("utf-8-sig").startswith("problems,business_name")
+    assert file_of("postgresql://h/d") is None
+
+
+def test_an_earlier_file_of_rows_that_were_left_out_is_overwritten(
+    run: Run, tmp_path: Path, database: str
+) -> None:
+    """It is no file that is needed: it was made from the list, which is imported again."""
+    file, left_out = tmp_path / "bad.csv", tmp_path / "left.csv"
+    file.write_text(BAD)
+    left_out.write_text("what was wrong before")
+    arguments = ("--database", database, "--practice", "north", "--left-out", left_out)
+    assert run("import", file, *arguments)[0] == 1
+    assert left_out.read_text("utf-8-sig").startswith("problems,business_name")
 
 
 def test_a_file_that_is_no_table_is_told_and_not_written_for_correction(

@@ -38,6 +38,9 @@ LEFT_OUT = 1
 PROBLEMS_SHOWN = 20
 PROBLEMS_COLUMN = "problems"
 
+_BESIDE_A_DATABASE = ("-wal", "-shm", "-journal")
+"""The endings of the files that SQLite keeps beside a database, of which rows may be a part."""
+
 _COLUMNS = (
     "Of the columns, in any order, only business_name must be there. kind is business or"
     " individual, payer is practice or client. A reference of your own tells a client that is"
@@ -88,13 +91,15 @@ def template(options: argparse.Namespace) -> int:
 def import_file(options: argparse.Namespace) -> int:
     """Import a file; the exit status is 1 where a row was left out."""
     by = arguments.practice_of(options)
-    _check_left_out(options)
+    _check_left_out(options.left_out, options.file, "the file that is imported")
     report = _Report(keep=None if options.json else PROBLEMS_SHOWN)
     with (
         _reading(options.file) as file,
         opened(options.database, make=True) as repository,
         _progress() as progress,
     ):
+        # Only now, as opening it may have made the file.
+        _check_left_out_of_database(options.left_out, options.database)
         size = os.fstat(file.fileno()).st_size
         counted = progress.wrap_file(file, size, description=harmless(options.file.name))
         access = ClientAccess(repository, catalogue=EXAMPLE)  # importing looks at no price
@@ -180,21 +185,33 @@ class _Report:
         )
 
 
-def _check_left_out(options: argparse.Namespace) -> None:
-    """See that no file is emptied which is being read, whatever the names are that lead to it.
+def _check_left_out(left_out: Path | None, file: Path, what: str) -> None:
+    """See that a file is not overwritten, whatever the names are that lead to it.
 
     Raises:
         Failure: it would be.
     """
-    left_out: Path | None = options.left_out
-    if left_out is None or not left_out.exists():
+    if left_out is None:
         return
-    for file, what in (
-        (options.file, "the file that is imported"),
-        (file_of(options.database), "the database"),
-    ):
-        if file is not None and file.exists() and left_out.samefile(file):
-            raise Failure(f"--left-out must name another file: {left_out} is {what}.")
+    # By name too: a file that is not there now may come while rows are imported.
+    by_name = os.path.realpath(left_out) == os.path.realpath(file)
+    if by_name or (left_out.exists() and file.exists() and left_out.samefile(file)):
+        raise Failure(f"--left-out must name another file: {left_out} is {what}.")
+
+
+def _check_left_out_of_database(left_out: Path | None, url: str) -> None:
+    """See that a database is not overwritten, nor what SQLite keeps beside it.
+
+    Raises:
+        Failure: it would be.
+    """
+    database = None if left_out is None else file_of(url)
+    if database is None:
+        return
+    _check_left_out(left_out, database, "the database")
+    for ending in _BESIDE_A_DATABASE:
+        beside = database.with_name(database.name + ending)
+        _check_left_out(left_out, beside, "a file of the database")
 
 
 def _rows(path: Path, rows: Iterator[CsvRow]) -> Iterator[CsvRow]:

@@ -43,31 +43,47 @@ def opened(url: str, *, make: bool = False) -> Iterator[SqlRepository]:
         Failure: there is none, or it cannot be opened, or has no clients in it.
     """
     parsed, name = _parsed(url), shown(url)
-    try:
-        with warnings.catch_warnings():
-            # What SQLAlchemy would only warn of: it ignores a part of the URL, such as mode=ro.
-            warnings.simplefilter("error", SAWarning)
-            if not make:
-                _check(parsed, name)
-            repository = SqlRepository.open(parsed)
-    except ModuleNotFoundError as missing:
-        message = f"This database needs {missing.name}: pip install 'client-access[postgresql]'"
-        raise Failure(message) from None
-    except (RepositoryError, SQLAlchemyError, SAWarning, ValueError, TypeError) as problem:
-        raise Failure(f"The database {name} cannot be opened{_because(problem)}.") from None
+    with _opening(name):
+        if not make:
+            _check(parsed, name)
+        repository = SqlRepository.open(parsed)
     with repository:
         yield repository
 
 
 def file_of(url: str) -> Path | None:
-    """Return the file of a database, if it is in one.
+    """Return the file of a database that is there, if it is in one.
+
+    SQLite itself is asked: the name in the URL may be relative, encoded, or a URI of its own.
 
     Raises:
-        Failure: this is no URL of a database.
+        Failure: the database cannot be opened.
     """
     parsed = _parsed(url)
-    in_file = parsed.get_backend_name() == "sqlite" and parsed.database
+    if parsed.get_backend_name() != "sqlite":
+        return None
+    question = "SELECT file FROM pragma_database_list WHERE name = 'main'"
+    with (
+        _opening(shown(url)),
+        create_engine(parsed, poolclass=NullPool).connect() as connection,
+    ):
+        in_file = connection.exec_driver_sql(question).scalar()
     return Path(in_file) if in_file else None
+
+
+@contextmanager
+def _opening(name: str) -> Iterator[None]:
+    """Tell in a sentence why a database cannot be opened."""
+    try:
+        with warnings.catch_warnings():
+            # What SQLAlchemy would only warn of: it ignores a part of the URL, such as mode=ro.
+            warnings.simplefilter("error", SAWarning)
+            yield
+    except ModuleNotFoundError as missing:
+        message = f"This database needs {missing.name}: pip install 'client-access[postgresql]'"
+        raise Failure(message) from None
+    except (RepositoryError, SQLAlchemyError, SAWarning, ValueError, TypeError) as problem:
+        raise Failure(f"The database {name} cannot be opened{_because(problem)}.") from None
 
 
 def _because(problem: Exception) -> str:
