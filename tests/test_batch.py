@@ -577,6 +577,43 @@ def test_cells_are_written_back_as_they_are(header: str, row: str) -> None:
     assert file.getvalue().decode("utf-8-sig").splitlines() == [header, row]
 
 
+# Names of columns that are not read, made of what divides and quotes cells.
+NAMES = st.one_of(st.text(";x"), st.text('";,\n\r= x'), CELLS).filter(
+    lambda name: "\ufffd" not in name and unknown_columns([name]) == [name]
+)
+
+
+@given(st.lists(NAMES, max_size=4), st.integers(0, 4), st.sampled_from(["A", "A;B;C", '"A,']))
+def test_a_row_is_read_back_whatever_its_columns_are_called(
+    others: list[str], place: int, name: str
+) -> None:
+    """What divides the cells is guessed by the header, and no name in it misleads the guess."""
+    columns = (*others[:place], "business_name", *others[place:])
+    (row,) = rows_of(written({"business_name": name}, columns=columns))
+    assert row.columns == tuple(column.strip() for column in columns)
+    assert row.command is not None
+    assert row.command.business_name == name
+
+
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        ('"a;b;c\nd",business_name', ("a;b;c\nd", "business_name")),
+        ('"a ""b;c;d""",business_name', ('a "b;c;d"', "business_name")),
+        ('"a;b;c", "d;e",business_name', ("a;b;c", "d;e", "business_name")),
+        ('"a,b,c";business_name', ("a,b,c", "business_name")),
+        ('5" wide;"x";business_name', ('5" wide', "x", "business_name")),
+        ('5" wide;business_name', ('5" wide', "business_name")),
+    ],
+)
+def test_quoted_text_in_a_header_tells_nothing_of_what_divides_its_cells(
+    header: str, columns: tuple[str, ...]
+) -> None:
+    """And a quotation mark inside a cell quotes nothing."""
+    (row,) = rows_of(f"{header}\nA\n")
+    assert row.columns == columns
+
+
 @given(st.lists(st.tuples(*[CELLS] * len(COLUMNS)), max_size=4))
 def test_any_cell_is_read_back_and_none_is_a_formula(rows: list[tuple[str, ...]]) -> None:
     content = written(*(dict(zip(COLUMNS, cells, strict=True)) for cells in rows))

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from enum import Enum
+from itertools import islice
 from typing import IO, final
 
 from client_access._validation import check_type
@@ -23,7 +24,8 @@ UNREADABLE_CHARACTER = "\ufffd"
 # What makes a spreadsheet take a cell for a formula, after white space and apostrophes that it may
 # ignore; the full-width forms count in some of its languages.
 _FORMULA = re.compile(r"['\s]*[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001 - the full-width forms are meant
-_QUOTED = re.compile('"[^"]*"')
+# A quoted cell, to its end or the line's; a quotation mark that begins no cell is a letter of it.
+_QUOTED = re.compile('(?:^|(?<=[,;])) *"(?:[^"]|"")*(?:"|$)')
 
 
 class Fault(Enum):
@@ -138,7 +140,14 @@ def write_records(file: IO[bytes], records: Iterable[Iterable[str]]) -> None:
     _check(file, "writable", "writing")
     # Unlike a TextIOWrapper, this leaves the file open when writing fails.
     text = codecs.getwriter("utf-8-sig")(file)
-    csv.writer(text).writerows([_harmless(cell) for cell in cells] for cells in records)
+    each = ([_harmless(cell) for cell in cells] for cells in records)
+    for header in islice(each, 1):
+        # By it a reader guesses what divides cells, and a bare semicolon would mislead it.
+        if any(";" in cell for cell in header):
+            csv.writer(text, quoting=csv.QUOTE_ALL).writerow(header)
+        else:
+            csv.writer(text).writerow(header)
+    csv.writer(text).writerows(each)
     file.flush()
 
 
