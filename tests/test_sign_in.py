@@ -132,6 +132,24 @@ def test_nobody_signs_in_with_a_placeholder() -> None:
         assert told.value.field == "email"
 
 
+@pytest.mark.parametrize("erase", [False, True])
+def test_nobody_signs_in_with_what_stands_for_an_erased_address(erase: bool) -> None:
+    """E2: never signed in with: malformed as a placeholder is, of a value or spelt, whether or not
+    there is a client that has it; nor does the address that was erased let anybody in.
+    """
+    office = Office((ADD, SUBSCRIBE, ACTIVATE))
+    erased = ca.EmailAddress.erased(CLIENT_ID)
+    if erase:
+        office.repository.erase(CLIENT_ID)
+        assert office.client().email == erased
+    for given in (erased, erased.address):
+        with pytest.raises(ca.InvalidValue) as told:
+            office.access.sign_in(given)
+        assert told.value.field == "email"
+        assert str(CLIENT_ID.hex) not in str(told.value)
+    assert office.access.sign_in(FIRST).allowed == (not erase)
+
+
 def test_the_old_address_does_not_sign_in_any_more() -> None:
     """E4: from the change on it is the new one that signs in."""
     office = Office((ADD, SUBSCRIBE, ACTIVATE, ca.ChangeEmail(CLIENT_ID, CLIENT, email=FREE)))

@@ -35,7 +35,7 @@ from client_access.values import (
     HeldService,
     ServiceSetup,
     SignIn,
-    parse_email,
+    parse_kept_email,
 )
 
 ServiceSelection: TypeAlias = Mapping[str, ServiceSetup | None] | Iterable[HeldService]
@@ -43,15 +43,15 @@ ServiceSelection: TypeAlias = Mapping[str, ServiceSetup | None] | Iterable[HeldS
 
 
 def _to_email(value: str | EmailAddress) -> EmailAddress:
-    return parse_email("email", value)
+    return parse_kept_email("email", value)
 
 
 def _to_confirm_email(value: str | EmailAddress) -> EmailAddress:
-    return parse_email("confirm_email", value)
+    return parse_kept_email("confirm_email", value)
 
 
 def _to_email_or_none(value: str | EmailAddress | None) -> EmailAddress | None:
-    return None if value is None else parse_email("email", value)
+    return None if value is None else parse_kept_email("email", value)
 
 
 def _to_services(selection: ServiceSelection) -> tuple[HeldService, ...]:

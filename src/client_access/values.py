@@ -169,7 +169,20 @@ def _identity_key(address: str) -> str:
 def parse_email(name: str, value: object) -> EmailAddress:
     """Return the address that somebody typed, or gave as a value already made.
 
-    One that was erased may stand in a command that is kept; it is not decided on again.
+    Raises:
+        InvalidValue: it is no address, or stands for one that is missing or was erased (E2); `name`
+            is the field it names.
+    """
+    email = parse_kept_email(name, value)
+    if email.is_erased:
+        raise InvalidValue(name, "was erased, so it is no address that mail can be sent to")
+    return email
+
+
+def parse_kept_email(name: str, value: object) -> EmailAddress:
+    """Return the address in a command: one that somebody typed, or what stands for it once erased.
+
+    A command that is kept may hold an erased address; it is not decided on again.
 
     Raises:
         InvalidValue: it is no address, or a placeholder (E2); `name` is the field it names.
