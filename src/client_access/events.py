@@ -128,7 +128,7 @@ class Subscribed(_Event):
 @final
 @frozen
 class ServiceAdded(_Event):
-    """A service was added; while awaiting activation, that was sent again (E5)."""
+    """A service was added; while awaiting activation, that was sent again to an address (E5)."""
 
     service: HeldService = field(kw_only=True, validator=is_a(HeldService))
     activation: Activation | None = field(kw_only=True, validator=is_a_or_none(Activation))
