@@ -189,6 +189,50 @@ def test_a_row_that_is_left_out_is_written_cell_by_cell_as_it_is(run: Run, tmp_p
     assert [why.partition(":")[0] for why, *_ in rows] == ["Row 2, email", "Row 3", "Row 4"]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "corrected"),
+    [
+        (",Smith,,", ",Smith,,", ",Smith,other@example.com,"),
+        (",Smith,,", ",Smith,,", "2,Smith,,"),
+        ("1,Smith,,", "1,Jones,j@example.com,", "2,Jones,j@example.com,"),
+        (",Smith,s@example.com,", ",Jones,S@example.com,", ",Jones,j@example.com,"),
+        # Beside its bad payer, nothing was told of its being a double.
+        (",Smith,,", ",Smith,,bank", ",Smith,other@example.com,"),
+    ],
+)
+def test_a_row_that_was_left_out_is_not_taken_for_who_is_there(
+    run: Run, tmp_path: Path, first: str, second: str, corrected: str
+) -> None:
+    """However often it is imported as it was: it may be another client, that nothing tells apart.
+
+    Corrected it is imported, whether or not its problems are taken out.
+    """
+    file, left_out, again = (tmp_path / f"{name}.csv" for name in ("all", "left", "again"))
+    file.write_text(f"reference,business_name,email,payer\n{first}\n{second}\n")
+    arguments = ("--database", f"sqlite:///{tmp_path / 'new.db'}", "--practice", "north")
+    assert run("import", file, *arguments, "--left-out", left_out)[0] == 1
+    # The payer is no part of what tells clients apart.
+    left_out.write_text(left_out.read_text("utf-8-sig").replace(",bank", ","))
+    status, output, _ = run("import", left_out, *arguments, "--left-out", again)
+    assert status == 1
+    assert "✗ 1 row: 1 left out." in output
+    assert "Columns not read" not in output
+    told = "Row 2: The row was left out before, and a client with its reference, address or name"
+    assert told in " ".join(output.split())
+    header, row = again.read_text("utf-8-sig").splitlines()
+    assert header == "problems,reference,business_name,email,payer"
+    assert row.endswith(second.replace(",bank", ","))
+    report = json.loads(run("import", again, *arguments, "--json")[1])
+    assert (report["left_out"], report["ignored_columns"]) == (1, [])
+    assert [problem["code"] for problem in report["problems"]] == ["same_client"]
+
+    emptied = f"{header}\n,{second.replace(',bank', ',')}\n"
+    again.write_text(emptied)
+    assert "1 row: 1 already there." in run("import", again, *arguments)[1]
+    again.write_text(f"{header}\nwhatever it was,{corrected}\n")
+    assert "1 row: 1 added." in run("import", again, *arguments)[1]
+
+
 @pytest.mark.parametrize("other_name", ["itself", "relative", "symbolic link", "hard link"])
 def test_a_file_is_not_emptied_while_it_is_imported(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other_name: str

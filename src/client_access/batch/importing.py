@@ -57,6 +57,9 @@ def import_clients(
     Rows are saved as the outcomes are asked for, a chunk in one transaction; a row that is left out
     stops no other. Should it break off, the same file imported again adds what is missing.
 
+    A row that cannot be told from an earlier one is left out beside it only: in a file without the
+    earlier row it counts as already there.
+
     Parameters:
         access: where to.
         rows: as :func:`read_clients_csv` yields them.

@@ -21,6 +21,7 @@ from client_access.batch import (
     ImportOutcome,
     ImportResult,
     Problem,
+    ProblemCode,
     import_clients,
     read_clients_csv,
     unknown_columns,
@@ -37,6 +38,12 @@ from client_access.cli.stores import file_of, opened
 LEFT_OUT = 1
 PROBLEMS_SHOWN = 20
 PROBLEMS_COLUMN = "problems"
+
+_IN_DOUBT = (
+    "The row was left out before, and a client with its reference, address or name is there now: if"
+    " that is another one, give the row a reference or an address of its own; if it is the same,"
+    " take the row out."
+)
 
 _BESIDE_A_DATABASE = ("-wal", "-shm", "-journal")
 """The endings of the files that SQLite keeps beside a database, of which rows may be a part."""
@@ -104,7 +111,8 @@ def import_file(options: argparse.Namespace) -> int:
         counted = progress.wrap_file(file, size, description=harmless(options.file.name))
         access = ClientAccess(repository, catalogue=EXAMPLE)  # importing looks at no price
         rows = _rows(options.file, read_clients_csv(counted, by=by))
-        _write_left_out(options.left_out, report.of(import_clients(access, rows)))
+        outcomes = _in_doubt_left_out(import_clients(access, rows))
+        _write_left_out(options.left_out, report.of(outcomes))
     if options.json:
         arguments.print_json(report.as_json())
     else:
@@ -132,8 +140,9 @@ class _Report:
         """Yield the outcomes as they come, and remember what the report needs of them."""
         for outcome in outcomes:
             if not self.counts:
-                self._ignored = unknown_columns(outcome.row.columns)
-                self._has_rows = bool(outcome.row.columns)
+                columns = outcome.row.columns
+                self._ignored = unknown_columns(columns[_places_of_problems(columns) :])
+                self._has_rows = bool(columns)
             self.counts[outcome.result] += 1
             self._problems += len(outcome.problems)
             room = len(outcome.problems) if self._keep is None else self._keep - len(self._kept)
@@ -222,6 +231,27 @@ def _rows(path: Path, rows: Iterator[CsvRow]) -> Iterator[CsvRow]:
         raise _cannot("read", path, problem) from None
 
 
+def _in_doubt_left_out(outcomes: Iterator[ImportOutcome]) -> Iterator[ImportOutcome]:
+    """Yield the outcomes, but leave out again who was left out before and seems to be there.
+
+    An earlier row that it could not be told from was imported, and is not in the file of those that
+    were left out: the client that is there may be that row's, and this one's nowhere.
+    """
+    for outcome in outcomes:
+        row = outcome.row
+        was_left_out = any(row.cells[: _places_of_problems(row.columns)])
+        if was_left_out and outcome.result is ImportResult.ALREADY_THERE:
+            problem = Problem(row.number, None, ProblemCode.SAME_CLIENT, _IN_DOUBT)
+            yield ImportOutcome(row, ImportResult.LEFT_OUT, (problem,))
+        else:
+            yield outcome
+
+
+def _places_of_problems(columns: tuple[str, ...]) -> int:
+    """Return how many cells of a row tell why it was left out before: the first one, or none."""
+    return 1 if columns[:1] == (PROBLEMS_COLUMN,) else 0
+
+
 def _write_left_out(path: Path | None, outcomes: Iterator[ImportOutcome]) -> None:
     """Go through the outcomes, and write the rows that were left out to a file, if there is one.
 
@@ -237,7 +267,7 @@ def _write_left_out(path: Path | None, outcomes: Iterator[ImportOutcome]) -> Non
         deque(rest, maxlen=0)
         return
     # In rows that were left out before, why they were is not kept: it may be mended now.
-    start = 1 if columns[0] == PROBLEMS_COLUMN else 0
+    start = _places_of_problems(columns)
     with _writing(path, "wb") as file:
         cells = ((_why(outcome), *outcome.row.cells[start:]) for outcome in rest)
         write_clients_csv(file, cells, columns=(PROBLEMS_COLUMN, *columns[start:]))
