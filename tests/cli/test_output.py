@@ -81,11 +81,12 @@ def test_a_stream_that_lacks_characters_gets_others_for_them(database: str) -> N
     assert b"?cole ?" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["list", "list --json", "template", "--help"])
-def test_a_full_disk_is_told_in_one_sentence(database: str, command: str) -> None:
-    """What cannot be printed is told, and once only."""
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("command", ["list", "list --json", "list --help", "template", "--help"])
+def test_a_full_disk_is_told_in_one_sentence(database: str, command: str, unbuffered: str) -> None:
+    """What cannot be printed is told, and once only, whether at once or at the very end."""
     arguments = [command] if "list" not in command else listing(database, *command.split()[1:])
-    done = run(arguments, shell=">/dev/full")
+    done = run(arguments, shell=">/dev/full", PYTHONUNBUFFERED=unbuffered)
     assert done.stderr == b"Reading or writing failed: No space left on device.\n"
     assert done.returncode == FAILED
 
@@ -108,13 +109,16 @@ def test_a_closed_standard_error_ends_nothing(database: str) -> None:
         assert (done.returncode, done.stdout) == (FAILED, b"")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize("command", ["list", "list --json", "template", "--help"])
-def test_a_reader_that_has_enough_ends_it_quietly_and_alike(database: str, command: str) -> None:
+def test_a_reader_that_has_enough_ends_it_quietly_and_alike(
+    database: str, command: str, unbuffered: str
+) -> None:
     """The status is the one that a shell gives for any program that SIGPIPE stops."""
     arguments = [command] if "list" not in command else listing(database, *command.split()[1:])
     process = subprocess.Popen(
         [sys.executable, "-m", "client_access", *arguments],
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, "PYTHONUNBUFFERED": unbuffered},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

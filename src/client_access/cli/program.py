@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, final
 
 from client_access import CommandRefused, CorruptRecord, InvalidValue, RepositoryError
 from client_access.cli import history, importing, invoicing, listing, outbox, showing, touring
 from client_access.cli.arguments import Part
 from client_access.cli.failure import FAILED, Failure
 from client_access.cli.output import complain, finish
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 ENOUGH = 141
 """What a shell says of a program that wrote to somebody who had gone."""
@@ -56,8 +60,17 @@ def _done(arguments: Sequence[str]) -> int:
     return status
 
 
+@final
+class _Parser(argparse.ArgumentParser):
+    """A parser that says so where its help cannot be printed; those of the commands are alike."""
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Print the help, and raise what the stream raises, which argparse would drop."""
+        (sys.stdout if file is None else file).write(self.format_help())
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m client_access",
         description="Without a command: the tour, through every procedure of the guide.",
         epilog="Exit status: 0; 1 where a row was left out, a notice is not parked or a client"
