@@ -313,6 +313,16 @@ def test_a_database_is_not_overwritten_by_another_name_of_its_file(
     assert run("show", PAID, "--database", database)[0] == 0
 
 
+def test_a_database_is_found_by_a_uri_of_sqlite(run: Run, tmp_path: Path, database: str) -> None:
+    """SQLite's own form, by which it can be opened for reading only."""
+    assert (tmp_path / "clients.db").exists()
+    for mode in ("rw", "ro"):
+        url = f"sqlite:///file:{tmp_path}/clients.db?uri=true&mode={mode}"
+        assert run("show", PAID, "--database", url) == run("show", PAID, "--database", database)
+    missing = f"sqlite:///file:{tmp_path}/none.db?uri=true"
+    assert run("show", PAID, "--database", missing)[2].startswith("There is no database")
+
+
 @pytest.mark.parametrize("name", ["", "/:memory:", "/file::memory:?uri=true"])
 def test_a_database_that_is_no_file_has_none_to_lose(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

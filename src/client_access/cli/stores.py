@@ -117,7 +117,8 @@ def _unknown(url: str) -> Failure:
 def _check(parsed: URL, name: str) -> None:
     """Look whether clients are there, and make nothing."""
     sqlite = parsed.get_backend_name() == "sqlite"
-    if sqlite and not (parsed.database and Path(parsed.database).is_file()):
+    file = (parsed.database or "").removeprefix("file:")  # which SQLite's own URIs begin with
+    if sqlite and not Path(file).is_file():
         raise Failure(f"There is no database {name}.")
     with usable_url(), create_engine(parsed, poolclass=NullPool).connect() as connection:
         if version_of(connection) is None:
