@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import sleep
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import UUID, uuid4
 
 import pytest
@@ -221,7 +221,10 @@ def test_many_notices_that_cannot_be_read_are_out_of_the_way(
     """However many they are, one that can be read is found behind them."""
     for _ in range(5):
         invited(repository)
-    execute(engine, "UPDATE client_access_notice SET data = 'x'")
+    with engine.begin() as connection:
+        of_another, one = uuid4(), select(notices.c.id).limit(1).scalar_subquery()
+        connection.execute(update(notices).where(notices.c.id == one).values(id=of_another))
+        connection.execute(update(notices).where(notices.c.id != of_another).values(data="x"))
     sound = invited(repository)
     claims = repository.claim(at=T0, lease=LEASE, limit=2)
     assert [claim.notice for claim in claims] == [sound.notices[0]]
@@ -275,15 +278,32 @@ def test_a_connection_that_was_broken_off_is_not_used_again(postgresql: str) -> 
         calls: tuple[Callable[[], object], ...] = (
             lambda: repository.get(change.after.id),
             lambda: repository.save([renamed(change.after)]),
+            lambda: repository.save([added(), added()]),
         )
         for call in calls:
             other.execute(text("LOCK TABLE client_access_client IN ACCESS EXCLUSIVE MODE"))
             signal.setitimer(signal.ITIMER_REAL, 0.2)
-            with pytest.raises(TimeIsUpError):
+            # psycopg says something of its own where many rows are written at once.
+            with pytest.raises((TimeIsUpError, RepositoryError)):
                 call()
             other.rollback()
             assert repository.get(change.after.id) == change.after
     signal.signal(signal.SIGALRM, before)
+    engine.dispose()
+
+
+def test_a_host_s_connection_that_is_closed_is_a_repository_error(postgresql: str) -> None:
+    """Closed behind SQLAlchemy's back, as by a proxy that had enough of it."""
+    SqlRepository.open(postgresql).close()
+    engine = create_engine(postgresql)
+    with engine.connect() as connection:
+        repository = SqlRepository(connection)
+        driver: Any = connection.connection.driver_connection
+        driver.close()
+        with pytest.raises(RepositoryError):
+            repository.get(uuid4())
+        connection.rollback()
+        assert repository.get(uuid4()) is None
     engine.dispose()
 
 

@@ -72,24 +72,11 @@ class Cursor:
             raise
         return rows
 
-    def do(self, sql: str, arguments: Any = ()) -> int:
-        """Execute a statement; return how many rows it concerned."""
+    def do(self, sql: str, arguments: Any = (), *, many: bool = False) -> int:
+        """Execute a statement, or once for each of many arguments; return how many rows it met."""
         cursor = self._cursor
         try:
-            cursor.execute(sql, arguments)
-        except self._errors as error:
-            raise self._translated(error) from error
-        except BaseException as error:
-            self._broken_off(error)
-            raise
-        count: int = cursor.rowcount
-        return count
-
-    def do_many(self, sql: str, arguments: Sequence[Any]) -> int:
-        """Execute a statement once for each of these; return how many rows it concerned."""
-        cursor = self._cursor
-        try:
-            cursor.executemany(sql, arguments)
+            (cursor.executemany if many else cursor.execute)(sql, arguments)
         except self._errors as error:
             raise self._translated(error) from error
         except BaseException as error:
@@ -122,8 +109,7 @@ class Cursor:
     def _broken_off(self, error: BaseException) -> None:
         # By a time limit, a cancelled task, a signal: the driver may still wait for an answer, so
         # the connection is not used again.
-        if self._pooled.is_valid:
-            self.connection.invalidate(error)
+        self.connection.invalidate(error)
 
     def _translated(self, error: Any) -> BaseException:
         dialect = self.connection.dialect

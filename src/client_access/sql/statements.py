@@ -79,7 +79,7 @@ class Statement:
             return 0
         if len(rows) == 1:
             return self.do_one(cursor, rows[0])
-        return cursor.do_many(self._sql, [self._arguments(values) for values in rows])
+        return cursor.do(self._sql, [self._arguments(values) for values in rows], many=True)
 
     def _arguments(self, values: Row) -> Any:
         if self._fixed:
