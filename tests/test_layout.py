@@ -16,6 +16,7 @@ CORE = """
     errors
     _validation
     values
+    email_address
     catalogue
     machines  machines.table  machines.lifecycle  machines.payer  machines.activation
     client

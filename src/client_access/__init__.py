@@ -59,6 +59,7 @@ from client_access.commands import (
     WithdrawPracticeInvitation,
 )
 from client_access.deciding import Actions, actions_of, as_of, decide, evolve, replay
+from client_access.email_address import EmailAddress
 from client_access.errors import (
     ClientAccessError,
     CorruptRecord,
@@ -139,7 +140,6 @@ from client_access.values import (
     ClientUser,
     ContactDetails,
     DirectDebit,
-    EmailAddress,
     HeldService,
     PlatformUser,
     Policy,

@@ -17,6 +17,7 @@ from client_access._validation import (
     is_text_or_none,
     is_tuple_of,
 )
+from client_access.email_address import EmailAddress
 from client_access.errors import InvalidValue
 from client_access.machines.lifecycle import ACTIVATED, MANAGED, Status
 from client_access.machines.payer import LOCKED, OPEN, Payer, PayerState
@@ -27,7 +28,6 @@ from client_access.values import (
     ClientList,
     ContactDetails,
     DirectDebit,
-    EmailAddress,
     HeldService,
     PracticeInvitation,
     Source,

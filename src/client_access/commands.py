@@ -22,6 +22,7 @@ from client_access._validation import (
     is_one_of,
     is_text,
 )
+from client_access.email_address import EmailAddress, parse_kept_email
 from client_access.errors import InvalidValue
 from client_access.machines.payer import Payer
 from client_access.values import (
@@ -31,11 +32,9 @@ from client_access.values import (
     Actor,
     ClientKind,
     ContactDetails,
-    EmailAddress,
     HeldService,
     ServiceSetup,
     SignIn,
-    parse_kept_email,
 )
 
 ServiceSelection: TypeAlias = Mapping[str, ServiceSetup | None] | Iterable[HeldService]

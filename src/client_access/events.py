@@ -22,6 +22,7 @@ from client_access._validation import (
     is_text,
     is_tuple_of,
 )
+from client_access.email_address import EmailAddress
 from client_access.machines.payer import Payer
 from client_access.values import (
     ACTORS,
@@ -32,7 +33,6 @@ from client_access.values import (
     ClientKind,
     ContactDetails,
     DirectDebit,
-    EmailAddress,
     HeldService,
     SignIn,
 )

@@ -23,7 +23,8 @@ from client_access._validation import (
     is_tuple_of,
 )
 from client_access.billing import InvoiceLine
-from client_access.values import PRACTICE_ID_LENGTH, EmailAddress
+from client_access.email_address import EmailAddress
+from client_access.values import PRACTICE_ID_LENGTH
 
 # ── Recipients ───────────────────────────────────────────────────────────────────────────────────
 

@@ -22,6 +22,7 @@ from client_access.change import Change
 from client_access.client import Client
 from client_access.commands import Command
 from client_access.deciding import Actions, actions_of
+from client_access.email_address import EmailAddress, parse_email
 from client_access.errors import EmailTaken, StaleClient
 from client_access.pages import Cursor, Page, PageQuery, place_of
 from client_access.refusals import CommandRefused
@@ -46,12 +47,10 @@ from client_access.values import (
     DEFAULT_POLICY,
     Actor,
     ClientList,
-    EmailAddress,
     HeldService,
     PlatformUser,
     Policy,
     later,
-    parse_email,
     to_practice_id,
     to_utc,
 )

@@ -22,9 +22,10 @@ from client_access.batch.rows import (
 )
 from client_access.batch.text import UNREADABLE_CHARACTER, Fault, read_records
 from client_access.commands import ImportClient
+from client_access.email_address import EmailAddress
 from client_access.errors import InvalidValue
 from client_access.machines.payer import Payer
-from client_access.values import ClientKind, ContactDetails, EmailAddress, PracticeUser, fold
+from client_access.values import ClientKind, ContactDetails, PracticeUser, fold
 
 _IN_MEMORY = 250_000
 """How many addresses and ids of earlier rows are kept in memory, some 40 MB at the most."""

@@ -14,11 +14,12 @@ from client_access.chapters.guards import (
 )
 from client_access.client import Client
 from client_access.commands import AddClient, ImportClient, RegisterCustomer
+from client_access.email_address import EmailAddress
 from client_access.events import ClientAdded, ClientImported, CustomerRegistered
 from client_access.machines import lifecycle, payer
 from client_access.machines.payer import Payer, PayerState
 from client_access.procedure import Case, Procedure
-from client_access.values import EmailAddress, PlatformUser, PracticeUser, Source
+from client_access.values import PlatformUser, PracticeUser, Source
 
 # ── Decide ───────────────────────────────────────────────────────────────────────────────────────
 

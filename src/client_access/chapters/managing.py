@@ -19,6 +19,7 @@ from client_access.commands import (
     Subscribe,
     WithdrawPracticeInvitation,
 )
+from client_access.email_address import EmailAddress
 from client_access.events import (
     ClientDeleted,
     DirectDebitProvided,
@@ -44,7 +45,6 @@ from client_access.refusals import (
 from client_access.values import (
     ClientUser,
     ContactDetails,
-    EmailAddress,
     PlatformUser,
     PracticeInvitation,
     PracticeUser,

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 from client_access.change import Change
 from client_access.commands import Command
 from client_access.deciding import replay
+from client_access.email_address import EmailAddress
 from client_access.errors import EmailTaken, InvalidValue, StaleClient
 from client_access.events import Event
 from client_access.machines.lifecycle import Status
@@ -44,7 +45,7 @@ from client_access.testing.conformance import OpenRepository
 from client_access.testing.examples import CATALOGUE
 from client_access.testing.strategies import accepted_commands, commands, walks
 from client_access.testing.strategies.commanding import creating_commands
-from client_access.values import ClientList, EmailAddress
+from client_access.values import ClientList
 
 Step = tuple[Status | None, type[Event], Status]
 """From which status, by what event, to which; None before a client's first."""

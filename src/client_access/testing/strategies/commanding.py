@@ -15,6 +15,7 @@ from client_access.catalogue import Catalogue, Service
 from client_access.client import Client
 from client_access.commands import COMMANDS, Command
 from client_access.deciding import actions_of
+from client_access.email_address import EmailAddress
 from client_access.machines.payer import Payer
 from client_access.testing.examples import CATALOGUE, NORTH, SOUTH
 from client_access.testing.strategies.values import (
@@ -30,7 +31,6 @@ from client_access.values import (
     Actor,
     ClientKind,
     ClientUser,
-    EmailAddress,
     PlatformUser,
     Policy,
     PracticeUser,

@@ -14,13 +14,13 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from client_access.catalogue import Catalogue, Service
+from client_access.email_address import EmailAddress
 from client_access.testing.clock import START
 from client_access.testing.examples import NORTH, SOUTH
 from client_access.values import (
     Actor,
     ClientUser,
     ContactDetails,
-    EmailAddress,
     HeldService,
     PlatformUser,
     Policy,

@@ -16,6 +16,7 @@ from client_access.change import Change
 from client_access.client import Client
 from client_access.commands import Command
 from client_access.deciding import decide
+from client_access.email_address import EmailAddress
 from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.machines.payer import Payer
@@ -27,7 +28,7 @@ from client_access.testing.strategies.commanding import (
     creating_commands,
 )
 from client_access.testing.strategies.values import email_addresses, moments
-from client_access.values import DEFAULT_POLICY, EmailAddress, Policy, SignIn
+from client_access.values import DEFAULT_POLICY, Policy, SignIn
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
