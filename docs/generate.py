@@ -22,11 +22,11 @@ sys.path.insert(0, str(ROOT / "tests"))
 import world  # noqa: E402 - found by the line above
 
 import client_access as ca  # noqa: E402 - sorted after it
+from client_access.chapters.rules import Case  # noqa: E402
 from client_access.charts import with_charts  # noqa: E402
 from client_access.commands import COMMAND_NAMES  # noqa: E402
 from client_access.deciding import PROCEDURES  # noqa: E402
 from client_access.events import EVENT_NAMES  # noqa: E402
-from client_access.procedure import Case  # noqa: E402
 from client_access.values import DEFAULT_POLICY  # noqa: E402
 
 WITH_CHARTS = ("README.md", "docs/lifecycle.md", "docs/payer.md")

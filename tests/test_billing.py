@@ -21,7 +21,8 @@ from test_notices import PRICES
 from world import CATALOGUE, CLIENT_ID, NORTH, OTHER_ID, PLATFORM, SETUP
 
 import client_access as ca
-from client_access.billing import invoice_payer, total_of
+from client_access.client import invoice_payer
+from client_access.questions.billing import total_of
 
 
 def payer_of_lines(client: ca.Client) -> str | None:
@@ -168,7 +169,7 @@ def test_a_total_is_counted_where_it_can_be_and_summed_where_not() -> None:
 
 def test_a_practice_with_more_clients_than_one_batch_has_them_all_invoiced() -> None:
     """Nobody is left out or invoiced twice where the list is gone through in batches."""
-    from client_access.unit import BATCH
+    from client_access.service.unit import BATCH
 
     office = Office()
     ids = [UUID(int=n) for n in range(1, BATCH + 12)]
@@ -277,7 +278,7 @@ def test_whoever_activates_before_whatever_page_is_neither_missed_nor_doubled(
     clients that are renamed at once, too, to come earlier or later.
     """
     monkeypatch.setattr("client_access.service.BATCH", 3)
-    monkeypatch.setattr("client_access.async_service.BATCH", 3)
+    monkeypatch.setattr("client_access.service.awaited.BATCH", 3)
     pages = 0
     for page in range(1, 9):
         for who in range(5):
@@ -301,7 +302,7 @@ def test_who_is_renamed_to_come_later_while_an_invoice_is_read_stands_on_it_once
 ) -> None:
     """S6: even so, never twice."""
     monkeypatch.setattr("client_access.service.BATCH", 3)
-    monkeypatch.setattr("client_access.async_service.BATCH", 3)
+    monkeypatch.setattr("client_access.service.awaited.BATCH", 3)
     for page in range(1, 9):
         for n in range(1, 14):
             office, _ = _waiting_and_active(8, 5)

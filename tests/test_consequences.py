@@ -16,14 +16,14 @@ from rules_table import facts
 from world import CATALOGUE, CLIENT, CLIENT_ID, LATE, NORTH, PLATFORM, SOON, T0
 
 import client_access as ca
-from client_access.consequences import (
+from client_access.events import EVENTS
+from client_access.questions.consequences import (
     SENTENCES,
     Consequences,
     Irreversible,
     Standing,
     consequences_of,
 )
-from client_access.events import EVENTS
 
 PRACTICE, PAYING_CLIENT = ca.Payer.PRACTICE, ca.Payer.CLIENT
 ALONE, TOGETHER = ca.SignIn.PRACTICE_ONLY, ca.SignIn.PRACTICE_AND_CLIENT

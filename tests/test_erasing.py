@@ -12,7 +12,7 @@ from rules_table import facts
 from world import CLIENT_ID, NORTH, PLATFORM, SOUTH
 
 import client_access as ca
-from client_access.erasing import erase_command, erase_event, erase_history, erase_notice
+from client_access.repository.erasing import erase_command, erase_event, erase_history, erase_notice
 
 SECRET = "Zyxwv"
 CONTACT = ca.ContactDetails(f"{SECRET} Person", SECRET, f"{SECRET} Road")

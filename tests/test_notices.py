@@ -18,8 +18,8 @@ from world import CATALOGUE, CLIENT, CLIENT_ID, NORTH, PLATFORM, SOON
 
 import client_access as ca
 from client_access import notices
-from client_access.erasing import erase_history
-from client_access.notifying import notices_of
+from client_access.chapters.telling import notices_of
+from client_access.repository.erasing import erase_history
 
 PRICES = {
     "start": ("Start", Decimal("6.00")),

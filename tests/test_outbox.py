@@ -11,7 +11,7 @@ import pytest
 import world
 
 import client_access as ca
-from client_access.outbox import AsyncOutbox, Outbox, RelayPolicy, RelayReport
+from client_access.service.outbox import AsyncOutbox, Outbox, RelayPolicy, RelayReport
 
 HOUR = timedelta(hours=1)
 

@@ -34,7 +34,7 @@ from world import (
 )
 
 import client_access as ca
-from client_access.unit import ATTEMPTS
+from client_access.service.unit import ATTEMPTS
 
 ADD = ca.AddClient(CLIENT_ID, NORTH, business_name="Acme", email=FIRST)
 OTHER = ca.AddClient(OTHER_ID, NORTH, business_name="Bolt", email=TAKEN)

@@ -23,9 +23,8 @@ from hypothesis import strategies as st
 from world import CATALOGUE, CLIENT_ID, NORTH, OTHER_ID, PLATFORM, SETUP, SOON, T0
 
 import client_access as ca
-from client_access import email_address
-from client_access.consequences import consequences_of
-from client_access.values import fold
+from client_access.questions.consequences import consequences_of
+from client_access.values import email_address, fold
 
 # ── Samples of everything ────────────────────────────────────────────────────────────────────────
 

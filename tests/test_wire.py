@@ -21,9 +21,9 @@ from hypothesis import given
 
 import client_access as ca
 from client_access.commands import COMMANDS
-from client_access.erasing import erase_event, erase_notice
 from client_access.events import EVENTS
 from client_access.notices import NOTICES
+from client_access.repository.erasing import erase_event, erase_notice
 from client_access.wire import (
     KINDS,
     Json,

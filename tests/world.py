@@ -20,7 +20,7 @@ from attrs import evolve
 from rules_table import Asked, Shop, facts
 
 import client_access as ca
-from client_access.erasing import erase_history
+from client_access.repository.erasing import erase_history
 
 T0 = datetime(2026, 1, 5, 9, tzinfo=UTC)
 STEP = timedelta(minutes=1)

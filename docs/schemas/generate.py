@@ -19,9 +19,9 @@ from uuid import UUID
 from attrs import fields, has, resolve_types
 
 from client_access import wire
-from client_access.email_address import EmailAddress
 from client_access.notices import Recipient
 from client_access.values import Actor
+from client_access.values.email_address import EmailAddress
 from client_access.wire.converting import ACTORS, RECIPIENTS
 
 _SCALARS: dict[object, dict[str, Any]] = {

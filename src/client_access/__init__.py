@@ -11,28 +11,8 @@ To read on: `commands` (what can be asked), `machines.lifecycle` (where a client
 `chapters` (what a command does), `repository` (what a caller implements).
 """
 
-from client_access.async_repository import (
-    AsyncCommandMemory,
-    AsyncErasure,
-    AsyncHistory,
-    AsyncLookup,
-    AsyncOutboxStore,
-    AsyncRepository,
-    AsyncServiceCounts,
-)
-from client_access.async_service import AsyncClientAccess
-from client_access.billing import (
-    Cause,
-    Invoice,
-    InvoiceDifference,
-    InvoiceLine,
-    differences,
-    monthly_lines,
-    monthly_total,
-)
-from client_access.catalogue import Catalogue, Service
 from client_access.change import Change
-from client_access.client import Client, Listing
+from client_access.client import Client, Listing, mailto, monthly_lines
 from client_access.commands import (
     AcceptPracticeInvitation,
     Activate,
@@ -59,7 +39,6 @@ from client_access.commands import (
     WithdrawPracticeInvitation,
 )
 from client_access.deciding import Actions, actions_of, as_of, decide, evolve, replay
-from client_access.email_address import EmailAddress
 from client_access.errors import (
     ClientAccessError,
     CorruptRecord,
@@ -95,8 +74,6 @@ from client_access.events import (
 )
 from client_access.machines.lifecycle import Status
 from client_access.machines.payer import Payer, PayerState
-from client_access.mail import mailto
-from client_access.memory import MemoryRepository
 from client_access.notices import (
     AccessEnded,
     AccessGivenForPractice,
@@ -116,7 +93,15 @@ from client_access.notices import (
     ToClientService,
     ToPractice,
 )
-from client_access.pages import Cursor, Page, Row
+from client_access.questions.billing import (
+    Cause,
+    Invoice,
+    InvoiceDifference,
+    differences,
+    monthly_total,
+)
+from client_access.questions.lists import Cursor, Page, Row
+from client_access.questions.sign_in import SignInDecision, services_open_to, sign_in_of
 from client_access.refusals import CommandRefused, Refusal, RefusalCode, WayOut
 from client_access.repository import (
     Claim,
@@ -129,9 +114,19 @@ from client_access.repository import (
     Repository,
     ServiceCounts,
 )
+from client_access.repository.awaited import (
+    AsyncCommandMemory,
+    AsyncErasure,
+    AsyncHistory,
+    AsyncLookup,
+    AsyncOutboxStore,
+    AsyncRepository,
+    AsyncServiceCounts,
+)
+from client_access.repository.memory import MemoryRepository
 from client_access.service import ClientAccess
-from client_access.sign_in import SignInDecision, services_open_to, sign_in_of
-from client_access.unit import utc_now
+from client_access.service.awaited import AsyncClientAccess
+from client_access.service.unit import utc_now
 from client_access.values import (
     Activation,
     Actor,
@@ -150,6 +145,8 @@ from client_access.values import (
     Source,
     VatScheme,
 )
+from client_access.values.catalogue import Catalogue, InvoiceLine, Service
+from client_access.values.email_address import EmailAddress
 
 __all__ = [
     "AsyncClientAccess",

@@ -9,13 +9,13 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from client_access._validation import check_type
 from client_access.errors import InvalidValue
 from client_access.machines import activation, lifecycle, payer
 from client_access.machines.activation import ActivationState
 from client_access.machines.lifecycle import NEW, Status
 from client_access.machines.payer import PayerState
 from client_access.machines.table import Edge
+from client_access.values.validation import check_type
 
 _START_AND_END = "[*]"
 _NEW_LINE = "<br>"

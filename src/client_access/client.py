@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 from typing import final
+from urllib.parse import quote
 from uuid import UUID
 
 from attrs import field, frozen
 
-from client_access._validation import (
-    NAME_LENGTH,
-    check_text,
-    is_a,
-    is_a_or_none,
-    is_count,
-    is_tally,
-    is_text_or_none,
-    is_tuple_of,
-)
-from client_access.email_address import EmailAddress
 from client_access.errors import InvalidValue
 from client_access.machines.lifecycle import ACTIVATED, MANAGED, Status
 from client_access.machines.payer import LOCKED, OPEN, Payer, PayerState
@@ -32,6 +22,19 @@ from client_access.values import (
     PracticeInvitation,
     Source,
     fold,
+)
+from client_access.values.catalogue import Catalogue, InvoiceLine
+from client_access.values.email_address import EmailAddress
+from client_access.values.validation import (
+    NAME_LENGTH,
+    check_text,
+    check_type,
+    is_a,
+    is_a_or_none,
+    is_count,
+    is_tally,
+    is_text_or_none,
+    is_tuple_of,
 )
 
 ERASED_NAME = "(erased)"
@@ -241,3 +244,51 @@ def _check_shape(client: Client) -> None:
     if client.direct_debit is not None:
         back = status is Status.BOTH_ACCESS and client.source is Source.CUSTOMER
         check("direct_debit", client.established and (status is Status.UNMANAGED or back))
+
+
+# ── What follows from a client alone ─────────────────────────────────────────────────────────────
+
+
+def invoice_payer(client: Client) -> Payer | None:
+    """Return on whose next invoice a client's services stand, or None for nobody's (S6)."""
+    if client.status is Status.DELETED:
+        return None
+    if client.payer_state is PayerState.PRACTICE_LOCKED:
+        return Payer.PRACTICE
+    if client.payer_state is PayerState.CLIENT_LOCKED and client.status in ACTIVATED:
+        return Payer.CLIENT
+    return None
+
+
+def monthly_lines(client: Client, catalogue: Catalogue) -> tuple[InvoiceLine, ...]:
+    """Return a client's lines on the next monthly invoice of whoever pays for it (S6).
+
+    None stand anywhere before who pays is locked, nor, where the client pays, before it has
+    activated.
+
+    Raises:
+        InvalidValue: the catalogue lacks a service that the client holds (S4).
+    """
+    check_type("client", client, Client)
+    check_type("catalogue", catalogue, Catalogue)
+    if invoice_payer(client) is None:
+        return ()
+    services = [catalogue.held(held.code) for held in client.services]
+    return tuple(
+        InvoiceLine(
+            client.id, client.business_name, service.code, service.name, service.monthly_price
+        )
+        for service in services
+    )
+
+
+def mailto(client: Client) -> str | None:
+    """Return a `mailto:` link to a client's address (RFC 6068), or None where it has none.
+
+    Whatever could end the address, add a recipient or begin a header field is percent-encoded.
+    """
+    check_type("client", client, Client)
+    if not client.email.is_mailable:
+        return None
+    local, _, domain = client.email.address.rpartition("@")
+    return f"mailto:{quote(local, safe='')}@{quote(domain, safe='')}"

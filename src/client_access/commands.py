@@ -15,14 +15,6 @@ from uuid import UUID, uuid4
 
 from attrs import field, frozen
 
-from client_access._validation import (
-    check_type,
-    is_a,
-    is_a_or_none,
-    is_one_of,
-    is_text,
-)
-from client_access.email_address import EmailAddress, parse_kept_email
 from client_access.errors import InvalidValue
 from client_access.machines.payer import Payer
 from client_access.values import (
@@ -35,6 +27,14 @@ from client_access.values import (
     HeldService,
     ServiceSetup,
     SignIn,
+)
+from client_access.values.email_address import EmailAddress, parse_kept_email
+from client_access.values.validation import (
+    check_type,
+    is_a,
+    is_a_or_none,
+    is_one_of,
+    is_text,
 )
 
 ServiceSelection: TypeAlias = Mapping[str, ServiceSetup | None] | Iterable[HeldService]

@@ -13,18 +13,18 @@ from uuid import UUID
 
 from attrs import frozen
 
-from client_access._validation import check_id, check_type, to_tuple
-from client_access.catalogue import Catalogue
 from client_access.change import Change
 from client_access.chapters import access, activation, adding, details, managing, subscriptions
+from client_access.chapters.rules import UNKNOWN_CLIENT, Case, Procedure, is_known
+from client_access.chapters.telling import notices_of
 from client_access.client import Client
 from client_access.commands import Command, email_of
 from client_access.errors import CorruptRecord, InvalidValue
 from client_access.events import Event
-from client_access.notifying import notices_of
-from client_access.procedure import UNKNOWN_CLIENT, Case, Procedure, is_known
 from client_access.refusals import CommandRefused, Refusal
 from client_access.values import DEFAULT_POLICY, Actor, Policy, check_actor, to_utc
+from client_access.values.catalogue import Catalogue
+from client_access.values.validation import check_id, check_type, to_tuple
 
 # A procedure fits its own command and event only, which the look-up below ensures.
 PROCEDURES: tuple[Procedure[Any, Any], ...] = (

@@ -12,17 +12,6 @@ from uuid import UUID
 
 from attrs import field, frozen
 
-from client_access._validation import (
-    is_a,
-    is_a_or_none,
-    is_aware,
-    is_count,
-    is_one_of,
-    is_tally,
-    is_text,
-    is_tuple_of,
-)
-from client_access.email_address import EmailAddress
 from client_access.machines.payer import Payer
 from client_access.values import (
     ACTORS,
@@ -35,6 +24,17 @@ from client_access.values import (
     DirectDebit,
     HeldService,
     SignIn,
+)
+from client_access.values.email_address import EmailAddress
+from client_access.values.validation import (
+    is_a,
+    is_a_or_none,
+    is_aware,
+    is_count,
+    is_one_of,
+    is_tally,
+    is_text,
+    is_tuple_of,
 )
 
 

@@ -18,10 +18,10 @@ from uuid import UUID
 from itsdangerous import BadSignature, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 
-from client_access._validation import check_id, to_tuple
 from client_access.commands import Activate
 from client_access.errors import ClientAccessError, InvalidValue
 from client_access.values import ClientUser
+from client_access.values.validation import check_id, to_tuple
 
 _PURPOSE = b"client_access.links: activate, 1"
 # 32 bytes each, in URL-safe base64 without padding.

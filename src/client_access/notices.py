@@ -12,7 +12,10 @@ from uuid import UUID, uuid5
 
 from attrs import field, frozen
 
-from client_access._validation import (
+from client_access.values import PRACTICE_ID_LENGTH
+from client_access.values.catalogue import InvoiceLine
+from client_access.values.email_address import EmailAddress
+from client_access.values.validation import (
     is_a,
     is_aware,
     is_aware_or_none,
@@ -22,9 +25,6 @@ from client_access._validation import (
     is_text_or_none,
     is_tuple_of,
 )
-from client_access.billing import InvoiceLine
-from client_access.email_address import EmailAddress
-from client_access.values import PRACTICE_ID_LENGTH
 
 # ── Recipients ───────────────────────────────────────────────────────────────────────────────────
 

@@ -13,7 +13,6 @@ from typing import final
 
 from attrs import evolve, frozen
 
-from client_access._validation import check_type, to_text
 from client_access.commands import (
     COMMAND_NAMES,
     AcceptPracticeInvitation,
@@ -42,6 +41,7 @@ from client_access.commands import (
 )
 from client_access.errors import ClientAccessError
 from client_access.values import Actor, ClientUser, PlatformUser, PracticeUser
+from client_access.values.validation import check_type, to_text
 
 _SENTENCE_LENGTH = 1000
 

@@ -10,7 +10,7 @@ import world
 
 import client_access as ca
 from client_access.cli import main
-from client_access.outbox import Outbox, RelayPolicy
+from client_access.service.outbox import Outbox, RelayPolicy
 from client_access.sql import SqlRepository
 
 FAILED = 2

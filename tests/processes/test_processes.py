@@ -35,8 +35,8 @@ from client_access import (
     DeleteClient,
     replay,
 )
+from client_access.chapters.telling import notices_of
 from client_access.deciding import evolve
-from client_access.notifying import notices_of
 from client_access.sql import SqlRepository
 
 ROUNDS = int(os.environ.get("CLIENT_ACCESS_ROUNDS", "1"))

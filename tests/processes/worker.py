@@ -48,7 +48,7 @@ from client_access import (
     StopManaging,
     Subscribe,
 )
-from client_access.outbox import Outbox, RelayPolicy
+from client_access.service.outbox import Outbox, RelayPolicy
 from client_access.sql import SqlRepository
 
 PRACTICE = PracticeUser("practice")

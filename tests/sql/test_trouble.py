@@ -29,7 +29,7 @@ from client_access import (
     RepositoryError,
     SignIn,
 )
-from client_access.outbox import Outbox
+from client_access.service.outbox import Outbox
 from client_access.sql import AsyncSqlRepository, SqlRepository, bring_up_to_date
 from client_access.sql.engines import parse_url
 from client_access.sql.tables import notices

@@ -12,7 +12,7 @@ from testing.delegating import Delegating, Place, caught_by
 
 import client_access as ca
 from client_access import ClientList
-from client_access.pages import place_of
+from client_access.questions.lists import place_of
 
 
 class _Paging(Delegating):

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from attrs import frozen
 
-from client_access._validation import check_type
 from client_access.batch.rows import EMAIL, CsvRow, Problem, ProblemCode
 from client_access.change import Change
 from client_access.client import Client
@@ -20,6 +19,7 @@ from client_access.refusals import CommandRefused, RefusalCode
 from client_access.repository import Lookup, Repository
 from client_access.service import ClientAccess
 from client_access.values import Actor, PracticeUser
+from client_access.values.validation import check_type
 
 CHUNK = 2000
 """How many rows are decided on and saved together."""

@@ -10,7 +10,6 @@ from operator import itemgetter
 from typing import IO, final
 from uuid import UUID, uuid5
 
-from client_access._validation import NAME_LENGTH, check_text, check_type, to_tuple
 from client_access.batch.rows import (
     BUSINESS_NAME,
     COLUMNS,
@@ -22,10 +21,11 @@ from client_access.batch.rows import (
 )
 from client_access.batch.text import UNREADABLE_CHARACTER, Fault, read_records
 from client_access.commands import ImportClient
-from client_access.email_address import EmailAddress
 from client_access.errors import InvalidValue
 from client_access.machines.payer import Payer
 from client_access.values import ClientKind, ContactDetails, PracticeUser, fold
+from client_access.values.email_address import EmailAddress
+from client_access.values.validation import NAME_LENGTH, check_text, check_type, to_tuple
 
 _IN_MEMORY = 250_000
 """How many addresses and ids of earlier rows are kept in memory, some 40 MB at the most."""

@@ -12,8 +12,8 @@ from enum import Enum
 from itertools import islice
 from typing import IO, final
 
-from client_access._validation import check_type
 from client_access.errors import InvalidValue
+from client_access.values.validation import check_type
 
 RECORD_LENGTH = 65_536
 """The longest record, in characters, so that no file makes the reader hold more than that."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO
 
-from client_access._validation import NAME_LENGTH, check_text, check_type
 from client_access.batch.rows import COLUMNS, REFERENCE
 from client_access.batch.text import write_records
 from client_access.commands import ImportClient
 from client_access.errors import InvalidValue
+from client_access.values.validation import NAME_LENGTH, check_text, check_type
 
 
 def write_clients_csv(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from client_access.chapters.guards import activating, by_resending
+from client_access.chapters.rules import Case, Procedure, StateGuard
 from client_access.client import Client
 from client_access.commands import (
     DeclinePracticeInvitation,
@@ -19,7 +20,6 @@ from client_access.events import AccessDisabled, AccessEnabled
 from client_access.machines import lifecycle
 from client_access.machines.lifecycle import Status
 from client_access.machines.payer import Payer
-from client_access.procedure import Case, Procedure, StateGuard
 from client_access.refusals import NOTHING_TO_DO, Refusal, RefusalCode, WayOut, refuse, way
 from client_access.values import PracticeUser, Source
 

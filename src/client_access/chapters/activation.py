@@ -10,6 +10,7 @@ from client_access.chapters.guards import (
     email_is_free,
     resending_or_correcting,
 )
+from client_access.chapters.rules import Case, CommandGuard, Procedure, StateGuard
 from client_access.client import Client
 from client_access.commands import (
     Activate,
@@ -24,7 +25,6 @@ from client_access.events import AccessGiven, Activated, ActivationResent
 from client_access.machines import activation, lifecycle
 from client_access.machines.lifecycle import ACTIVATED, Status
 from client_access.machines.payer import Payer
-from client_access.procedure import Case, CommandGuard, Procedure, StateGuard
 from client_access.refusals import (
     CONTACT_SUPPORT,
     JUNK_FOLDER,

@@ -12,14 +12,14 @@ from client_access.chapters.guards import (
     services_are_offered,
     services_are_set_up,
 )
+from client_access.chapters.rules import Case, Procedure
 from client_access.client import Client
 from client_access.commands import AddClient, ImportClient, RegisterCustomer
-from client_access.email_address import EmailAddress
 from client_access.events import ClientAdded, ClientImported, CustomerRegistered
 from client_access.machines import lifecycle, payer
 from client_access.machines.payer import Payer, PayerState
-from client_access.procedure import Case, Procedure
 from client_access.values import PlatformUser, PracticeUser, Source
+from client_access.values.email_address import EmailAddress
 
 # ── Decide ───────────────────────────────────────────────────────────────────────────────────────
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from client_access.chapters.guards import by_giving_access, email_is_free
+from client_access.chapters.rules import Case, Procedure, StateGuard
 from client_access.client import Client
 from client_access.commands import (
     ChangeBusinessName,
@@ -15,7 +16,6 @@ from client_access.errors import InvalidValue
 from client_access.events import BusinessNameChanged, ContactDetailsChanged, EmailChanged
 from client_access.machines import activation
 from client_access.machines.lifecycle import MANAGED, Status
-from client_access.procedure import Case, Procedure, StateGuard
 from client_access.refusals import Refusal, RefusalCode, WayOut, refuse, way
 from client_access.values import ClientUser, PlatformUser, PracticeUser
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from client_access.chapters.rules import Case, CommandGuard, StateGuard
 from client_access.client import Client
 from client_access.commands import (
     Activate,
@@ -18,7 +19,6 @@ from client_access.commands import (
 )
 from client_access.errors import InvalidValue
 from client_access.machines import activation as activation_machine
-from client_access.procedure import Case, CommandGuard, StateGuard
 from client_access.refusals import (
     ANOTHER_ADDRESS,
     CHOOSE_OFFERED,

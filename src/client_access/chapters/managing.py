@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from client_access.chapters.guards import activating, resending_or_correcting
+from client_access.chapters.rules import Case, Procedure, StateGuard
 from client_access.client import Client
 from client_access.commands import (
     AcceptPracticeInvitation,
@@ -19,7 +20,6 @@ from client_access.commands import (
     Subscribe,
     WithdrawPracticeInvitation,
 )
-from client_access.email_address import EmailAddress
 from client_access.events import (
     ClientDeleted,
     DirectDebitProvided,
@@ -32,7 +32,6 @@ from client_access.events import (
 from client_access.machines import activation, lifecycle, payer
 from client_access.machines.lifecycle import MANAGED, Status
 from client_access.machines.payer import PayerState
-from client_access.procedure import Case, Procedure, StateGuard
 from client_access.refusals import (
     KEEP_RECORD,
     NOTHING_TO_DO,
@@ -50,6 +49,7 @@ from client_access.values import (
     PracticeUser,
     Source,
 )
+from client_access.values.email_address import EmailAddress
 
 # ── Guards ───────────────────────────────────────────────────────────────────────────────────────
 

@@ -12,6 +12,7 @@ from client_access.chapters.guards import (
     services_are_offered,
     services_are_set_up,
 )
+from client_access.chapters.rules import Case, CommandGuard, Procedure, StateGuard
 from client_access.client import Client
 from client_access.commands import (
     Activate,
@@ -27,7 +28,6 @@ from client_access.events import PayerChosen, ServiceAdded, ServiceRemoved, Subs
 from client_access.machines import activation, lifecycle, payer
 from client_access.machines.lifecycle import MANAGED, Status
 from client_access.machines.payer import Payer
-from client_access.procedure import Case, CommandGuard, Procedure, StateGuard
 from client_access.refusals import (
     CHOOSE_HELD,
     LET_CLIENT_SIGN_IN,

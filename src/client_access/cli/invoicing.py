@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from client_access.billing import total_of
 from client_access.cli import arguments, words
 from client_access.cli.arguments import Commands
 from client_access.cli.reading import access_to, client_in, note_prices
 from client_access.cli.screen import Screen
+from client_access.questions.billing import total_of
 
 
 def add_to(commands: Commands) -> None:

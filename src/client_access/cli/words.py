@@ -64,7 +64,7 @@ from client_access import (
     ToPractice,
 )
 from client_access.batch import ImportResult, Problem
-from client_access.billing import total_of
+from client_access.questions.billing import total_of
 
 LISTS = {
     ClientList.ACTIVE: "Active Clients",

@@ -10,9 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import Dialect
 
-from client_access.billing import invoice_payer
 from client_access.change import Change
-from client_access.client import Client
+from client_access.client import Client, invoice_payer
 from client_access.deciding import replay
 from client_access.errors import CorruptRecord
 from client_access.events import Event

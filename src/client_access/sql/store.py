@@ -20,12 +20,12 @@ from sqlalchemy.exc import IntegrityError
 from client_access.change import Change
 from client_access.client import Client
 from client_access.deciding import replay
-from client_access.erasing import erase_command, erase_event, erase_history, erase_notice
 from client_access.errors import CorruptRecord, EmailTaken, StaleClient
 from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.notices import Notice
 from client_access.repository import Claim
+from client_access.repository.erasing import erase_command, erase_event, erase_history, erase_notice
 from client_access.sql.cursor import Cursor
 from client_access.sql.faults import is_email_conflict
 from client_access.sql.rows import (

@@ -16,15 +16,6 @@ from threading import Thread
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from client_access.async_repository import (
-    AsyncCommandMemory,
-    AsyncErasure,
-    AsyncHistory,
-    AsyncLookup,
-    AsyncOutboxStore,
-    AsyncRepository,
-    AsyncServiceCounts,
-)
 from client_access.change import Change
 from client_access.client import Client
 from client_access.events import Event
@@ -38,6 +29,15 @@ from client_access.repository import (
     OutboxStore,
     Repository,
     ServiceCounts,
+)
+from client_access.repository.awaited import (
+    AsyncCommandMemory,
+    AsyncErasure,
+    AsyncHistory,
+    AsyncLookup,
+    AsyncOutboxStore,
+    AsyncRepository,
+    AsyncServiceCounts,
 )
 from client_access.testing.checks.frame import ConformanceError
 from client_access.values import ClientList

@@ -13,7 +13,6 @@ from uuid import UUID, uuid5
 
 from attrs import frozen
 
-from client_access.catalogue import Catalogue, Service
 from client_access.change import Change
 from client_access.client import Client
 from client_access.events import Event
@@ -30,6 +29,7 @@ from client_access.values import (
     SignIn,
     VatScheme,
 )
+from client_access.values.catalogue import Catalogue, Service
 
 CATALOGUE = Catalogue(
     [

@@ -12,7 +12,6 @@ from typing import final
 from uuid import UUID, uuid5
 
 from client_access import commands as cmd
-from client_access.catalogue import Catalogue
 from client_access.change import Change
 from client_access.client import Client
 from client_access.deciding import decide
@@ -30,6 +29,7 @@ from client_access.values import (
     ServiceSetup,
     SignIn,
 )
+from client_access.values.catalogue import Catalogue
 
 Services = Mapping[str, ServiceSetup | None]
 

@@ -22,11 +22,9 @@ from hypothesis.stateful import (
 from client_access.change import Change
 from client_access.commands import Command
 from client_access.deciding import replay
-from client_access.email_address import EmailAddress
 from client_access.errors import EmailTaken, InvalidValue, StaleClient
 from client_access.events import Event
 from client_access.machines.lifecycle import Status
-from client_access.memory import MemoryRepository
 from client_access.notices import Notice
 from client_access.refusals import CommandRefused
 from client_access.repository import (
@@ -37,6 +35,7 @@ from client_access.repository import (
     OutboxStore,
     Repository,
 )
+from client_access.repository.memory import MemoryRepository
 from client_access.service import ClientAccess
 from client_access.testing.checks.frame import expect_equal
 from client_access.testing.checks.scene import empty_outbox
@@ -46,6 +45,7 @@ from client_access.testing.examples import CATALOGUE
 from client_access.testing.strategies import accepted_commands, commands, walks
 from client_access.testing.strategies.commanding import creating_commands
 from client_access.values import ClientList
+from client_access.values.email_address import EmailAddress
 
 Step = tuple[Status | None, type[Event], Status]
 """From which status, by what event, to which; None before a client's first."""

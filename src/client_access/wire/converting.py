@@ -16,10 +16,10 @@ from attrs import fields, has
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn
 
-from client_access.email_address import EmailAddress
 from client_access.errors import CorruptRecord
 from client_access.notices import AtSignIn, Recipient, ToAddress, ToClientService, ToPractice
 from client_access.values import Actor, ClientUser, PlatformUser, PracticeUser, to_utc
+from client_access.values.email_address import EmailAddress
 
 ACTORS: Final[Mapping[str, type[Actor]]] = {
     "practice_user": PracticeUser,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from client_access import Catalogue, Change, Client
 from client_access.cli import words
-from client_access.consequences import Standing, consequences_of
+from client_access.questions.consequences import Standing, consequences_of
 
 
 def differences(change: Change, catalogue: Catalogue, *, at: datetime) -> Iterator[tuple[str, str]]:

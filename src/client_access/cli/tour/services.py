@@ -22,12 +22,12 @@ from client_access import (
     mailto,
     monthly_total,
 )
-from client_access.billing import total_of
 from client_access.cli import words
 from client_access.cli.screen import GUTTER
 from client_access.cli.tour.cast import Cast
 from client_access.cli.tour.clients import VAT
 from client_access.cli.tour.stage import Stage
+from client_access.questions.billing import total_of
 
 
 def add_services(stage: Stage, cast: Cast) -> None:

@@ -43,8 +43,8 @@ from client_access.cli import words
 from client_access.cli.screen import GUTTER, Screen
 from client_access.cli.tour.previews import differences
 from client_access.links import ActivationLinks
-from client_access.outbox import Outbox
 from client_access.rendering import render
+from client_access.service.outbox import Outbox
 
 PORTAL = "https://portal.example.com/activate?"
 

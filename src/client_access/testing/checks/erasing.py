@@ -10,7 +10,6 @@ from client_access.change import Change
 from client_access.client import ERASED_NAME
 from client_access.commands import Command
 from client_access.deciding import decide, replay
-from client_access.erasing import erase_notice
 from client_access.errors import StaleClient
 from client_access.notices import Notice
 from client_access.repository import (
@@ -22,6 +21,7 @@ from client_access.repository import (
     OutboxStore,
     ServiceCounts,
 )
+from client_access.repository.erasing import erase_notice
 from client_access.testing.checks.frame import (
     WithErasure,
     WithErasureAndHistory,
@@ -66,7 +66,8 @@ def _expect_gone(value: object, where: str) -> None:
         expect(
             secret not in text,
             f"A person that was erased is still named in {where}: put the events through "
-            "client_access.erasing.erase_history and every notice through erase_notice, store the "
+            "client_access.repository.erasing.erase_history and every notice through "
+            "erase_notice, store the "
             f"client that the events replay to, and its key and listing. Found {secret!r} in "
             f"{text}",
         )
@@ -84,7 +85,8 @@ def erase_takes_the_person_out_of_the_client(repository: WithErasure) -> None:
     expect(
         erased is not None and erased.erasures == 1,
         "erase() must count the erasure: store the "
-        "client that the history replays to, as client_access.erasing.erase_history leaves it.",
+        "client that the history replays to, as "
+        "client_access.repository.erasing.erase_history leaves it.",
     )
     assert erased is not None  # just expected
     expect_equal(
@@ -365,7 +367,8 @@ def erase_takes_the_person_out_of_notices(repository: WithErasureAndOutbox) -> N
                 {notice.id: notice for notice in _erased_notices(life)},
                 "Of a person that was erased, the notices to the practice and those by way of the "
                 "platform must stay, without the name, and those to the address must go: put each "
-                "through client_access.erasing.erase_notice, and drop it where that is None.",
+                "through client_access.repository.erasing.erase_notice, and drop it where that "
+                "is None.",
             )
 
 

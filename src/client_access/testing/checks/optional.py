@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from uuid import UUID
 
-from client_access.billing import invoice_payer
-from client_access.client import Client
+from client_access.client import Client, invoice_payer
 from client_access.deciding import replay
 from client_access.errors import ClientAccessError, EmailTaken, RepositoryError, StaleClient
 from client_access.machines.lifecycle import Status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from client_access.pages import place_of
+from client_access.questions.lists import place_of
 from client_access.repository import Repository
 from client_access.testing.checks.frame import check, expect_equal
 from client_access.testing.checks.scene import Scene

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from client_access.email_address import EmailAddress
 from client_access.repository import Repository
 from client_access.testing.checks.frame import check, expect, expect_equal, expect_saved
 from client_access.testing.checks.scene import Scene
+from client_access.values.email_address import EmailAddress
 
 ADDRESS_LENGTH = 254
 

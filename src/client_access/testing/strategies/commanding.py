@@ -11,11 +11,9 @@ from attrs import frozen
 from hypothesis import strategies as st
 
 from client_access import commands as cmd
-from client_access.catalogue import Catalogue, Service
 from client_access.client import Client
 from client_access.commands import COMMANDS, Command
 from client_access.deciding import actions_of
-from client_access.email_address import EmailAddress
 from client_access.machines.payer import Payer
 from client_access.testing.examples import CATALOGUE, NORTH, SOUTH
 from client_access.testing.strategies.values import (
@@ -36,6 +34,8 @@ from client_access.values import (
     PracticeUser,
     SignIn,
 )
+from client_access.values.catalogue import Catalogue, Service
+from client_access.values.email_address import EmailAddress
 
 PRACTICES = (NORTH.practice_id, SOUTH.practice_id)
 EVERY_COMMAND: tuple[type[Command], ...] = tuple(COMMANDS.values())

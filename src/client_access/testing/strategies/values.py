@@ -13,8 +13,6 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from client_access.catalogue import Catalogue, Service
-from client_access.email_address import EmailAddress
 from client_access.testing.clock import START
 from client_access.testing.examples import NORTH, SOUTH
 from client_access.values import (
@@ -28,6 +26,8 @@ from client_access.values import (
     ServiceSetup,
     VatScheme,
 )
+from client_access.values.catalogue import Catalogue, Service
+from client_access.values.email_address import EmailAddress
 
 _BIDIRECTIONAL = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 # Control characters, lone surrogates, separators of lines and paragraphs.

@@ -11,12 +11,10 @@ from attrs import evolve, frozen
 from hypothesis import strategies as st
 
 from client_access import commands as cmd
-from client_access.catalogue import Catalogue
 from client_access.change import Change
 from client_access.client import Client
 from client_access.commands import Command
 from client_access.deciding import decide
-from client_access.email_address import EmailAddress
 from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.machines.payer import Payer
@@ -29,6 +27,8 @@ from client_access.testing.strategies.commanding import (
 )
 from client_access.testing.strategies.values import email_addresses, moments
 from client_access.values import DEFAULT_POLICY, Policy, SignIn
+from client_access.values.catalogue import Catalogue
+from client_access.values.email_address import EmailAddress
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 

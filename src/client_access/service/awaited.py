@@ -12,32 +12,28 @@ from decimal import Decimal
 from typing import final
 from uuid import UUID
 
-from client_access._validation import check_methods, to_id, to_span, to_tuple
-from client_access.async_repository import (
-    AsyncCommandMemory,
-    AsyncLookup,
-    AsyncRepository,
-    AsyncServiceCounts,
-)
-from client_access.billing import (
+from client_access.change import Change
+from client_access.client import Client
+from client_access.commands import Command
+from client_access.deciding import Actions, actions_of
+from client_access.errors import EmailTaken, StaleClient
+from client_access.questions.billing import (
     Invoice,
-    InvoiceLine,
     InvoiceReading,
     invoice_of_client,
     total_of,
     total_of_counts,
 )
-from client_access.catalogue import Catalogue
-from client_access.change import Change
-from client_access.client import Client
-from client_access.commands import Command
-from client_access.deciding import Actions, actions_of
-from client_access.email_address import EmailAddress, parse_email
-from client_access.errors import EmailTaken, StaleClient
-from client_access.pages import Cursor, Page, PageQuery, place_of
+from client_access.questions.lists import Cursor, Page, PageQuery, place_of
+from client_access.questions.sign_in import SignInDecision, services_open_to, sign_in_of
 from client_access.refusals import CommandRefused
-from client_access.sign_in import SignInDecision, services_open_to, sign_in_of
-from client_access.unit import (
+from client_access.repository.awaited import (
+    AsyncCommandMemory,
+    AsyncLookup,
+    AsyncRepository,
+    AsyncServiceCounts,
+)
+from client_access.service.unit import (
     BATCH,
     LONGEST_MEMORY,
     REMEMBER_FOR,
@@ -63,6 +59,9 @@ from client_access.values import (
     to_practice_id,
     to_utc,
 )
+from client_access.values.catalogue import Catalogue, InvoiceLine
+from client_access.values.email_address import EmailAddress, parse_email
+from client_access.values.validation import check_methods, to_id, to_span, to_tuple
 
 
 @final

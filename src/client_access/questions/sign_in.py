@@ -7,13 +7,12 @@ from typing import assert_never, final
 
 from attrs import frozen
 
-from client_access._validation import check_type
 from client_access.chapters.guards import ways_to_activate
+from client_access.chapters.rules import is_known
 from client_access.client import Client
 from client_access.commands import EnableAccess, ProvideDirectDebit
 from client_access.machines.lifecycle import Status
 from client_access.notices import AccessRemoved, AtSignIn, DirectDebitNeeded
-from client_access.procedure import is_known
 from client_access.refusals import (
     CHECK_ADDRESS,
     CONTACT_SUPPORT,
@@ -33,6 +32,7 @@ from client_access.values import (
     check_actor,
     to_utc,
 )
+from client_access.values.validation import check_type
 
 
 @final

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from client_access.billing import InvoiceLine, invoice_payer, monthly_lines
-from client_access.catalogue import Catalogue
-from client_access.client import Client
+from client_access.client import Client, invoice_payer, monthly_lines
 from client_access.errors import InvalidValue
 from client_access.events import (
     AccessGiven,
@@ -38,6 +36,7 @@ from client_access.notices import (
     ToPractice,
 )
 from client_access.values import ClientUser, PlatformUser, PracticeUser
+from client_access.values.catalogue import Catalogue, InvoiceLine
 
 
 def notices_of(

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import final
+from uuid import UUID
 
 from attrs import Attribute, field, frozen
 
-from client_access._validation import check_text, is_a, is_text, keep, to_plain, to_tuple
 from client_access.errors import InvalidValue
 from client_access.values import SERVICE_CODE_LENGTH
+from client_access.values.validation import check_text, is_a, is_text, keep, to_plain, to_tuple
 
 _HIGHEST_PRICE = Decimal(1_000_000_000)
 _DECIMAL_PLACES = 4
@@ -113,3 +114,23 @@ class Catalogue:
         if service is None:
             raise InvalidValue("catalogue", f"lacks the service {code!r}, which a client holds")
         return service
+
+
+@final
+@frozen
+class InvoiceLine:
+    """One service of one client on a monthly invoice.
+
+    Parameters:
+        client_id: the client that has the service.
+        business_name: its name.
+        service: the service's code.
+        service_name: what people call it.
+        monthly_price: the catalogue's present price, in its currency.
+    """
+
+    client_id: UUID = field(validator=is_a(UUID))
+    business_name: str = field(validator=is_text())
+    service: str = field(validator=is_text(SERVICE_CODE_LENGTH))
+    service_name: str = field(validator=is_text())
+    monthly_price: Decimal = field(validator=is_price)

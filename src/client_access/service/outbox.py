@@ -13,12 +13,12 @@ from typing import final
 
 from attrs import field, frozen
 
-from client_access._validation import check_type, is_a, is_count, to_aware
-from client_access.async_repository import AsyncOutboxStore
 from client_access.errors import InvalidValue
 from client_access.notices import Notice
 from client_access.repository import Claim, OutboxStore
-from client_access.unit import utc_now
+from client_access.repository.awaited import AsyncOutboxStore
+from client_access.service.unit import utc_now
+from client_access.values.validation import check_type, is_a, is_count, to_aware
 
 _NOTHING = timedelta(0)
 _LONGEST = timedelta(days=365)

@@ -32,8 +32,6 @@ from jinja2 import (
 )
 from markupsafe import Markup
 
-from client_access._validation import check_text, check_type
-from client_access.billing import total_of
 from client_access.errors import InvalidValue
 from client_access.notices import (
     NOTICE_NAMES,
@@ -43,7 +41,9 @@ from client_access.notices import (
     PracticeInvoiceChanged,
     ToAddress,
 )
+from client_access.questions.billing import total_of
 from client_access.values import to_utc
+from client_access.values.validation import check_text, check_type
 
 ActivationUrl: TypeAlias = Callable[[UUID, UUID], str]
 """Makes the link of a client's activation: takes the ids of the client and of the activation.
@@ -129,7 +129,7 @@ class Templates:
             check_type("filters", name, str)
         if not all(map(callable, own.values())):
             raise InvalidValue("filters", "must be functions by their names")
-        defaults = PackageLoader("client_access", "templates")
+        defaults = PackageLoader("client_access.rendering", "templates")
         self._environment = Environment(
             loader=defaults if loader is None else ChoiceLoader([loader, defaults]),
             autoescape=lambda name: name is None or not name.endswith(".txt"),

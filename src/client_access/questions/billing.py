@@ -11,42 +11,19 @@ from uuid import UUID
 
 from attrs import field, frozen
 
-from client_access._validation import (
+from client_access.client import Client, invoice_payer, monthly_lines
+from client_access.errors import InvalidValue
+from client_access.machines.payer import Payer
+from client_access.questions.lists import Cursor, place_of
+from client_access.values.catalogue import Catalogue, InvoiceLine, is_currency
+from client_access.values.validation import (
     check_type,
     is_a,
     is_a_or_none,
-    is_text,
     is_tuple_of,
     to_plain,
     to_tuple,
 )
-from client_access.catalogue import Catalogue, is_currency, is_price
-from client_access.client import Client
-from client_access.errors import InvalidValue
-from client_access.machines.lifecycle import ACTIVATED, Status
-from client_access.machines.payer import Payer, PayerState
-from client_access.pages import Cursor, place_of
-from client_access.values import SERVICE_CODE_LENGTH
-
-
-@final
-@frozen
-class InvoiceLine:
-    """One service of one client on a monthly invoice.
-
-    Parameters:
-        client_id: the client that has the service.
-        business_name: its name.
-        service: the service's code.
-        service_name: what people call it.
-        monthly_price: the catalogue's present price, in its currency.
-    """
-
-    client_id: UUID = field(validator=is_a(UUID))
-    business_name: str = field(validator=is_text())
-    service: str = field(validator=is_text(SERVICE_CODE_LENGTH))
-    service_name: str = field(validator=is_text())
-    monthly_price: Decimal = field(validator=is_price)
 
 
 @final
@@ -132,39 +109,6 @@ def monthly_total(services: Iterable[str] | Mapping[str, object], catalogue: Cat
             raise InvalidValue("services", "has a service that is not on offer")
         prices.append(service.monthly_price)
     return exact_sum(prices)
-
-
-def invoice_payer(client: Client) -> Payer | None:
-    """Return on whose next invoice a client's services stand, or None for nobody's (S6)."""
-    if client.status is Status.DELETED:
-        return None
-    if client.payer_state is PayerState.PRACTICE_LOCKED:
-        return Payer.PRACTICE
-    if client.payer_state is PayerState.CLIENT_LOCKED and client.status in ACTIVATED:
-        return Payer.CLIENT
-    return None
-
-
-def monthly_lines(client: Client, catalogue: Catalogue) -> tuple[InvoiceLine, ...]:
-    """Return a client's lines on the next monthly invoice of whoever pays for it (S6).
-
-    None stand anywhere before who pays is locked, nor, where the client pays, before it has
-    activated.
-
-    Raises:
-        InvalidValue: the catalogue lacks a service that the client holds (S4).
-    """
-    check_type("client", client, Client)
-    check_type("catalogue", catalogue, Catalogue)
-    if invoice_payer(client) is None:
-        return ()
-    services = [catalogue.held(held.code) for held in client.services]
-    return tuple(
-        InvoiceLine(
-            client.id, client.business_name, service.code, service.name, service.monthly_price
-        )
-        for service in services
-    )
 
 
 def lines_for_practice(

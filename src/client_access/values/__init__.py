@@ -10,7 +10,8 @@ from uuid import UUID
 
 from attrs import field, frozen
 
-from client_access._validation import (
+from client_access.errors import InvalidValue
+from client_access.values.validation import (
     is_a,
     is_a_or_none,
     is_aware,
@@ -20,7 +21,6 @@ from client_access._validation import (
     to_aware,
     to_text,
 )
-from client_access.errors import InvalidValue
 
 
 class ClientKind(Enum):

@@ -13,10 +13,10 @@ from attrs import evolve, fields_dict
 
 from client_access.client import ERASED_NAME
 from client_access.commands import Command
-from client_access.email_address import EmailAddress
 from client_access.events import Event
 from client_access.notices import Notice, ToAddress
 from client_access.values import ClientUser, ContactDetails, HeldService, ServiceSetup
+from client_access.values.email_address import EmailAddress
 
 Said = TypeVar("Said", bound=Event | Command)
 

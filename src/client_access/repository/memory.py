@@ -13,18 +13,17 @@ from uuid import UUID, uuid4
 
 from attrs import define
 
-from client_access.billing import invoice_payer
 from client_access.change import Change
-from client_access.client import Client
+from client_access.client import Client, invoice_payer
 from client_access.commands import Command
 from client_access.deciding import replay
-from client_access.erasing import erase_command, erase_event, erase_history, erase_notice
 from client_access.errors import EmailTaken, StaleClient
 from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.machines.payer import Payer
 from client_access.notices import Notice
 from client_access.repository import Claim
+from client_access.repository.erasing import erase_command, erase_event, erase_history, erase_notice
 from client_access.values import ClientList
 
 

@@ -8,11 +8,11 @@ from uuid import UUID
 
 from attrs import frozen
 
-from client_access._validation import check_type, to_id, to_plain, to_text
 from client_access.client import Client
 from client_access.errors import InvalidValue
 from client_access.machines.lifecycle import NEW_CLIENT_INVITATION
 from client_access.values import ClientKind, ClientList, fold, to_practice_id
+from client_access.values.validation import check_type, to_id, to_plain, to_text
 
 Cursor = tuple[str, UUID]
 """A place in a list: the folded name and the id of the row that it comes after."""

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from attrs import evolve, field, frozen
 
-from client_access.catalogue import Catalogue
 from client_access.client import Client
 from client_access.commands import Command
 from client_access.events import Event
@@ -30,6 +29,7 @@ from client_access.refusals import (
     way,
 )
 from client_access.values import Actor, ClientUser, PlatformUser, Policy, PracticeUser
+from client_access.values.catalogue import Catalogue
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E", bound=Event)

@@ -9,9 +9,9 @@ from uuid import UUID
 import email_validator
 from attrs import field, frozen
 
-from client_access._validation import to_id, to_plain
 from client_access.errors import InvalidValue
 from client_access.values import fold
+from client_access.values.validation import to_id, to_plain
 
 _PLACEHOLDER_DOMAIN = "placeholder.invalid"
 _ERASED_DOMAIN = "erased.invalid"

@@ -13,9 +13,8 @@ from uuid import UUID
 
 from attrs import evolve, frozen
 
-from client_access._validation import check_callable, check_type, to_text
-from client_access.catalogue import Catalogue
 from client_access.change import Change
+from client_access.chapters.rules import UNKNOWN_CLIENT, is_invited, is_known
 from client_access.client import Client
 from client_access.commands import (
     COMMAND_NAMES,
@@ -26,12 +25,13 @@ from client_access.commands import (
     email_of,
 )
 from client_access.deciding import decide
-from client_access.erasing import erase_command
 from client_access.errors import EmailTaken, InvalidValue, StaleClient
-from client_access.procedure import UNKNOWN_CLIENT, is_invited, is_known
 from client_access.refusals import CommandRefused
 from client_access.repository import HostTransaction
+from client_access.repository.erasing import erase_command
 from client_access.values import Actor, Policy, check_actor
+from client_access.values.catalogue import Catalogue
+from client_access.values.validation import check_callable, check_type, to_text
 
 ATTEMPTS = 10
 """How often a unit of work is decided on before a conflict with other writers is told."""

@@ -12,15 +12,15 @@ from typing import final
 
 from attrs import frozen
 
-from client_access._validation import check_type
-from client_access.billing import Invoice, invoice_payer, monthly_lines
-from client_access.catalogue import Catalogue
 from client_access.change import Change
-from client_access.client import Client
+from client_access.client import Client, invoice_payer, monthly_lines
 from client_access.machines.lifecycle import Status
 from client_access.machines.payer import Payer, PayerState
-from client_access.sign_in import sign_in_of
+from client_access.questions.billing import Invoice
+from client_access.questions.sign_in import sign_in_of
 from client_access.values import to_utc
+from client_access.values.catalogue import Catalogue
+from client_access.values.validation import check_type
 
 
 class Irreversible(Enum):
