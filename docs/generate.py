@@ -22,10 +22,10 @@ sys.path.insert(0, str(ROOT / "tests"))
 import world  # noqa: E402 - found by the line above
 
 import client_access as ca  # noqa: E402 - sorted after it
-from client_access.chapters.rules import Case  # noqa: E402
+from client_access.chapters.rules import UNKNOWN_CLIENT, Case, StateGuard, is_known  # noqa: E402
 from client_access.charts import with_charts  # noqa: E402
 from client_access.commands import COMMAND_NAMES  # noqa: E402
-from client_access.deciding import PROCEDURES  # noqa: E402
+from client_access.deciding import RULES  # noqa: E402
 from client_access.events import EVENT_NAMES  # noqa: E402
 from client_access.values import DEFAULT_POLICY  # noqa: E402
 
@@ -36,7 +36,7 @@ ACTORS: dict[type[ca.Actor], str] = {
     ca.ClientUser: "client",
     ca.PlatformUser: "platform",
 }
-BY_COMMAND = {procedure.command: procedure for procedure in PROCEDURES}
+BY_COMMAND = {procedure.command: procedure for procedure in RULES}
 SAME_FOR_ALL = -1
 """Instead of the number of a guard: the checks that are the same for every command."""
 NOTE = "<!-- Written by `python docs/generate.py` from the code; a test compares it whole. -->\n"
@@ -61,7 +61,7 @@ class Met:
 
 
 SIGN_IN = "sign-in"
-ASKED = [*(procedure.command.__name__ for procedure in PROCEDURES), SIGN_IN]
+ASKED = [*(procedure.command.__name__ for procedure in RULES), SIGN_IN]
 
 
 @cache
@@ -90,13 +90,19 @@ def _first_refusal(
     client: ca.Client | None, command: ca.Command, at: datetime
 ) -> tuple[int, ca.Refusal] | None:
     """Return why a command is refused, and the number of the guard that says so."""
-    procedure = BY_COMMAND[type(command)]
+    rules = BY_COMMAND[type(command)]
     owner = world.owner_of_email(client, command)
     case = Case(client, command.by, at, world.CATALOGUE, DEFAULT_POLICY, owner)
-    if refusal := procedure.refusal_of_actor(case):
+    if not rules.creates and not is_known(client, command.by):
+        return SAME_FOR_ALL, UNKNOWN_CLIENT
+    if refusal := rules.refusal_of_actor(case):
         return SAME_FOR_ALL, refusal
-    for number, guard in enumerate(procedure.guards):
-        if refusal := guard(case, command):
+    for number, guard in enumerate(rules.guards):
+        if isinstance(guard, StateGuard):
+            refusal = guard.check(case)
+        else:
+            refusal = guard.check(case, command)
+        if refusal:
             return number, refusal
     return None
 
@@ -164,7 +170,7 @@ def refusals_page() -> str:
         met = by_code[code]
         told = dict.fromkeys(m.asked for m in met)
         names = ", ".join(_name(asked) for asked in told)
-        if list(told) == [p.command.__name__ for p in PROCEDURES if not p.creates]:
+        if list(told) == [p.command.__name__ for p in RULES if not p.creates]:
             names = "every command but those for a new id"
         lines += [
             "",
@@ -239,7 +245,7 @@ def commands_page() -> str:
         f"| command | new id | {' | '.join(f'`{status.value}`' for status in STATUSES)} |",
         f"|---|---|{'---|' * len(STATUSES)}",
     ]
-    for procedure in PROCEDURES:
+    for procedure in RULES:
         if procedure.creates:
             cells = [ACTORS[kind] for kind in procedure.by] + [""] * len(STATUSES)
         else:
@@ -261,7 +267,7 @@ def commands_page() -> str:
         "| command | its name | refusals of its own, in order | event |",
         "|---|---|---|---|",
     ]
-    for procedure in PROCEDURES:
+    for procedure in RULES:
         may = {ACTORS[kind] for kind in procedure.by}
         codes = [
             f"[`{code}`](refusals.md#{code})"

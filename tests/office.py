@@ -11,6 +11,17 @@ import world
 from rules_table import facts
 
 import client_access as ca
+from client_access import deciding
+from client_access.chapters.rules import Case
+
+
+def notices_of(
+    before: ca.Client | None, event: ca.Event, after: ca.Client, catalogue: ca.Catalogue
+) -> tuple[ca.Notice, ...]:
+    """Return the notices of an event (rules §9), whichever command it came of."""
+    (rules,) = (rules for rules in deciding.RULES if rules.event is type(event))
+    case = Case(before, event.by, event.at, catalogue, ca.Policy())
+    return rules.notices(case, event, after)
 
 
 class Office:

@@ -9,7 +9,7 @@ import pytest
 
 import client_access as ca
 from client_access.charts import CHARTS, with_charts
-from client_access.deciding import PROCEDURES
+from client_access.deciding import RULES
 from client_access.machines import activation, lifecycle, payer
 
 ROOT = Path(__file__).parents[1]
@@ -59,7 +59,7 @@ def test_a_chart_is_well_formed_and_its_labels_are_short(name: str) -> None:
 
 
 def test_guards_have_the_names_that_the_chapters_know() -> None:
-    known = {guard.name for procedure in PROCEDURES for guard in procedure.guards}
+    known = {guard.name for rules in RULES for guard in rules.guards}
     drawn = {
         guard for chart in CHARTS.values() for *_, guards in read_back(chart) for guard in guards
     }

@@ -234,7 +234,7 @@ def test_only_a_deleted_client_has_no_name() -> None:
     for sound in SOUND:
         client = forge(**sound)
         if client.status is not S.DELETED:
-            with pytest.raises(ca.InvalidValue, match="business_name is blank"):
+            with pytest.raises(ca.InvalidValue, match="business_name does not go with the status"):
                 evolve(client, business_name="")
 
 
@@ -326,3 +326,40 @@ def test_a_client_is_in_at_most_one_list_of_one_practice() -> None:
         (None, "unmanaged"),
         (None, "deleted"),
     }
+
+
+# ── How it is shown ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_repr_shows_where_a_client_is_and_nothing_about_the_person() -> None:
+    """A log or a traceback shows no name, address or contact details (E7)."""
+    client = next(each for each in world.clients() if each.status is S.BOTH_ACCESS)
+    assert repr(client) == (
+        f"Client(id={client.id!r}, version={client.version}, status={client.status!r})"
+    )
+    command = ca.ChangeBusinessName(client.id, ca.PlatformUser(), business_name="Secret & Sons")
+    change = ca.decide(client, command, at=world.T0, catalogue=world.CATALOGUE)
+    assert repr(change) == "Change(command=ChangeBusinessName, event=BusinessNameChanged)"
+    with pytest.raises(ca.CommandRefused) as refused:
+        ca.decide(
+            client,
+            ca.Subscribe(
+                client.id,
+                world.NORTH,
+                payer=ca.Payer.CLIENT,
+                sign_in=ca.SignIn.PRACTICE_AND_CLIENT,
+                services={},
+            ),
+            at=world.T0,
+            catalogue=world.CATALOGUE,
+        )
+    assert repr(refused.value) == "CommandRefused(Subscribe, not_in_this_status)"
+    assert repr(ca.CommandRefused(None, refused.value.refusal)) == (
+        "CommandRefused(None, not_in_this_status)"
+    )
+
+
+def test_a_repr_of_a_command_and_of_an_event_can_be_pasted() -> None:
+    """A failing example is whole: every field stands in it."""
+    command = ca.ChangeBusinessName(world.CLIENT_ID, ca.PlatformUser(), business_name="Oak")
+    assert "business_name='Oak'" in repr(command)

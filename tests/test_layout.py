@@ -16,15 +16,16 @@ CORE = """
     errors
     values.validation  values  values.email_address  values.catalogue
     machines  machines.table  machines.lifecycle  machines.payer  machines.activation
+    machines.practice_invitation
     client
     commands
     events
     refusals
     notices
     change
-    chapters  chapters.rules  chapters.telling  chapters.guards
+    chapters  chapters.rules  chapters.ways_out  chapters.telling  chapters.guards
     chapters.adding  chapters.subscriptions  chapters.activation
-    chapters.access  chapters.managing  chapters.details
+    chapters.access  chapters.managing  chapters.invitations  chapters.details
     deciding
     questions  questions.lists  questions.billing  questions.sign_in
     repository  repository.awaited  repository.erasing  repository.memory

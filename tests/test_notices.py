@@ -13,12 +13,12 @@ import attrs
 import pytest
 import world
 from attrs import evolve
+from office import notices_of
 from rules_table import KINDS, facts, is_placeholder
 from world import CATALOGUE, CLIENT, CLIENT_ID, NORTH, PLATFORM, SOON
 
 import client_access as ca
 from client_access import notices
-from client_access.chapters.telling import notices_of
 from client_access.repository.erasing import erase_history
 
 PRICES = {

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from client_access.client import Client
 from client_access.commands import Command
 from client_access.events import Event
 from client_access.notices import Notice
+
+
+def _kind(value: Command | Event | None) -> str:
+    """Return what a command or an event is, without the personal details that it may hold."""
+    return "None" if value is None else type(value).__name__
 
 
 @final
@@ -25,8 +30,8 @@ class Change:
         notices: what to tell whom (rules §9); the caller delivers them.
     """
 
-    command: Command
-    before: Client | None
-    event: Event | None
-    after: Client
-    notices: tuple[Notice, ...] = ()
+    command: Command = field(repr=_kind)
+    before: Client | None = field(repr=False)
+    event: Event | None = field(repr=_kind)
+    after: Client = field(repr=False)
+    notices: tuple[Notice, ...] = field(default=(), repr=False)

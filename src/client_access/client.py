@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import final
+from operator import attrgetter
+from typing import Required, TypedDict, Unpack, final
 from urllib.parse import quote
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import Attribute, field, fields_dict, frozen
 
 from client_access.errors import InvalidValue
 from client_access.machines.lifecycle import ACTIVATED, MANAGED, Status
@@ -27,12 +28,12 @@ from client_access.values.catalogue import Catalogue, InvoiceLine
 from client_access.values.email_address import EmailAddress
 from client_access.values.validation import (
     NAME_LENGTH,
-    check_text,
     check_type,
     is_a,
     is_a_or_none,
     is_count,
     is_tally,
+    is_text,
     is_text_or_none,
     is_tuple_of,
 )
@@ -84,6 +85,27 @@ _SHAPES = {
 }
 
 
+def _is_name(instance: object, attribute: Attribute[str], value: str) -> None:
+    """Accept a name; an empty one too, which only a deleted client has."""
+    if value != "":
+        _NAME(instance, attribute, value)
+
+
+def _are_services(
+    instance: object, attribute: Attribute[tuple[HeldService, ...]], value: tuple[HeldService, ...]
+) -> None:
+    """Accept services in the order of their codes, each code once."""
+    _SERVICES(instance, attribute, value)
+    services: tuple[HeldService, ...] = getattr(instance, attribute.name)  # made plain
+    codes = [service.code for service in services]
+    if codes != sorted(set(codes)):
+        raise InvalidValue(attribute.name, "must be ordered by code, each code once")
+
+
+_NAME = is_text(NAME_LENGTH)
+_SERVICES = is_tuple_of(HeldService)
+
+
 @final
 @frozen(kw_only=True)
 class Client:
@@ -117,22 +139,28 @@ class Client:
 
     id: UUID = field(validator=is_a(UUID))
     version: int = field(validator=is_count)
-    kind: ClientKind = field(validator=is_a(ClientKind))
-    business_name: str
-    contact: ContactDetails = field(validator=is_a(ContactDetails))
-    email: EmailAddress = field(validator=is_a(EmailAddress))
-    source: Source = field(validator=is_a(Source))
+    kind: ClientKind = field(validator=is_a(ClientKind), repr=False)
+    business_name: str = field(validator=_is_name, repr=False)
+    contact: ContactDetails = field(validator=is_a(ContactDetails), repr=False)
+    email: EmailAddress = field(validator=is_a(EmailAddress), repr=False)
+    source: Source = field(validator=is_a(Source), repr=False)
     status: Status = field(validator=is_a(Status))
-    payer_state: PayerState = field(validator=is_a(PayerState))
-    services: tuple[HeldService, ...] = field(default=(), validator=is_tuple_of(HeldService))
-    practice_id: str | None = field(default=None, validator=is_text_or_none(PRACTICE_ID_LENGTH))
-    activation: Activation | None = field(default=None, validator=is_a_or_none(Activation))
-    practice_invitation: PracticeInvitation | None = field(
-        default=None, validator=is_a_or_none(PracticeInvitation)
+    payer_state: PayerState = field(validator=is_a(PayerState), repr=False)
+    services: tuple[HeldService, ...] = field(default=(), validator=_are_services, repr=False)
+    practice_id: str | None = field(
+        default=None, validator=is_text_or_none(PRACTICE_ID_LENGTH), repr=False
     )
-    established: bool = field(default=False, validator=is_a(bool))
-    direct_debit: DirectDebit | None = field(default=None, validator=is_a_or_none(DirectDebit))
-    erasures: int = field(default=0, validator=is_tally)
+    activation: Activation | None = field(
+        default=None, validator=is_a_or_none(Activation), repr=False
+    )
+    practice_invitation: PracticeInvitation | None = field(
+        default=None, validator=is_a_or_none(PracticeInvitation), repr=False
+    )
+    established: bool = field(default=False, validator=is_a(bool), repr=False)
+    direct_debit: DirectDebit | None = field(
+        default=None, validator=is_a_or_none(DirectDebit), repr=False
+    )
+    erasures: int = field(default=0, validator=is_tally, repr=False)
 
     def __attrs_post_init__(self) -> None:
         _check_shape(self)
@@ -199,51 +227,108 @@ def _list_of(client: Client) -> ClientList | None:
 
 
 def _check_shape(client: Client) -> None:
-    """Raise :class:`InvalidValue` where the fields do not go together."""
-    status, shape = client.status, _SHAPES[client.status]
+    """Raise :class:`InvalidValue` if the fields do not go together."""
+    if field_name := _misfit(client):
+        raise InvalidValue(field_name, f"does not go with the status {client.status.value}")
+
+
+def _misfit(client: Client) -> str | None:
+    """Return the first field that does not go with the others, or None."""
+    status, source, payer_state = client.status, client.source, client.payer_state
+    shape = _SHAPES[status]
     deleted = status is Status.DELETED
-
-    def check(field_name: str, fits: bool) -> None:
-        if not fits:
-            raise InvalidValue(field_name, f"does not go with the status {status.value}")
-
-    check("payer_state", client.payer_state in shape.payers)
-    check("source", client.source in shape.sources)
-    check("established", client.established in shape.established)
-    check("practice_id", (client.practice_id is not None) == (status in MANAGED))
-    check("activation", (client.activation is not None) == (status is Status.AWAITING_ACTIVATION))
-    check("practice_invitation", client.practice_invitation is None or status is Status.UNMANAGED)
-    check("services", not client.services or (client.payer_locked and not deleted))
-    codes = [service.code for service in client.services]
-    if codes != sorted(set(codes)):
-        raise InvalidValue("services", "must be ordered by code, each code once")
-
-    if deleted:
-        check("business_name", client.business_name == "")
-        check("contact", client.contact == ContactDetails())
-        check("email", client.email.is_placeholder)
-    else:
-        check_text("business_name", client.business_name, NAME_LENGTH)
-    if client.email.is_placeholder:
-        check("email", not shape.reachable)
-        if client.email != EmailAddress.placeholder(client.id):
-            raise InvalidValue("email", "is the placeholder of another client")
-    elif client.email.is_erased:
-        check("email", client.email == EmailAddress.erased(client.id))
-
+    if payer_state not in shape.payers:
+        return "payer_state"
+    if source not in shape.sources:
+        return "source"
+    if client.established not in shape.established:
+        return "established"
+    if (client.practice_id is not None) is not (status in MANAGED):
+        return "practice_id"
+    if (client.activation is not None) is not (status is Status.AWAITING_ACTIVATION):
+        return "activation"
+    if client.practice_invitation is not None and status is not Status.UNMANAGED:
+        return "practice_invitation"
+    if client.services and (deleted or payer_state not in LOCKED):
+        return "services"
+    if (client.business_name == "") is not deleted:
+        return "business_name"
+    if deleted and client.contact != ContactDetails():
+        return "contact"
+    if not client.email.is_mailable and not _may_be_unmailable(client, shape):
+        return "email"
+    if deleted and not client.email.is_placeholder:
+        return "email"
     # Only a customer of its own comes back from unmanaged, and it goes on paying (P5).
-    if client.source is Source.CUSTOMER:
-        check("payer_state", client.payer_state is PayerState.CLIENT_LOCKED)
-    # Without ever having been established, only a registered customer is unmanaged (L2) and only
-    # a client of whom access was given later awaits its activation established (L5).
-    if status is Status.UNMANAGED and not client.established:
-        check("source", client.source is Source.CUSTOMER)
-    if status is Status.AWAITING_ACTIVATION and client.established:
-        check("payer_state", client.payer_state is PayerState.PRACTICE_LOCKED)
+    if source is Source.CUSTOMER and payer_state is not PayerState.CLIENT_LOCKED:
+        return "payer_state"
+    # Only a registered customer is unmanaged without having been established (L2). An established
+    # client awaits its activation only because access was given later, and then its practice pays.
+    if status is Status.UNMANAGED and not client.established and source is not Source.CUSTOMER:
+        return "source"
+    if (
+        status is Status.AWAITING_ACTIVATION
+        and client.established
+        and payer_state is not PayerState.PRACTICE_LOCKED
+    ):
+        return "payer_state"
     # Direct debit details are owed by a client that a practice paid for and left (P6).
     if client.direct_debit is not None:
-        back = status is Status.BOTH_ACCESS and client.source is Source.CUSTOMER
-        check("direct_debit", client.established and (status is Status.UNMANAGED or back))
+        back = status is Status.BOTH_ACCESS and source is Source.CUSTOMER
+        if not (client.established and (status is Status.UNMANAGED or back)):
+            return "direct_debit"
+    return None
+
+
+def _may_be_unmailable(client: Client, shape: _Shape) -> bool:
+    if client.email == EmailAddress.placeholder(client.id):
+        return not shape.reachable
+    return client.email == EmailAddress.erased(client.id)
+
+
+# ── What changes ─────────────────────────────────────────────────────────────────────────────────
+
+
+class _Changes(TypedDict, total=False):
+    version: Required[int]
+    business_name: str
+    contact: ContactDetails
+    email: EmailAddress
+    source: Source
+    status: Status
+    payer_state: PayerState
+    services: tuple[HeldService, ...]
+    practice_id: str | None
+    activation: Activation | None
+    practice_invitation: PracticeInvitation | None
+    established: bool
+    direct_debit: DirectDebit | None
+
+
+_ATTRIBUTES = fields_dict(Client)
+_read = attrgetter(*_ATTRIBUTES)
+_write = {name: vars(Client)[name].__set__ for name in _ATTRIBUTES}
+_writers = tuple(_write.values())
+_validate = {name: of.validator for name, of in _ATTRIBUTES.items() if of.validator is not None}
+
+
+def with_changes(client: Client, **changes: Unpack[_Changes]) -> Client:
+    """Return the client with the given fields changed.
+
+    Only these fields are validated, and then how all of them go together: `attrs.evolve` would
+    validate every field again, which would take half the time of a decision.
+
+    Raises:
+        InvalidValue: a field is malformed, or does not go with the others.
+    """
+    changed = object.__new__(Client)
+    for write, value in zip(_writers, _read(client), strict=True):
+        write(changed, value)
+    for name, value in changes.items():
+        _write[name](changed, value)
+        _validate[name](changed, _ATTRIBUTES[name], value)
+    _check_shape(changed)
+    return changed
 
 
 # ── What follows from a client alone ─────────────────────────────────────────────────────────────
@@ -275,10 +360,12 @@ def monthly_lines(client: Client, catalogue: Catalogue) -> tuple[InvoiceLine, ..
         return ()
     services = [catalogue.held(held.code) for held in client.services]
     return tuple(
-        InvoiceLine(
-            client.id, client.business_name, service.code, service.name, service.monthly_price
-        )
-        for service in services
+        [
+            InvoiceLine(
+                client.id, client.business_name, service.code, service.name, service.monthly_price
+            )
+            for service in services
+        ]
     )
 
 

@@ -390,8 +390,5 @@ COMMAND_NAMES: dict[type[Command], str] = {command: name for name, command in CO
 
 def email_of(command: Command) -> EmailAddress | None:
     """Return the address that a command would give to its client, if it would."""
-    match command:
-        case AddClient() | ImportClient() | RegisterCustomer() | GiveAccess() | ChangeEmail():
-            return command.email
-        case _:
-            return None
+    email: EmailAddress | None = getattr(command, "email", None)
+    return email

@@ -14,9 +14,16 @@ from uuid import UUID
 from attrs import frozen
 
 from client_access.change import Change
-from client_access.chapters import access, activation, adding, details, managing, subscriptions
-from client_access.chapters.rules import UNKNOWN_CLIENT, Case, Procedure, is_known
-from client_access.chapters.telling import notices_of
+from client_access.chapters import (
+    access,
+    activation,
+    adding,
+    details,
+    invitations,
+    managing,
+    subscriptions,
+)
+from client_access.chapters.rules import UNKNOWN_CLIENT, Case, CommandRules, is_known
 from client_access.client import Client
 from client_access.commands import Command, email_of
 from client_access.errors import CorruptRecord, InvalidValue
@@ -26,8 +33,8 @@ from client_access.values import DEFAULT_POLICY, Actor, Policy, check_actor, to_
 from client_access.values.catalogue import Catalogue
 from client_access.values.validation import check_id, check_type, to_tuple
 
-# A procedure fits its own command and event only, which the look-up below ensures.
-PROCEDURES: tuple[Procedure[Any, Any], ...] = (
+# A row fits only its own command and event; the look-up below ensures that.
+RULES: tuple[CommandRules[Any, Any], ...] = (
     adding.ADD,
     adding.IMPORT,
     adding.REGISTER,
@@ -44,17 +51,17 @@ PROCEDURES: tuple[Procedure[Any, Any], ...] = (
     managing.STOP,
     managing.DIRECT_DEBIT,
     managing.DELETE,
-    managing.INVITE,
-    managing.WITHDRAW,
-    managing.ACCEPT,
-    managing.DECLINE,
+    invitations.INVITE,
+    invitations.WITHDRAW,
+    invitations.ACCEPT,
+    invitations.DECLINE,
     details.CHANGE_CONTACT,
     details.CHANGE_NAME,
 )
 """The rows of rules §8, in their order."""
 
-_BY_COMMAND = {procedure.command: procedure for procedure in PROCEDURES}
-_BY_EVENT = {procedure.event: procedure for procedure in PROCEDURES}
+_BY_COMMAND = {rules.command: rules for rules in RULES}
+_BY_EVENT = {rules.event: rules for rules in RULES}
 
 
 def decide(
@@ -81,8 +88,8 @@ def decide(
         InvalidValue: an argument is malformed, or the catalogue or the client shows the command to
             be (S1, S4, E6).
     """
-    procedure = _BY_COMMAND.get(type(command))
-    if procedure is None:
+    rules = _BY_COMMAND.get(type(command))
+    if rules is None:
         raise InvalidValue("command", f"must be a command, not a {type(command).__name__}")
     if client is not None:
         check_type("client", client, Client)
@@ -95,13 +102,13 @@ def decide(
         raise InvalidValue("email", "was erased, so the command cannot be decided on again")
     case = _case(client, command.by, at, catalogue, policy, email_owner)
 
-    if refusal := procedure.refusal(case, command):
+    if refusal := rules.refusal(case, command):
         raise CommandRefused(command, refusal)
-    event = procedure.decide(case, command)
+    event = rules.decide(case, command)
     if event is None:
         return Change(command, client, None, case.client)
     after = evolve(client, event)
-    return Change(command, client, event, after, notices_of(client, event, after, catalogue))
+    return Change(command, client, event, after, rules.notices(case, event, after))
 
 
 def evolve(client: Client | None, event: Event) -> Client:
@@ -118,22 +125,22 @@ def evolve(client: Client | None, event: Event) -> Client:
         CorruptRecord: the event cannot have followed, as this library writes histories.
         InvalidValue: an argument is of the wrong type.
     """
-    procedure = _BY_EVENT.get(type(event))
-    if procedure is None:
+    rules = _BY_EVENT.get(type(event))
+    if rules is None:
         raise InvalidValue("event", f"must be an event, not a {type(event).__name__}")
     if client is None:
-        follows = procedure.creates and event.version == 1
+        follows = rules.creates and event.version == 1
     else:
         check_type("client", client, Client)
         follows = (
-            client.status in procedure.statuses
+            client.status in rules.statuses
             and event.client_id == client.id
             and event.version == client.version + 1
         )
     if not follows:
         raise CorruptRecord(f"{type(event).__name__} cannot have happened to this client then")
     # A new client is made of nothing, any other of itself: `follows` has told the two apart.
-    evolving = cast("Callable[[Client | None, Event], Client]", procedure.evolve)
+    evolving = cast("Callable[[Client | None, Event], Client]", rules.evolve)
     try:
         after = evolving(client, event)
     except InvalidValue as problem:
@@ -224,10 +231,10 @@ def actions_of(
     case = _case(client, by, at, catalogue, policy)
     known = is_known(client, by)
     refused = []
-    for procedure in PROCEDURES:
-        refusal = procedure.refusal_of_state(case) if known else UNKNOWN_CLIENT
+    for rules in RULES:
+        refusal = rules.refusal_of_state(case) if known else UNKNOWN_CLIENT
         if refusal is not None:
-            refused.append((procedure.command, refusal))
+            refused.append((rules.command, refusal))
     return Actions(frozenset(_BY_COMMAND) - {command for command, _ in refused}, tuple(refused))
 
 

@@ -8,7 +8,6 @@ language.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 from typing import final
 
 from attrs import evolve, frozen
@@ -40,13 +39,13 @@ from client_access.commands import (
     WithdrawPracticeInvitation,
 )
 from client_access.errors import ClientAccessError
-from client_access.values import Actor, ClientUser, PlatformUser, PracticeUser
+from client_access.values import Actor, ClientUser, IdentityEnum, PlatformUser, PracticeUser
 from client_access.values.validation import check_type, to_text
 
 _SENTENCE_LENGTH = 1000
 
 
-class RefusalCode(Enum):
+class RefusalCode(IdentityEnum):
     """Why a command, or a sign-in, is refused (§8)."""
 
     UNKNOWN_CLIENT = "unknown_client"
@@ -223,7 +222,10 @@ _WAYS = {
 
 def way(command: type[Command], *by: type[Actor]) -> WayOut:
     """Return the way out that is this command, by the first kind of actor that may give it."""
-    return next(_WAYS[command, kind] for kind in by if (command, kind) in _WAYS)
+    for kind in by:
+        if found := _WAYS.get((command, kind)):
+            return found
+    raise LookupError(f"no way out: {command.__name__} by {by}")
 
 
 _OUTSIDE: dict[str, WayOut] = {}
@@ -322,6 +324,10 @@ class CommandRefused(ClientAccessError):
     def __str__(self) -> str:
         refusal = self.refusal
         return f"{refusal.code.value} ({refusal.rule}): {refusal.message}"
+
+    def __repr__(self) -> str:
+        asked = None if self.command is None else type(self.command).__name__
+        return f"CommandRefused({asked}, {self.refusal.code.value})"
 
 
 def refuse(code: RefusalCode, *ways_out: WayOut, rule: str | None = None) -> Refusal:

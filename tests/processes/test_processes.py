@@ -19,6 +19,7 @@ from pathlib import Path
 from threading import Timer
 from uuid import UUID
 
+from office import notices_of
 from processes.worker import (
     CATALOGUE,
     PRACTICE,
@@ -35,7 +36,6 @@ from client_access import (
     DeleteClient,
     replay,
 )
-from client_access.chapters.telling import notices_of
 from client_access.deciding import evolve
 from client_access.sql import SqlRepository
 

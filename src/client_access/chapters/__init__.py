@@ -1,4 +1,5 @@
-"""What each command does, in rooms named after the chapters of the product's guide.
+"""What each command does, in chapters named after those of the product's guide.
 
-Every chapter tells its commands under the same headings: guards, decide, evolve, procedure.
+A chapter is sorted by command. Under one heading are its guards, what it decides, what its event
+makes of a client, and its row of rules §8, which also names who is told.
 """

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from attrs import evolve
-
-from client_access.chapters.guards import (
-    by_giving_access,
-    by_resending,
-    email_is_free,
-    resending_or_correcting,
-)
-from client_access.chapters.rules import Case, CommandGuard, Procedure, StateGuard
-from client_access.client import Client
+from client_access.chapters.guards import email_is_free
+from client_access.chapters.rules import Case, CommandGuard, CommandRules, StateGuard, as_asked
+from client_access.chapters.telling import access_given_for_practice, activation_email
+from client_access.chapters.ways_out import giving_access, resending, resending_or_correcting
+from client_access.client import Client, with_changes
 from client_access.commands import (
     Activate,
     AddService,
@@ -40,7 +35,9 @@ from client_access.refusals import (
 )
 from client_access.values import ClientUser, PlatformUser, PracticeUser
 
-# ── Guards ───────────────────────────────────────────────────────────────────────────────────────
+_AWAITING = frozenset({Status.AWAITING_ACTIVATION})
+
+# ── Give access (E3) ─────────────────────────────────────────────────────────────────────────────
 
 
 @CommandGuard
@@ -51,9 +48,51 @@ def emails_agree(_: Case, command: GiveAccess) -> Refusal | None:
     return refuse(RefusalCode.EMAILS_DIFFER, SAME_ADDRESS_TWICE)
 
 
+def _give_access(case: Case, command: GiveAccess) -> AccessGiven:
+    return AccessGiven(
+        command.client_id,
+        case.version,
+        case.at,
+        command.by,
+        email=command.email,
+        activation=activation.send(command.activation_id, case.at, case.policy),
+    )
+
+
+def _access_given(client: Client, event: AccessGiven) -> Client:
+    return with_changes(
+        client,
+        version=event.version,
+        status=lifecycle.move("give_access", client.status),
+        email=event.email,
+        activation=activation.first(client.status, event.activation),
+    )
+
+
+GIVE_ACCESS = CommandRules(
+    GiveAccess,
+    AccessGiven,
+    by=dict.fromkeys((PracticeUser, PlatformUser), frozenset({Status.PRACTICE_ONLY})),
+    guards=(emails_agree, email_is_free),
+    decide=_give_access,
+    evolve=_access_given,
+    tells=(activation_email, access_given_for_practice),
+    elsewhere={
+        Status.INACTIVE: (way(Subscribe, PracticeUser),),
+        Status.AWAITING_ACTIVATION: resending,
+        Status.BOTH_ACCESS: (NOTHING_TO_DO,),
+        Status.DISABLED: (way(EnableAccess, PracticeUser),),
+        Status.UNMANAGED: (NOTHING_TO_DO,),
+    },
+)
+
+
+# ── Resend the activation (E5) ───────────────────────────────────────────────────────────────────
+
+
 @StateGuard
 def address_is_there(case: Case) -> Refusal | None:
-    """An activation is sent to an address, and that of an erased client is gone (E2)."""
+    """An activation is sent to an address; an erased client has none (E2)."""
     if case.client.email.is_mailable:
         return None
     return refuse(RefusalCode.EMAIL_MISSING, way(ChangeEmail, type(case.by)))
@@ -61,13 +100,49 @@ def address_is_there(case: Case) -> Refusal | None:
 
 @StateGuard
 def service_is_there(case: Case) -> Refusal | None:
-    """The practice sends again only what leads to a service; the platform always may (E5)."""
+    """The practice resends only what leads to a service; the platform always may (E5)."""
     if case.client.services or not isinstance(case.by, PracticeUser):
         return None
     resend = way(ResendActivation, PlatformUser)
     if case.client.payer is Payer.CLIENT:
         return refuse(RefusalCode.NO_SERVICES, resend, rule="E5")
     return refuse(RefusalCode.NO_SERVICES, way(AddService, PracticeUser), resend, rule="E5")
+
+
+def _resend(case: Case, command: ResendActivation) -> ActivationResent:
+    pending = case.client.activation
+    assert pending is not None  # the client awaits activation
+    again = activation.send_again(pending, case.at, case.policy)
+    return ActivationResent(command.client_id, case.version, case.at, command.by, activation=again)
+
+
+def _resent(client: Client, event: ActivationResent) -> Client:
+    return with_changes(
+        client,
+        version=event.version,
+        activation=activation.again(client.status, client.activation, event.activation),
+    )
+
+
+RESEND = CommandRules(
+    ResendActivation,
+    ActivationResent,
+    by=dict.fromkeys((PracticeUser, PlatformUser), _AWAITING),
+    guards=(address_is_there, service_is_there),
+    decide=_resend,
+    evolve=_resent,
+    tells=(activation_email,),
+    elsewhere={
+        Status.INACTIVE: (way(Subscribe, PracticeUser),),
+        Status.PRACTICE_ONLY: giving_access,
+        Status.BOTH_ACCESS: (SIGN_IN,),
+        Status.DISABLED: (way(EnableAccess, PracticeUser), SIGN_IN),
+        Status.UNMANAGED: (SIGN_IN,),
+    },
+)
+
+
+# ── Activate (E6) ────────────────────────────────────────────────────────────────────────────────
 
 
 @StateGuard
@@ -105,54 +180,8 @@ def _if_it_never_arrives(case: Case) -> tuple[WayOut, ...]:
     return (*first, JUNK_FOLDER, CONTACT_SUPPORT)
 
 
-# ── Decide ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def _give_access(case: Case, command: GiveAccess) -> AccessGiven:
-    return AccessGiven(
-        command.client_id,
-        case.version,
-        case.at,
-        command.by,
-        email=command.email,
-        activation=activation.send(command.activation_id, case.at, case.policy),
-    )
-
-
-def _resend(case: Case, command: ResendActivation) -> ActivationResent:
-    pending = case.client.activation
-    assert pending is not None  # the client awaits activation
-    again = activation.send_again(pending, case.at, case.policy)
-    return ActivationResent(command.client_id, case.version, case.at, command.by, activation=again)
-
-
-def _activate(case: Case, command: Activate) -> Activated:
-    return Activated(command.client_id, case.version, case.at, command.by)
-
-
-# ── Evolve ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def _access_given(client: Client, event: AccessGiven) -> Client:
-    return evolve(
-        client,
-        version=event.version,
-        status=lifecycle.move("give_access", client.status),
-        email=event.email,
-        activation=activation.first(client.status, event.activation),
-    )
-
-
-def _resent(client: Client, event: ActivationResent) -> Client:
-    return evolve(
-        client,
-        version=event.version,
-        activation=activation.again(client.status, client.activation, event.activation),
-    )
-
-
 def _activated(client: Client, event: Activated) -> Client:
-    return evolve(
+    return with_changes(
         client,
         version=event.version,
         status=lifecycle.move("activate", client.status),
@@ -161,51 +190,15 @@ def _activated(client: Client, event: Activated) -> Client:
     )
 
 
-# ── Procedures ───────────────────────────────────────────────────────────────────────────────────
-
-_AWAITING = frozenset({Status.AWAITING_ACTIVATION})
-
-GIVE_ACCESS = Procedure(
-    GiveAccess,
-    AccessGiven,
-    by=dict.fromkeys((PracticeUser, PlatformUser), frozenset({Status.PRACTICE_ONLY})),
-    guards=(emails_agree, email_is_free),
-    decide=_give_access,
-    evolve=_access_given,
-    elsewhere={
-        Status.INACTIVE: (way(Subscribe, PracticeUser),),
-        Status.AWAITING_ACTIVATION: by_resending,
-        Status.BOTH_ACCESS: (NOTHING_TO_DO,),
-        Status.DISABLED: (way(EnableAccess, PracticeUser),),
-        Status.UNMANAGED: (NOTHING_TO_DO,),
-    },
-)
-
-RESEND = Procedure(
-    ResendActivation,
-    ActivationResent,
-    by=dict.fromkeys((PracticeUser, PlatformUser), _AWAITING),
-    guards=(address_is_there, service_is_there),
-    decide=_resend,
-    evolve=_resent,
-    elsewhere={
-        Status.INACTIVE: (way(Subscribe, PracticeUser),),
-        Status.PRACTICE_ONLY: by_giving_access,
-        Status.BOTH_ACCESS: (SIGN_IN,),
-        Status.DISABLED: (way(EnableAccess, PracticeUser), SIGN_IN),
-        Status.UNMANAGED: (SIGN_IN,),
-    },
-)
-
-ACTIVATE = Procedure(
+ACTIVATE = CommandRules(
     Activate,
     Activated,
     by={ClientUser: _AWAITING | ACTIVATED},
     guards=(activation_is_unused, activation_is_pending, activation_has_not_expired),
-    decide=_activate,
+    decide=as_asked(Activated),
     evolve=_activated,
     elsewhere={
         Status.INACTIVE: (way(Subscribe, PracticeUser),),
-        Status.PRACTICE_ONLY: by_giving_access,
+        Status.PRACTICE_ONLY: giving_access,
     },
 )

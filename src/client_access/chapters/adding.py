@@ -12,17 +12,17 @@ from client_access.chapters.guards import (
     services_are_offered,
     services_are_set_up,
 )
-from client_access.chapters.rules import Case, Procedure
+from client_access.chapters.rules import Case, CommandRules
 from client_access.client import Client
 from client_access.commands import AddClient, ImportClient, RegisterCustomer
 from client_access.events import ClientAdded, ClientImported, CustomerRegistered
 from client_access.machines import lifecycle, payer
+from client_access.machines.lifecycle import NEW
 from client_access.machines.payer import Payer, PayerState
 from client_access.values import PlatformUser, PracticeUser, Source
 from client_access.values.email_address import EmailAddress
 
-# ── Decide ───────────────────────────────────────────────────────────────────────────────────────
-
+# ── What a practice adds, alone or in a batch ────────────────────────────────────────────────────
 
 Created = TypeVar("Created", ClientAdded, ClientImported)
 
@@ -40,39 +40,6 @@ def _created(event: type[Created], case: Case, command: AddClient | ImportClient
         email=command.email,
         payer=command.payer,
     )
-
-
-def _add(case: Case, command: AddClient) -> ClientAdded:
-    return _created(ClientAdded, case, command)
-
-
-def _import(case: Case, command: ImportClient) -> ClientImported:
-    return _created(ClientImported, case, command)
-
-
-def _register(case: Case, command: RegisterCustomer) -> CustomerRegistered:
-    return CustomerRegistered(
-        command.client_id,
-        case.version,
-        case.at,
-        command.by,
-        kind=command.kind,
-        business_name=command.business_name,
-        contact=command.contact,
-        email=command.email,
-        services=check_setups(case, command),
-    )
-
-
-# ── Evolve ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def _added(_: None, event: ClientAdded) -> Client:
-    return _inactive(event, "add", Source.ADDED)
-
-
-def _imported(_: None, event: ClientImported) -> Client:
-    return _inactive(event, "import", Source.IMPORTED)
 
 
 def _inactive(
@@ -94,6 +61,65 @@ def _inactive(
     )
 
 
+# ── Add a client (L1) ────────────────────────────────────────────────────────────────────────────
+
+
+def _add(case: Case, command: AddClient) -> ClientAdded:
+    return _created(ClientAdded, case, command)
+
+
+def _added(_: None, event: ClientAdded) -> Client:
+    return _inactive(event, "add", Source.ADDED)
+
+
+ADD = CommandRules(
+    AddClient,
+    ClientAdded,
+    by={PracticeUser: NEW},
+    guards=(id_is_new, email_is_free),
+    decide=_add,
+    evolve=_added,
+)
+
+
+# ── Import a client (L1) ─────────────────────────────────────────────────────────────────────────
+
+
+def _import(case: Case, command: ImportClient) -> ClientImported:
+    return _created(ClientImported, case, command)
+
+
+def _imported(_: None, event: ClientImported) -> Client:
+    return _inactive(event, "import", Source.IMPORTED)
+
+
+IMPORT = CommandRules(
+    ImportClient,
+    ClientImported,
+    by={PracticeUser: NEW},
+    guards=(id_is_new, email_is_free),
+    decide=_import,
+    evolve=_imported,
+)
+
+
+# ── Register a customer (L2) ─────────────────────────────────────────────────────────────────────
+
+
+def _register(case: Case, command: RegisterCustomer) -> CustomerRegistered:
+    return CustomerRegistered(
+        command.client_id,
+        case.version,
+        case.at,
+        command.by,
+        kind=command.kind,
+        business_name=command.business_name,
+        contact=command.contact,
+        email=command.email,
+        services=check_setups(case, command),
+    )
+
+
 def _registered(_: None, event: CustomerRegistered) -> Client:
     return Client(
         id=event.client_id,
@@ -110,30 +136,10 @@ def _registered(_: None, event: CustomerRegistered) -> Client:
     )
 
 
-# ── Procedures ───────────────────────────────────────────────────────────────────────────────────
-
-ADD = Procedure(
-    AddClient,
-    ClientAdded,
-    by={PracticeUser: frozenset()},
-    guards=(id_is_new, email_is_free),
-    decide=_add,
-    evolve=_added,
-)
-
-IMPORT = Procedure(
-    ImportClient,
-    ClientImported,
-    by={PracticeUser: frozenset()},
-    guards=(id_is_new, email_is_free),
-    decide=_import,
-    evolve=_imported,
-)
-
-REGISTER = Procedure(
+REGISTER = CommandRules(
     RegisterCustomer,
     CustomerRegistered,
-    by={PlatformUser: frozenset()},
+    by={PlatformUser: NEW},
     guards=(
         id_is_new,
         services_are_chosen,

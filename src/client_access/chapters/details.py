@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from attrs import evolve
-
-from client_access.chapters.guards import by_giving_access, email_is_free
-from client_access.chapters.rules import Case, Procedure, StateGuard
-from client_access.client import Client
-from client_access.commands import (
-    ChangeBusinessName,
-    ChangeContactDetails,
-    ChangeEmail,
-)
+from client_access.chapters.guards import email_is_free
+from client_access.chapters.rules import Case, CommandRules, StateGuard
+from client_access.chapters.telling import activation_email, email_replaced
+from client_access.chapters.ways_out import giving_access
+from client_access.client import Client, with_changes
+from client_access.commands import ChangeBusinessName, ChangeContactDetails, ChangeEmail
 from client_access.errors import InvalidValue
 from client_access.events import BusinessNameChanged, ContactDetailsChanged, EmailChanged
 from client_access.machines import activation
@@ -19,23 +15,10 @@ from client_access.machines.lifecycle import MANAGED, Status
 from client_access.refusals import Refusal, RefusalCode, WayOut, refuse, way
 from client_access.values import ClientUser, PlatformUser, PracticeUser
 
-# ── Guards ───────────────────────────────────────────────────────────────────────────────────────
+_ANY = frozenset(Status) - {Status.DELETED}
+_OWN_ACCOUNT = frozenset({Status.BOTH_ACCESS, Status.UNMANAGED})
 
-
-@StateGuard
-def name_is_free(case: Case) -> Refusal | None:
-    """Once a client has a service, only Customer Services change its name (D2)."""
-    match case.by:
-        case PlatformUser():
-            return None
-        case PracticeUser() if case.client.status is Status.INACTIVE:
-            return None
-        case _:
-            by_platform = way(ChangeBusinessName, PlatformUser)
-            return refuse(RefusalCode.CONTACT_CUSTOMER_SERVICES, by_platform)
-
-
-# ── Decide ───────────────────────────────────────────────────────────────────────────────────────
+# ── Change the address (E4) ──────────────────────────────────────────────────────────────────────
 
 
 def _change_email(case: Case, command: ChangeEmail) -> EmailChanged | None:
@@ -52,27 +35,8 @@ def _change_email(case: Case, command: ChangeEmail) -> EmailChanged | None:
     )
 
 
-def _change_contact(case: Case, command: ChangeContactDetails) -> ContactDetailsChanged | None:
-    if case.client.contact == command.contact:
-        return None
-    return ContactDetailsChanged(
-        command.client_id, case.version, case.at, command.by, contact=command.contact
-    )
-
-
-def _change_name(case: Case, command: ChangeBusinessName) -> BusinessNameChanged | None:
-    if case.client.business_name == command.business_name:
-        return None
-    return BusinessNameChanged(
-        command.client_id, case.version, case.at, command.by, business_name=command.business_name
-    )
-
-
-# ── Evolve ───────────────────────────────────────────────────────────────────────────────────────
-
-
 def _email_changed(client: Client, event: EmailChanged) -> Client:
-    return evolve(
+    return with_changes(
         client,
         version=event.version,
         email=event.email,
@@ -80,27 +44,13 @@ def _email_changed(client: Client, event: EmailChanged) -> Client:
     )
 
 
-def _contact_changed(client: Client, event: ContactDetailsChanged) -> Client:
-    return evolve(client, version=event.version, contact=event.contact)
-
-
-def _name_changed(client: Client, event: BusinessNameChanged) -> Client:
-    return evolve(client, version=event.version, business_name=event.business_name)
-
-
-# ── Procedures ───────────────────────────────────────────────────────────────────────────────────
-
-_ANY = frozenset(Status) - {Status.DELETED}
-_OWN_ACCOUNT = frozenset({Status.BOTH_ACCESS, Status.UNMANAGED})
-
-
 def _address_of_the_client(case: Case) -> tuple[WayOut, ...]:
-    """Return who changes the address of an activated client: itself, while it can sign in (E4)."""
+    """Return who changes the address of an activated client: itself, if it can sign in (E4)."""
     disabled = case.client.status is Status.DISABLED
     return (way(ChangeEmail, PlatformUser if disabled else ClientUser),)
 
 
-CHANGE_EMAIL = Procedure(
+CHANGE_EMAIL = CommandRules(
     ChangeEmail,
     EmailChanged,
     by={
@@ -111,9 +61,10 @@ CHANGE_EMAIL = Procedure(
     guards=(email_is_free,),
     decide=_change_email,
     evolve=_email_changed,
+    tells=(activation_email, email_replaced),
     elsewhere={
         Status.INACTIVE: (way(ChangeEmail, PracticeUser),),
-        Status.PRACTICE_ONLY: by_giving_access,
+        Status.PRACTICE_ONLY: giving_access,
         Status.AWAITING_ACTIVATION: (way(ChangeEmail, PracticeUser),),
         Status.BOTH_ACCESS: _address_of_the_client,
         Status.DISABLED: _address_of_the_client,
@@ -121,22 +72,64 @@ CHANGE_EMAIL = Procedure(
     },
 )
 
-CHANGE_CONTACT = Procedure(
+
+# ── Change the contact details (D1) ──────────────────────────────────────────────────────────────
+
+
+def _change_contact(case: Case, command: ChangeContactDetails) -> ContactDetailsChanged | None:
+    if case.client.contact == command.contact:
+        return None
+    return ContactDetailsChanged(
+        command.client_id, case.version, case.at, command.by, contact=command.contact
+    )
+
+
+def _contact_changed(client: Client, event: ContactDetailsChanged) -> Client:
+    return with_changes(client, version=event.version, contact=event.contact)
+
+
+CHANGE_CONTACT = CommandRules(
     ChangeContactDetails,
     ContactDetailsChanged,
     by={PracticeUser: MANAGED, ClientUser: _OWN_ACCOUNT, PlatformUser: _ANY},
     decide=_change_contact,
     evolve=_contact_changed,
     elsewhere={
-        Status.INACTIVE: (way(ChangeContactDetails, PracticeUser),),
-        Status.PRACTICE_ONLY: (way(ChangeContactDetails, PracticeUser),),
-        Status.AWAITING_ACTIVATION: (way(ChangeContactDetails, PracticeUser),),
-        Status.DISABLED: (way(ChangeContactDetails, PracticeUser),),
+        **dict.fromkeys(MANAGED - _OWN_ACCOUNT, (way(ChangeContactDetails, PracticeUser),)),
         Status.UNMANAGED: (way(ChangeContactDetails, ClientUser),),
     },
 )
 
-CHANGE_NAME = Procedure(
+
+# ── Change the business name (D2) ────────────────────────────────────────────────────────────────
+
+
+@StateGuard
+def name_is_free(case: Case) -> Refusal | None:
+    """Once a client has a service, only Customer Services change its name (D2)."""
+    match case.by:
+        case PlatformUser():
+            return None
+        case PracticeUser() if case.client.status is Status.INACTIVE:
+            return None
+        case _:
+            by_platform = way(ChangeBusinessName, PlatformUser)
+            return refuse(RefusalCode.CONTACT_CUSTOMER_SERVICES, by_platform)
+
+
+def _change_name(case: Case, command: ChangeBusinessName) -> BusinessNameChanged | None:
+    if case.client.business_name == command.business_name:
+        return None
+    return BusinessNameChanged(
+        command.client_id, case.version, case.at, command.by, business_name=command.business_name
+    )
+
+
+def _name_changed(client: Client, event: BusinessNameChanged) -> Client:
+    return with_changes(client, version=event.version, business_name=event.business_name)
+
+
+CHANGE_NAME = CommandRules(
     ChangeBusinessName,
     BusinessNameChanged,
     by=dict.fromkeys((PracticeUser, ClientUser, PlatformUser), _ANY),

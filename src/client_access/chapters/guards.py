@@ -1,24 +1,18 @@
-"""The checks and steps that more than one chapter needs."""
+"""The checks that more than one chapter makes."""
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from client_access.chapters.rules import Case, CommandGuard, StateGuard
-from client_access.client import Client
 from client_access.commands import (
-    Activate,
     AddClient,
     AddService,
     ChangeEmail,
     GiveAccess,
     ImportClient,
     RegisterCustomer,
-    ResendActivation,
     Subscribe,
 )
 from client_access.errors import InvalidValue
-from client_access.machines import activation as activation_machine
 from client_access.refusals import (
     ANOTHER_ADDRESS,
     CHOOSE_OFFERED,
@@ -29,18 +23,9 @@ from client_access.refusals import (
     NEW_ID,
     Refusal,
     RefusalCode,
-    WayOut,
     refuse,
-    way,
 )
-from client_access.values import (
-    Activation,
-    Actor,
-    ClientUser,
-    HeldService,
-    PlatformUser,
-    PracticeUser,
-)
+from client_access.values import HeldService
 
 # ── Ids and addresses ────────────────────────────────────────────────────────────────────────────
 
@@ -108,63 +93,3 @@ def check_setups(case: Case, command: Selecting) -> tuple[HeldService, ...]:
             name = "setup" if isinstance(command, AddService) else "services"
             raise InvalidValue(name, "has information for a service that needs none")
     return services
-
-
-# ── Activation ───────────────────────────────────────────────────────────────────────────────────
-
-
-def sent_again(case: Case) -> Activation | None:
-    """Return the pending activation as sent again, or None where nothing is sent (E5).
-
-    That is where none is pending, and where there is no address to send it to (E2).
-    """
-    activation = case.client.activation
-    if activation is None or not case.client.email.is_mailable:
-        return None
-    return activation_machine.send_again(activation, case.at, case.policy)
-
-
-def ways_to_activate(client: Client, kind: type[Actor], at: datetime) -> tuple[WayOut, ...]:
-    """Return how a client gets in that has an activation: sent anew first, where it is too late."""
-    activate = way(Activate, ClientUser)
-    if client.activation is not None and at >= client.activation.expires_at:
-        return (_resent_by(client, kind), activate)
-    return (activate,)
-
-
-def _resent_by(client: Client, kind: type[Actor]) -> WayOut:
-    """Return who can send the activation again: the practice needs a service for it (E5).
-
-    Where the address was erased, a new one is entered instead, to which an activation is sent (E4).
-    """
-    if not client.email.is_mailable:
-        return way(ChangeEmail, PlatformUser if kind is PlatformUser else PracticeUser)
-    if client.services:
-        return way(ResendActivation, kind, PracticeUser)
-    return way(ResendActivation, PlatformUser)
-
-
-def activating(case: Case) -> tuple[WayOut, ...]:
-    """Return how the client of a case gets in."""
-    return ways_to_activate(case.client, type(case.by), case.at)
-
-
-def resending(case: Case) -> WayOut:
-    """Return who can send the activation of a case again."""
-    return _resent_by(case.client, type(case.by))
-
-
-def resending_or_correcting(case: Case, correct: WayOut) -> tuple[WayOut, ...]:
-    """Return the first steps of the advice of E5, which are one where the address was erased."""
-    again = resending(case)
-    return (again,) if again == correct else (again, correct)
-
-
-def by_resending(case: Case) -> tuple[WayOut, ...]:
-    """Return what helps a client that has not activated yet."""
-    return (resending(case),)
-
-
-def by_giving_access(case: Case) -> tuple[WayOut, ...]:
-    """Return what helps a client for which only the practice works."""
-    return (way(GiveAccess, type(case.by), PracticeUser),)

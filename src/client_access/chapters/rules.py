@@ -1,22 +1,33 @@
-"""What the chapters are made of: a case, the guards that look at it, and a procedure a command.
+"""What a chapter is made of: a case, the guards that look at it, and the rules of each command.
 
-A procedure is one row of the table in rules §8: who may give the command in which statuses, the
-guards in their order, what happens, and what that makes of a client.
+`CommandRules` is one row of rules §8: who may give the command in which statuses, the guards in
+their order, what happens, what that makes of the client, and who is told of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
-from typing import Generic, TypeVar, cast, final
+from typing import Generic, Literal, TypeAlias, TypeVar, assert_never, cast, final
 from uuid import UUID
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from client_access.client import Client
 from client_access.commands import Command
-from client_access.events import Event
-from client_access.machines.lifecycle import Status
+from client_access.events import (
+    AccessDisabled,
+    AccessEnabled,
+    Activated,
+    ClientDeleted,
+    DirectDebitProvided,
+    Event,
+    PracticeInvitationAccepted,
+    PracticeInvitationDeclined,
+    PracticeInvitationWithdrawn,
+)
+from client_access.machines.lifecycle import NEW, Status
+from client_access.notices import Notice
 from client_access.refusals import (
     FOR_CLIENT,
     FOR_PLATFORM,
@@ -34,6 +45,21 @@ from client_access.values.catalogue import Catalogue
 C = TypeVar("C", bound=Command)
 E = TypeVar("E", bound=Event)
 C_contra = TypeVar("C_contra", bound=Command, contravariant=True)
+Plain = TypeVar(
+    "Plain",
+    AccessDisabled,
+    AccessEnabled,
+    Activated,
+    ClientDeleted,
+    DirectDebitProvided,
+    PracticeInvitationAccepted,
+    PracticeInvitationDeclined,
+    PracticeInvitationWithdrawn,
+)
+"""An event without facts of its own."""
+
+
+# ── The case ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @final
@@ -42,12 +68,12 @@ class Case:
     """All that a decision may look at, besides the command.
 
     Parameters:
-        existing: the client; None where the id has never been used.
+        existing: the client; None if the id has never been used.
         by: who asks.
         at: now.
         catalogue: the services on offer.
         policy: what the platform has chosen.
-        email_owner: the client that has the address in the command, if one has.
+        email_owner: the client that has the address in the command, if there is one.
     """
 
     existing: Client | None
@@ -59,15 +85,19 @@ class Case:
 
     @property
     def client(self) -> Client:
-        """The client, in a case where there is one."""
-        assert self.existing is not None  # procedures for new clients do not ask
+        """The client, in a case that has one."""
+        assert self.existing is not None  # the rules for new clients do not ask
         return self.existing
 
     @property
     def practice_id(self) -> str:
         """The practice that asks, in a case where only a practice may."""
-        assert isinstance(self.by, PracticeUser)  # the procedure's row says so
+        assert isinstance(self.by, PracticeUser)  # the row says so
         return self.by.practice_id
+
+    def asked_by(self, by: Actor) -> Case:
+        """Return the same case, with another actor who asks."""
+        return Case(self.existing, by, self.at, self.catalogue, self.policy, self.email_owner)
 
     @property
     def version(self) -> int:
@@ -75,16 +105,40 @@ class Case:
         return 1 if self.existing is None else self.existing.version + 1
 
 
+def is_known(client: Client | None, by: Actor) -> bool:
+    """Return whether an actor has a client (§8); to anybody else it is unknown (C3)."""
+    if client is None or client.status is Status.DELETED:
+        return False
+    match by:
+        case PracticeUser():
+            return client.practice_id == by.practice_id or is_invited(client, by)
+        case ClientUser():
+            return client.id == by.client_id
+        case PlatformUser():
+            return True
+        case _:
+            assert_never(by)
+
+
+def is_invited(client: Client, by: Actor) -> bool:
+    """Return whether an actor works for the practice that the client has invited."""
+    return (
+        isinstance(by, PracticeUser)
+        and client.practice_invitation is not None
+        and client.practice_invitation.practice_id == by.practice_id
+    )
+
+
+# ── Guards ───────────────────────────────────────────────────────────────────────────────────────
+
+
 @final
 @frozen
 class StateGuard:
-    """A check that does not read the command: what `actions` asks beforehand, `handle` asks too."""
+    """A check that does not read the command: `actions` makes it beforehand."""
 
     check: Callable[[Case], Refusal | None]
-
-    def __call__(self, case: Case, _: Command) -> Refusal | None:
-        """Return why the command is refused, or None."""
-        return self.check(case)
+    """Returns why the command is refused, or None."""
 
     @property
     def name(self) -> str:
@@ -98,10 +152,7 @@ class CommandGuard(Generic[C_contra]):
     """A check that reads the command's own fields."""
 
     check: Callable[[Case, C_contra], Refusal | None]
-
-    def __call__(self, case: Case, command: C_contra) -> Refusal | None:
-        """Return why the command is refused, or None."""
-        return self.check(case, command)
+    """Returns why the command is refused, or None."""
 
     @property
     def name(self) -> str:
@@ -109,79 +160,117 @@ class CommandGuard(Generic[C_contra]):
         return self.check.__name__
 
 
-WaysOut = tuple[WayOut, ...] | Callable[[Case], tuple[WayOut, ...]]
+# ── Rows ─────────────────────────────────────────────────────────────────────────────────────────
+
+WaysOut: TypeAlias = tuple[WayOut, ...] | Callable[[Case], tuple[WayOut, ...]]
 """What helps, or how to find it out from the case."""
+
+Statuses: TypeAlias = frozenset[Status] | Literal["new"]
+"""The statuses in which a command may be given, or `NEW`: there is no client yet."""
 
 
 @final
-@frozen
-class Procedure(Generic[C, E]):
+@frozen(eq=False)
+class CommandRules(Generic[C, E]):
     """One row of rules §8.
 
     Parameters:
         command, event: what is asked, and what has happened when it is accepted.
         by: which kinds of actor may ask, and in which statuses.
         guards: the command's own refusals, in order.
-        decide: returns the event, or None where nothing would change; what only the catalogue or
-            the client can show to be malformed is raised here, after every check.
-        evolve: returns the client after the event; None instead of a client for a new one.
+        decide: returns the event, or None if nothing would change; what only the catalogue or the
+            client can show to be malformed is raised here, after every check.
+        evolve: returns the client after the event; of a new client, None is all there was before.
+        tells: each yields notices of the event (rules §9), in order.
         elsewhere: what helps in the statuses in which the command is not allowed.
     """
 
     command: type[C]
     event: type[E]
-    by: Mapping[type[Actor], frozenset[Status]]
+    by: Mapping[type[Actor], Statuses]
     decide: Callable[[Case, C], E | None]
     evolve: Callable[[Client, E], Client] | Callable[[None, E], Client]
     guards: tuple[StateGuard | CommandGuard[C], ...] = ()
+    tells: tuple[Callable[[Case, E, Client], Iterator[Notice]], ...] = ()
     elsewhere: Mapping[Status, WaysOut] = field(factory=dict)
     creates: bool = field(init=False)
-    """Whether the command makes a new client: one with a new id, in no status yet."""
+    """Whether the command makes a new client."""
+    statuses: frozenset[Status] = field(init=False)
+    """The statuses in which anybody may give the command."""
+    _state_checks: tuple[Callable[[Case], Refusal | None], ...] = field(init=False)
+    _elsewhere: dict[Status, Refusal | Callable[[Case], tuple[WayOut, ...]]] = field(init=False)
 
     @creates.default
     def _creates(self) -> bool:
-        return not any(self.by.values())
+        return NEW in self.by.values()
 
-    @property
-    def statuses(self) -> frozenset[Status]:
-        """The statuses in which anybody may give the command."""
-        return frozenset[Status]().union(*self.by.values())
+    @statuses.default
+    def _statuses(self) -> frozenset[Status]:
+        found = (statuses for statuses in self.by.values() if isinstance(statuses, frozenset))
+        return frozenset[Status]().union(*found)
+
+    @_state_checks.default
+    def _select_state_checks(self) -> tuple[Callable[[Case], Refusal | None], ...]:
+        return tuple(guard.check for guard in self.guards if isinstance(guard, StateGuard))
+
+    @_elsewhere.default
+    def _make_refusals(self) -> dict[Status, Refusal | Callable[[Case], tuple[WayOut, ...]]]:
+        """Make the refusals that are always the same once, not with each question."""
+        return {
+            status: helps if callable(helps) else refuse(RefusalCode.NOT_IN_THIS_STATUS, *helps)
+            for status, helps in self.elsewhere.items()
+        }
 
     def refusal_of_actor(self, case: Case) -> Refusal | None:
-        """Make the checks that are the same for every command, in the order of rules §8."""
-        if not self.creates and not is_known(case.existing, case.by):
-            return UNKNOWN_CLIENT
+        """Check kind of actor and status: the checks 2 and 3 of rules §8."""
         statuses = self.by.get(type(case.by))
         if statuses is None:
             return refuse(RefusalCode.ACTOR_NOT_ALLOWED, *self._who_may(case))
-        if not self.creates and case.client.status not in statuses:
-            helps = self.elsewhere[case.client.status]
-            ways = helps(case) if callable(helps) else helps
-            return refuse(RefusalCode.NOT_IN_THIS_STATUS, *ways)
-        return None
+        if statuses is NEW or (status := case.client.status) in statuses:
+            return None
+        refusal = self._elsewhere[status]
+        if isinstance(refusal, Refusal):
+            return refusal
+        return refuse(RefusalCode.NOT_IN_THIS_STATUS, *refusal(case))
 
     def refusal_of_state(self, case: Case) -> Refusal | None:
-        """Make every check that does not read the command's own fields."""
+        """Make every check that does not read the command, for an actor that has the client."""
         if refusal := self.refusal_of_actor(case):
             return refusal
-        for guard in self.guards:
-            if isinstance(guard, StateGuard) and (refusal := guard.check(case)):
+        for check in self._state_checks:
+            if refusal := check(case):
                 return refusal
         return None
 
     def refusal(self, case: Case, command: C) -> Refusal | None:
-        """Make every check, in order; return the first that fails."""
+        """Make every check, in the order of rules §8; return the first that fails."""
+        if not self.creates and not is_known(case.existing, case.by):
+            return UNKNOWN_CLIENT
         if refusal := self.refusal_of_actor(case):
             return refusal
         for guard in self.guards:
-            if refusal := guard(case, command):
+            if isinstance(guard, StateGuard):
+                refusal = guard.check(case)
+            else:
+                refusal = guard.check(case, command)
+            if refusal:
                 return refusal
         return None
 
-    def _who_may(self, case: Case) -> tuple[WayOut, ...]:
-        """Return this command by those who could give it now, else whose business it is.
+    def notices(self, case: Case, event: E, after: Client) -> tuple[Notice, ...]:
+        """Return the notices of an event (rules §9).
 
-        Of a command for a new client only the latter: whether the id is in use stays untold (C3).
+        Raises:
+            InvalidValue: the catalogue lacks a service that the client holds (S4).
+        """
+        if not self.tells:
+            return ()
+        return tuple(notice for tell in self.tells for notice in tell(case, event, after))
+
+    def _who_may(self, case: Case) -> tuple[WayOut, ...]:
+        """Return this command by those who could give it now, or else whose business it is.
+
+        For a new client only the latter: whether the id is in use must not be seen (C3).
         """
         business = tuple(_WHOSE_BUSINESS[kind] for kind in self.by)
         if self.creates:
@@ -190,11 +279,13 @@ class Procedure(Generic[C, E]):
         command = cast("type[Command]", self.command)
         now = [
             way(command, type(by))
-            for by in _everybody(case)
-            if type(by) in self.by and self.refusal_of_state(evolve(case, by=by)) is None
+            for by in _everybody(case.client, self.by)
+            if self.refusal_of_state(case.asked_by(by)) is None
         ]
         return tuple(now) or business
 
+
+UNKNOWN_CLIENT = refuse(RefusalCode.UNKNOWN_CLIENT, FROM_THE_LIST)
 
 _WHOSE_BUSINESS: dict[type[Actor], WayOut] = {
     PracticeUser: FOR_PRACTICE,
@@ -203,40 +294,26 @@ _WHOSE_BUSINESS: dict[type[Actor], WayOut] = {
 }
 
 
-def _everybody(case: Case) -> tuple[Actor, ...]:
-    """Return one actor of each kind that has the client of a case."""
-    client = case.client
-    practices = (
-        client.practice_id,
-        client.practice_invitation and client.practice_invitation.practice_id,
-    )
-    return (
-        *(PracticeUser(practice_id) for practice_id in practices if practice_id),
-        ClientUser(client.id),
-        PlatformUser(),
-    )
+def _everybody(client: Client, kinds: Collection[type[Actor]]) -> Iterator[Actor]:
+    """Yield an actor of each of these kinds that has a client."""
+    if PracticeUser in kinds:
+        if client.practice_id:
+            yield PracticeUser(client.practice_id)
+        if client.practice_invitation:
+            yield PracticeUser(client.practice_invitation.practice_id)
+    if ClientUser in kinds:
+        yield ClientUser(client.id)
+    if PlatformUser in kinds:
+        yield _PLATFORM
 
 
-def is_known(client: Client | None, by: Actor) -> bool:
-    """Tell whether an actor has a client (§8): anything else is unknown to it (C3)."""
-    if client is None or client.status is Status.DELETED:
-        return False
-    match by:
-        case PracticeUser():
-            return client.practice_id == by.practice_id or is_invited(client, by)
-        case ClientUser():
-            return client.id == by.client_id
-        case _:
-            return True
+_PLATFORM = PlatformUser()
 
 
-def is_invited(client: Client, by: Actor) -> bool:
-    """Tell whether an actor works for the practice that the client has invited."""
-    return (
-        isinstance(by, PracticeUser)
-        and client.practice_invitation is not None
-        and client.practice_invitation.practice_id == by.practice_id
-    )
+def as_asked(event: type[Plain]) -> Callable[[Case, Command], Plain]:
+    """Return what decides on a command whose event has no facts of its own."""
 
+    def decide(case: Case, command: Command) -> Plain:
+        return event(command.client_id, case.version, case.at, command.by)
 
-UNKNOWN_CLIENT = refuse(RefusalCode.UNKNOWN_CLIENT, FROM_THE_LIST)
+    return decide

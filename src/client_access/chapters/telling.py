@@ -1,22 +1,23 @@
-"""Which notices follow from a change: the table of rules §9, row by row."""
+"""Who is told of what happens: one function for each row of rules §9 that follows from an event.
+
+The rules of a command name those that apply to it, in order.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from client_access.chapters.rules import Case
 from client_access.client import Client, invoice_payer, monthly_lines
-from client_access.errors import InvalidValue
 from client_access.events import (
     AccessGiven,
     ActivationResent,
-    ClientDeleted,
     EmailChanged,
     Event,
     ManagementStopped,
     PracticeInvitationAccepted,
     PracticeInvitationDeclined,
     ServiceAdded,
-    ServiceRemoved,
     Subscribed,
 )
 from client_access.machines.payer import Payer
@@ -36,130 +37,133 @@ from client_access.notices import (
     ToPractice,
 )
 from client_access.values import ClientUser, PlatformUser, PracticeUser
-from client_access.values.catalogue import Catalogue, InvoiceLine
+
+# ── To an address ────────────────────────────────────────────────────────────────────────────────
 
 
-def notices_of(
-    before: Client | None, event: Event, after: Client, catalogue: Catalogue
-) -> tuple[Notice, ...]:
-    """Return what to tell whom about an event, in the order of rules §9.
-
-    Raises:
-        InvalidValue: the catalogue lacks a service that the client holds (S4).
-    """
-    if before is None:
-        return ()
-    return tuple(_notices(before, event, after, catalogue))
-
-
-def _notices(before: Client, event: Event, after: Client, catalogue: Catalogue) -> Iterator[Notice]:
-    client_id, version, name = before.id, event.version, before.business_name
-    in_service = ToClientService(client_id)
-    practice = before.practice_id and ToPractice(before.practice_id)
-    invitation = before.practice_invitation
-    by_platform = isinstance(event.by, PlatformUser)
-
-    match event:
-        case Subscribed() | ServiceAdded() | AccessGiven() | ActivationResent() | EmailChanged():
-            sent = event.activation
-            if sent is not None and after.practice_id and after.email.is_mailable:
-                yield ActivationEmail(
-                    client_id,
-                    version,
-                    ToAddress(after.email),
-                    name,
-                    practice_id=after.practice_id,
-                    activation_id=sent.id,
-                    expires_at=sent.expires_at,
-                    times_sent=sent.times_sent,
-                )
-        case _:
-            pass
-
-    match event:
-        case EmailChanged() if before.activated and before.email.is_mailable:
-            yield EmailReplaced(client_id, version, ToAddress(before.email), name)
-        case ManagementStopped():
-            if isinstance(event.by, PracticeUser | PlatformUser) and before.practice_id:
-                owed = after.direct_debit
-                yield PracticeLeft(
-                    client_id,
-                    version,
-                    in_service,
-                    name,
-                    practice_id=before.practice_id,
-                    direct_debit_asked=owed is not None,
-                    direct_debit_due=owed and owed.due,
-                )
-            if isinstance(event.by, ClientUser | PlatformUser) and practice:
-                yield AccessEnded(client_id, version, practice, name)
-        case AccessGiven() if by_platform and practice:
-            yield AccessGivenForPractice(client_id, version, practice, name)
-        case ClientDeleted() if by_platform and practice:
-            yield ClientDeletedForPractice(client_id, version, practice, name)
-        case PracticeInvitationAccepted() | PracticeInvitationDeclined() if invitation:
-            yield InvitationAnswered(
-                client_id,
-                version,
-                in_service,
-                name,
-                practice_id=invitation.practice_id,
-                accepted=isinstance(event, PracticeInvitationAccepted),
-            )
-        case _:
-            pass
-
-    match event:
-        case (
-            Subscribed() | ServiceAdded() | ServiceRemoved() | ClientDeleted() | ManagementStopped()
-        ):
-            try:
-                lines = monthly_lines(before, catalogue), monthly_lines(after, catalogue)
-            except InvalidValue:
-                # Removing what the catalogue lacks must work, and has no price to tell of (S4).
-                if isinstance(event, ServiceRemoved) and catalogue.get(event.service) is None:
-                    return
-                raise
-            yield from _invoice_changes(before, event, after, lines, catalogue.currency)
-        case _:
-            pass
-
-
-def _invoice_changes(
-    before: Client,
-    event: Event,
+def activation_email(
+    case: Case,
+    event: Subscribed | ServiceAdded | AccessGiven | ActivationResent | EmailChanged,
     after: Client,
-    lines: tuple[tuple[InvoiceLine, ...], tuple[InvoiceLine, ...]],
-    currency: str,
 ) -> Iterator[Notice]:
-    """Tell the payer before and the payer after, where the lines on its own invoice differ."""
-
-    def on_invoice_of(payer: Payer) -> tuple[tuple[InvoiceLine, ...], tuple[InvoiceLine, ...]]:
-        return (
-            lines[0] if invoice_payer(before) is payer else (),
-            lines[1] if invoice_payer(after) is payer else (),
+    """Tell the client of an activation that is sent, if there is an address to send it to (E5)."""
+    sent = event.activation
+    if sent is not None and after.practice_id and after.email.is_mailable:
+        yield ActivationEmail(
+            after.id,
+            after.version,
+            ToAddress(after.email),
+            case.client.business_name,
+            practice_id=after.practice_id,
+            activation_id=sent.id,
+            expires_at=sent.expires_at,
+            times_sent=sent.times_sent,
         )
 
-    old, new = on_invoice_of(Payer.PRACTICE)
+
+def email_replaced(case: Case, _: EmailChanged, after: Client) -> Iterator[Notice]:
+    """Tell the old address of an activated client that it was changed (E4)."""
+    before = case.client
+    if before.activated and before.email.is_mailable:
+        yield EmailReplaced(before.id, after.version, ToAddress(before.email), before.business_name)
+
+
+# ── To the client, in its own service ────────────────────────────────────────────────────────────
+
+
+def practice_left(case: Case, event: ManagementStopped, after: Client) -> Iterator[Notice]:
+    """Tell the client that the practice no longer has access, and what it owes now (L4, P6)."""
+    before, owed = case.client, after.direct_debit
+    if isinstance(event.by, PracticeUser | PlatformUser) and before.practice_id:
+        yield PracticeLeft(
+            before.id,
+            after.version,
+            ToClientService(before.id),
+            before.business_name,
+            practice_id=before.practice_id,
+            direct_debit_asked=owed is not None,
+            direct_debit_due=owed and owed.due,
+        )
+
+
+def invitation_answered(
+    case: Case, event: PracticeInvitationAccepted | PracticeInvitationDeclined, after: Client
+) -> Iterator[Notice]:
+    """Tell the client what the practice answered."""
+    before = case.client
+    if invitation := before.practice_invitation:
+        yield InvitationAnswered(
+            before.id,
+            after.version,
+            ToClientService(before.id),
+            before.business_name,
+            practice_id=invitation.practice_id,
+            accepted=isinstance(event, PracticeInvitationAccepted),
+        )
+
+
+# ── To the practice ──────────────────────────────────────────────────────────────────────────────
+
+
+def access_ended(case: Case, event: ManagementStopped, after: Client) -> Iterator[Notice]:
+    """Tell the practice that its access has ended, unless it ended it itself (L6, L7)."""
+    before = case.client
+    if isinstance(event.by, ClientUser | PlatformUser) and before.practice_id:
+        yield AccessEnded(
+            before.id, after.version, ToPractice(before.practice_id), before.business_name
+        )
+
+
+def for_practice(
+    notice: type[AccessGivenForPractice] | type[ClientDeletedForPractice],
+) -> Callable[[Case, Event, Client], Iterator[Notice]]:
+    """Return what tells the practice that the platform acted for it (L7)."""
+
+    def tell(case: Case, event: Event, after: Client) -> Iterator[Notice]:
+        before = case.client
+        if isinstance(event.by, PlatformUser) and before.practice_id:
+            yield notice(
+                before.id, after.version, ToPractice(before.practice_id), before.business_name
+            )
+
+    return tell
+
+
+access_given_for_practice = for_practice(AccessGivenForPractice)
+client_deleted_for_practice = for_practice(ClientDeletedForPractice)
+
+# ── To the payer ─────────────────────────────────────────────────────────────────────────────────
+
+
+def invoice_changed(case: Case, _: Event, after: Client) -> Iterator[Notice]:
+    """Tell the payer before and the payer after, if the lines on its next invoice differ (S3)."""
+    before, catalogue = case.client, case.catalogue
+    was, now = invoice_payer(before), invoice_payer(after)
+    lines = monthly_lines(before, catalogue), monthly_lines(after, catalogue)
+
+    old, new = (
+        lines[0] if was is Payer.PRACTICE else (),
+        lines[1] if now is Payer.PRACTICE else (),
+    )
     practice_id = before.practice_id or after.practice_id
     if old != new and practice_id:
         yield PracticeInvoiceChanged(
             before.id,
-            event.version,
+            after.version,
             ToPractice(practice_id),
             before.business_name,
             before=old,
             after=new,
-            currency=currency,
+            currency=catalogue.currency,
         )
-    old, new = on_invoice_of(Payer.CLIENT)
+    old, new = lines[0] if was is Payer.CLIENT else (), lines[1] if now is Payer.CLIENT else ()
     if old != new:
         yield ClientInvoiceChanged(
             before.id,
-            event.version,
+            after.version,
             ToClientService(before.id),
             before.business_name,
             before=old,
             after=new,
-            currency=currency,
+            currency=catalogue.currency,
         )

@@ -13,19 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from enum import Enum
 from typing import Literal, get_args
 from uuid import UUID
 
 from client_access.errors import CorruptRecord
 from client_access.machines.lifecycle import Status
 from client_access.machines.table import Edge, compile_moves, make_machine
-from client_access.values import Activation, Policy
+from client_access.values import Activation, IdentityEnum, Policy
 
 # ── States ───────────────────────────────────────────────────────────────────────────────────────
 
 
-class ActivationState(Enum):
+class ActivationState(IdentityEnum):
     """How far the invitation to the client is."""
 
     NOT_SENT = "not_sent"

@@ -14,15 +14,15 @@ A client that cannot sign in is never left alone: no edge leads from ``practice_
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from client_access.machines.table import Edge, compile_moves, make_machine
+from client_access.values import IdentityEnum
 
 # ── States ───────────────────────────────────────────────────────────────────────────────────────
 
 
-class Status(Enum):
+class Status(IdentityEnum):
     """Where a client stands (§2)."""
 
     INACTIVE = "inactive"
@@ -65,7 +65,7 @@ MANAGED = frozenset(
 ACTIVATED = frozenset({Status.BOTH_ACCESS, Status.DISABLED, Status.UNMANAGED})
 """The statuses of a client that has used its activation, or never needed one (L2)."""
 
-NEW = "new"
+NEW: Final = "new"
 """Where a client comes from that does not exist yet."""
 
 # ── Table ────────────────────────────────────────────────────────────────────────────────────────

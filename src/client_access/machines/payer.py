@@ -10,22 +10,22 @@ A customer that signs up alone chooses itself and is locked at once: it starts `
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from typing import Literal, get_args
 
 from client_access.machines.table import Edge, compile_moves, make_machine
+from client_access.values import IdentityEnum
 
 # ── States ───────────────────────────────────────────────────────────────────────────────────────
 
 
-class Payer(Enum):
+class Payer(IdentityEnum):
     """Who pays (§1)."""
 
     PRACTICE = "practice"
     CLIENT = "client"
 
 
-class PayerState(Enum):
+class PayerState(IdentityEnum):
     """Who pays, and whether that can still be changed (§3)."""
 
     UNDECIDED = "undecided"

@@ -7,8 +7,8 @@ from typing import assert_never, final
 
 from attrs import frozen
 
-from client_access.chapters.guards import ways_to_activate
 from client_access.chapters.rules import is_known
+from client_access.chapters.ways_out import ways_to_activate
 from client_access.client import Client
 from client_access.commands import EnableAccess, ProvideDirectDebit
 from client_access.machines.lifecycle import Status

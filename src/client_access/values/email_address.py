@@ -78,7 +78,7 @@ class EmailAddress:
     @property
     def is_mailable(self) -> bool:
         """Whether mail can be sent to it."""
-        return not (self.is_placeholder or self.is_erased)
+        return not self.key.endswith(".invalid")  # which no address is, for RFC 2606 reserves it
 
     def __str__(self) -> str:
         return self.address

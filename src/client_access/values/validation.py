@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias, TypeVar, cast
 from uuid import UUID
@@ -134,24 +134,33 @@ def is_text(
     """
 
     def check(instance: object, attribute: Attribute[str], value: str) -> None:
-        text = keep(instance, attribute, value, str)
-        check_text(attribute.name, text, limit, blank=blank, lines=lines)
+        # What nearly every text is; `check_text` decides about the others.
+        if type(value) is not str or not (
+            value.isprintable() and not value.isspace() and len(value) <= limit and (blank or value)
+        ):
+            text = keep(instance, attribute, value, str)
+            check_text(attribute.name, text, limit, blank=blank, lines=lines)
 
     return check
 
 
 def is_text_or_none(limit: int = NAME_LENGTH) -> Validator[str | None]:
     """Accept what :func:`is_text` does, or None."""
+    check = is_text(limit)
 
-    def check(instance: object, attribute: Attribute[str | None], value: str | None) -> None:
+    def check_if_given(
+        instance: object, attribute: Attribute[str | None], value: str | None
+    ) -> None:
         if value is not None:
-            check_text(attribute.name, keep(instance, attribute, value, str), limit)
+            check(instance, cast("Attribute[str]", attribute), value)
 
-    return check
+    return check_if_given
 
 
 def is_count(instance: object, attribute: Attribute[int], value: int) -> None:
     """Accept whole numbers from 1."""
+    if type(value) is int and value >= 1:
+        return
     if keep(instance, attribute, value, int) < 1:
         raise InvalidValue(attribute.name, "must be at least 1")
 
@@ -164,14 +173,15 @@ def is_tally(instance: object, attribute: Attribute[int], value: int) -> None:
 
 def is_aware(instance: object, attribute: Attribute[datetime], value: datetime) -> None:
     """Accept a moment: a datetime that knows its offset from UTC."""
-    check_aware(attribute.name, keep(instance, attribute, value, datetime))
+    if type(value) is not datetime or value.tzinfo is not UTC:
+        check_aware(attribute.name, keep(instance, attribute, value, datetime))
 
 
 def is_aware_or_none(
     instance: object, attribute: Attribute[datetime | None], value: datetime | None
 ) -> None:
     """Accept a moment, or None."""
-    if value is not None:
+    if value is not None and (type(value) is not datetime or value.tzinfo is not UTC):
         check_aware(attribute.name, keep(instance, attribute, value, datetime))
 
 
@@ -179,8 +189,9 @@ def is_tuple_of(kind: type[T]) -> Validator[tuple[T, ...]]:
     """Accept a tuple with instances of one of the library's own classes."""
 
     def check(instance: object, attribute: Attribute[tuple[T, ...]], value: tuple[T, ...]) -> None:
-        for item in keep(instance, attribute, value, tuple):
-            to_plain(attribute.name, item, kind)
+        for item in value if type(value) is tuple else keep(instance, attribute, value, tuple):
+            if type(item) is not kind:
+                to_plain(attribute.name, item, kind)
 
     return check
 
