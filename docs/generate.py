@@ -98,10 +98,7 @@ def _first_refusal(
     if refusal := rules.refusal_of_actor(case):
         return SAME_FOR_ALL, refusal
     for number, guard in enumerate(rules.guards):
-        if isinstance(guard, StateGuard):
-            refusal = guard.check(case)
-        else:
-            refusal = guard.check(case, command)
+        refusal = guard.check(case) if isinstance(guard, StateGuard) else guard.check(case, command)
         if refusal:
             return number, refusal
     return None
