@@ -93,7 +93,7 @@ def decide(
         raise InvalidValue("command", f"must be a command, not a {type(command).__name__}")
     if client is not None:
         check_type("client", client, Client)
-        if client.id != command.client_id:
+        if not client.id == command.client_id:
             raise InvalidValue("client", "is not the one that the command names")
     if email_owner is not None:
         check_id("email_owner", email_owner)

@@ -8,6 +8,7 @@ language.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import final
 
 from attrs import evolve, frozen
@@ -151,7 +152,7 @@ RULES = {
 
 
 @final
-@frozen
+@frozen(cache_hash=True)
 class WayOut:
     """One step that helps: a command, by whom, or something outside the library.
 
@@ -330,6 +331,7 @@ class CommandRefused(ClientAccessError):
         return f"CommandRefused({asked}, {self.refusal.code.value})"
 
 
+@cache
 def refuse(code: RefusalCode, *ways_out: WayOut, rule: str | None = None) -> Refusal:
     """Return the refusal with this code, by its usual rule or by another."""
     return Refusal(code, rule or RULES[code], _MESSAGES[code], ways_out)

@@ -6,12 +6,12 @@ their order, what happens, what that makes of the client, and who is told of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Generic, Literal, TypeAlias, TypeVar, assert_never, cast, final
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from client_access.client import Client
 from client_access.commands import Command
@@ -63,7 +63,7 @@ Plain = TypeVar(
 
 
 @final
-@frozen
+@define
 class Case:
     """All that a decision may look at, besides the command.
 
@@ -82,6 +82,7 @@ class Case:
     catalogue: Catalogue
     policy: Policy
     email_owner: UUID | None = None
+    _by_each_actor: tuple[Case, ...] | None = field(default=None, init=False, eq=False, repr=False)
 
     @property
     def client(self) -> Client:
@@ -95,14 +96,29 @@ class Case:
         assert isinstance(self.by, PracticeUser)  # the row says so
         return self.by.practice_id
 
-    def asked_by(self, by: Actor) -> Case:
-        """Return the same case, with another actor who asks."""
-        return Case(self.existing, by, self.at, self.catalogue, self.policy, self.email_owner)
-
     @property
     def version(self) -> int:
         """The client's version after an event in this case."""
         return 1 if self.existing is None else self.existing.version + 1
+
+    def by_each_actor(self) -> tuple[Case, ...]:
+        """Return the case as it is for each actor that has the client, one of each kind.
+
+        Made once: to answer `actions`, many rows ask for it.
+        """
+        if self._by_each_actor is None:
+            client = self.client
+            invitation = client.practice_invitation
+            practices = client.practice_id, invitation and invitation.practice_id
+            actors: tuple[Actor, ...] = (
+                *(PracticeUser(practice_id) for practice_id in practices if practice_id),
+                ClientUser(client.id),
+                PlatformUser(),
+            )
+            self._by_each_actor = tuple(
+                Case(client, by, self.at, self.catalogue, self.policy) for by in actors
+            )
+        return self._by_each_actor
 
 
 def is_known(client: Client | None, by: Actor) -> bool:
@@ -263,9 +279,10 @@ class CommandRules(Generic[C, E]):
         Raises:
             InvalidValue: the catalogue lacks a service that the client holds (S4).
         """
-        if not self.tells:
-            return ()
-        return tuple(notice for tell in self.tells for notice in tell(case, event, after))
+        notices: list[Notice] = []
+        for tell in self.tells:
+            notices.extend(tell(case, event, after))
+        return tuple(notices)
 
     def _who_may(self, case: Case) -> tuple[WayOut, ...]:
         """Return this command by those who could give it now, or else whose business it is.
@@ -278,9 +295,9 @@ class CommandRules(Generic[C, E]):
         # A type variable bound by a union is no type of that union to mypy.
         command = cast("type[Command]", self.command)
         now = [
-            way(command, type(by))
-            for by in _everybody(case.client, self.by)
-            if self.refusal_of_state(case.asked_by(by)) is None
+            way(command, kind)
+            for other in case.by_each_actor()
+            if (kind := type(other.by)) in self.by and self.refusal_of_state(other) is None
         ]
         return tuple(now) or business
 
@@ -292,22 +309,6 @@ _WHOSE_BUSINESS: dict[type[Actor], WayOut] = {
     ClientUser: FOR_CLIENT,
     PlatformUser: FOR_PLATFORM,
 }
-
-
-def _everybody(client: Client, kinds: Collection[type[Actor]]) -> Iterator[Actor]:
-    """Yield an actor of each of these kinds that has a client."""
-    if PracticeUser in kinds:
-        if client.practice_id:
-            yield PracticeUser(client.practice_id)
-        if client.practice_invitation:
-            yield PracticeUser(client.practice_invitation.practice_id)
-    if ClientUser in kinds:
-        yield ClientUser(client.id)
-    if PlatformUser in kinds:
-        yield _PLATFORM
-
-
-_PLATFORM = PlatformUser()
 
 
 def as_asked(event: type[Plain]) -> Callable[[Case, Command], Plain]:

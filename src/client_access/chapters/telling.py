@@ -37,6 +37,7 @@ from client_access.notices import (
     ToPractice,
 )
 from client_access.values import ClientUser, PlatformUser, PracticeUser
+from client_access.values.validation import trusted
 
 # ── To an address ────────────────────────────────────────────────────────────────────────────────
 
@@ -49,7 +50,8 @@ def activation_email(
     """Tell the client of an activation that is sent, if there is an address to send it to (E5)."""
     sent = event.activation
     if sent is not None and after.practice_id and after.email.is_mailable:
-        yield ActivationEmail(
+        yield trusted(
+            ActivationEmail,
             after.id,
             after.version,
             ToAddress(after.email),
@@ -65,7 +67,9 @@ def email_replaced(case: Case, _: EmailChanged, after: Client) -> Iterator[Notic
     """Tell the old address of an activated client that it was changed (E4)."""
     before = case.client
     if before.activated and before.email.is_mailable:
-        yield EmailReplaced(before.id, after.version, ToAddress(before.email), before.business_name)
+        yield trusted(
+            EmailReplaced, before.id, after.version, ToAddress(before.email), before.business_name
+        )
 
 
 # ── To the client, in its own service ────────────────────────────────────────────────────────────
@@ -75,7 +79,8 @@ def practice_left(case: Case, event: ManagementStopped, after: Client) -> Iterat
     """Tell the client that the practice no longer has access, and what it owes now (L4, P6)."""
     before, owed = case.client, after.direct_debit
     if isinstance(event.by, PracticeUser | PlatformUser) and before.practice_id:
-        yield PracticeLeft(
+        yield trusted(
+            PracticeLeft,
             before.id,
             after.version,
             ToClientService(before.id),
@@ -92,7 +97,8 @@ def invitation_answered(
     """Tell the client what the practice answered."""
     before = case.client
     if invitation := before.practice_invitation:
-        yield InvitationAnswered(
+        yield trusted(
+            InvitationAnswered,
             before.id,
             after.version,
             ToClientService(before.id),
@@ -109,8 +115,12 @@ def access_ended(case: Case, event: ManagementStopped, after: Client) -> Iterato
     """Tell the practice that its access has ended, unless it ended it itself (L6, L7)."""
     before = case.client
     if isinstance(event.by, ClientUser | PlatformUser) and before.practice_id:
-        yield AccessEnded(
-            before.id, after.version, ToPractice(before.practice_id), before.business_name
+        yield trusted(
+            AccessEnded,
+            before.id,
+            after.version,
+            ToPractice(before.practice_id),
+            before.business_name,
         )
 
 
@@ -139,15 +149,18 @@ def invoice_changed(case: Case, _: Event, after: Client) -> Iterator[Notice]:
     """Tell the payer before and the payer after, if the lines on its next invoice differ (S3)."""
     before, catalogue = case.client, case.catalogue
     was, now = invoice_payer(before), invoice_payer(after)
-    lines = monthly_lines(before, catalogue), monthly_lines(after, catalogue)
+    lines_before = monthly_lines(before, catalogue) if was else ()
+    if was and now and after.services is before.services:
+        lines_after = lines_before
+    else:
+        lines_after = monthly_lines(after, catalogue) if now else ()
 
-    old, new = (
-        lines[0] if was is Payer.PRACTICE else (),
-        lines[1] if now is Payer.PRACTICE else (),
-    )
+    old = lines_before if was is Payer.PRACTICE else ()
+    new = lines_after if now is Payer.PRACTICE else ()
     practice_id = before.practice_id or after.practice_id
     if old != new and practice_id:
-        yield PracticeInvoiceChanged(
+        yield trusted(
+            PracticeInvoiceChanged,
             before.id,
             after.version,
             ToPractice(practice_id),
@@ -156,9 +169,11 @@ def invoice_changed(case: Case, _: Event, after: Client) -> Iterator[Notice]:
             after=new,
             currency=catalogue.currency,
         )
-    old, new = lines[0] if was is Payer.CLIENT else (), lines[1] if now is Payer.CLIENT else ()
+    old = lines_before if was is Payer.CLIENT else ()
+    new = lines_after if now is Payer.CLIENT else ()
     if old != new:
-        yield ClientInvoiceChanged(
+        yield trusted(
+            ClientInvoiceChanged,
             before.id,
             after.version,
             ToClientService(before.id),

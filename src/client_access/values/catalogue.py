@@ -92,7 +92,7 @@ class Catalogue:
         Raises:
             InvalidValue: the code is no text.
         """
-        return self._by_code.get(to_plain("code", code, str))
+        return self._by_code.get(code if type(code) is str else to_plain("code", code, str))
 
     def offers(self, code: str) -> bool:
         """Tell whether a service with this code can be added today (S4).
