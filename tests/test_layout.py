@@ -36,7 +36,6 @@ CORE = """
 OUTSIDE = {
     "__main__",
     "batch",
-    "charts",
     "cli",
     "links",
     "questions.consequences",
