@@ -1,4 +1,4 @@
-"""What a user installs: the wheel, built from this tree."""
+"""What a user installs: the wheel and the sdist, built from this tree."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_has_every_file_of_the_package_and_nothing_else(wheel: Path) -> None:
+    """No test, no example and no documentation is installed."""
     package = ROOT / "src" / "client_access"
     ours = {
         str(path.relative_to(package.parent))
