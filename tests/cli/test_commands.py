@@ -488,7 +488,7 @@ def test_show_for_each_actor(run: Run, database: str, catalogue: Path) -> None:
     assert "who pays  undecided" in output
     _, output, _ = run("show", LEFT, *of)
     assert "What the platform can do now" in output
-    assert "signed up alone" in output
+    assert "signed up by itself" in output
     status, _, error = run("show", LEFT, *of, "--as", "practice")
     assert (status, error) == (2, "No practice has this client: --as client or --as platform.\n")
 

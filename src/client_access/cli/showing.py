@@ -106,7 +106,7 @@ def _facts(client: Client, access: ClientAccess) -> Iterator[tuple[str, str]]:
     ):
         if text:
             yield name, text
-    yield "came", words.SOURCES[client.source]
+    yield "source", words.SOURCES[client.source]
     yield "who pays", words.payer(client)
     yield "services", words.services_with_prices(client.services, access.catalogue)
     if client.activation:

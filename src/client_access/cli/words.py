@@ -76,7 +76,7 @@ LISTS = {
 SOURCES = {
     Source.ADDED: "added by its practice",
     Source.IMPORTED: "imported by its practice",
-    Source.CUSTOMER: "signed up alone",
+    Source.CUSTOMER: "signed up by itself",
 }
 """How a client was created."""
 
