@@ -353,10 +353,10 @@ def test_an_earlier_file_of_left_out_rows_is_overwritten(
     assert left_out.read_text("utf-8-sig").startswith("problems,business_name")
 
 
-def test_a_file_that_is_no_table_is_told_and_not_written_for_correction(
+def test_a_file_without_the_required_column_is_not_written_for_correction(
     run: Run, tmp_path: Path
 ) -> None:
-    """Its rows were not even looked at: the file is to be corrected, and no part of it."""
+    """Its rows were not read: the file itself has to be corrected."""
     file, left_out = tmp_path / "bad.csv", tmp_path / "left.csv"
     file.write_text("name,email\nA,a@example.com\n")
     arguments = ("--database", f"sqlite:///{tmp_path / 'new.db'}", "--practice", "north")

@@ -62,8 +62,8 @@ def test_the_sentence_of_a_resent_activation_is_right_for_any_number(times: int)
     """E5: each sending is counted."""
     event = next(c.event for c in changes() if isinstance(c.event, ca.ActivationResent))
     event = evolve(event, activation=evolve(event.activation, times_sent=times))
-    told = f"Activation sent again, {times} times in all."
-    assert words.happened(event, world.CATALOGUE) == told
+    sentence = f"Activation sent again, {times} times in all."
+    assert words.happened(event, world.CATALOGUE) == sentence
 
 
 @pytest.mark.parametrize(

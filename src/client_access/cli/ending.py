@@ -67,7 +67,7 @@ def _flushed(program: Callable[[], int]) -> int:
 
 
 def harmless(text: str) -> str:
-    """Return text that cannot control a terminal, whoever wrote it.
+    """Return text that cannot control a terminal.
 
     Each control character becomes U+FFFD, except line feeds and tabs.
     """
