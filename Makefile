@@ -7,7 +7,7 @@ TEST_ARGS ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-# pip takes the pins for what it installs, and for what it builds with, from the same file.
+# The same file pins what pip installs and what it builds with.
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt \
        PIP_BUILD_CONSTRAINT=constraints.txt $(RUN) -m pip install -qq
 
@@ -18,17 +18,17 @@ IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 .PHONY: help tour test check clean
 
 help:
-	@echo 'make tour    walk through every procedure, before your eyes'
+	@echo 'make tour    show every procedure of the guide on a database'
 	@echo '             (options: make tour TOUR_ARGS="--database sqlite:///tour.db")'
 	@echo 'make test    run the tests, with branch coverage'
 	@echo '             (options: make test TEST_ARGS="-k payer --no-cov")'
 	@echo 'make check   lint, formatting and types'
-	@echo 'make clean   remove .venv and everything else that was made here'
+	@echo 'make clean   remove .venv and everything else that make created'
 	@echo
-	@echo 'The first run sets up .venv by itself. Another Python: make test PYTHON=python3.13'
+	@echo 'The first run sets up .venv. To use another Python: make test PYTHON=python3.13'
 
 tour: $(VENV)/.tour-installed
-	@$(RUN) -m client_access $(TOUR_ARGS)
+	@$(RUN) -m examples.tour $(TOUR_ARGS)
 
 test: $(VENV)/.dev-installed
 	@$(RUN) -m pytest -q -n auto --dist loadfile --cov --cov-report=term $(TEST_ARGS)
@@ -43,28 +43,28 @@ check: $(VENV)/.dev-installed
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov
 	rm -f .coverage .coverage.*
-	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests docs examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A stamp is newer than what it was installed from, so a second run installs nothing.
+# A stamp is newer than the files that it depends on, so a second run installs nothing.
 
 $(VENV)/.tour-installed: pyproject.toml constraints.txt
 	@$(make_venv)
-	@echo 'Installing what the tour needs into $(VENV) (only this once) ...'
-	@$(PIP) --editable '.[cli]'
+	@echo 'Installing what the tour needs into $(VENV) (only once) ...'
+	@$(PIP) --editable '.[cli,links,templates]'
 	@touch $@
 
 $(VENV)/.dev-installed: pyproject.toml constraints.txt
 	@$(make_venv)
-	@echo 'Installing the development tools into $(VENV) (only this once) ...'
+	@echo 'Installing the development tools into $(VENV) (only once) ...'
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.tour-installed
 
-# A .venv that works is kept; a missing, broken or half-made one is made anew.
+# A working .venv is kept; a missing or broken one is made again.
 define make_venv
 if ! { $(RUN) -c '$(IS_NEW_ENOUGH)' && $(RUN) -m pip --version; } >/dev/null 2>&1; then \
 	if ! command -v '$(PYTHON)' >/dev/null 2>&1; then \
 		echo 'client_access needs Python 3.11 or newer, and "$(PYTHON)" was not found.' >&2; \
-		echo 'Name one that you have: make PYTHON=/path/to/python3' >&2; \
+		echo 'Name another one: make PYTHON=/path/to/python3' >&2; \
 		exit 1; \
 	fi; \
 	if ! '$(PYTHON)' -c '$(IS_NEW_ENOUGH)'; then \
@@ -74,7 +74,7 @@ if ! { $(RUN) -c '$(IS_NEW_ENOUGH)' && $(RUN) -m pip --version; } >/dev/null 2>&
 	fi; \
 	echo 'Making $(VENV) ...'; \
 	'$(PYTHON)' -m venv --clear $(VENV) || { \
-		echo 'That Python cannot make a virtual environment (some systems package venv apart).' >&2; \
+		echo 'That Python cannot make a virtual environment (some systems have a separate package for venv).' >&2; \
 		exit 1; \
 	}; \
 fi

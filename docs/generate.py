@@ -1,9 +1,9 @@
-"""Writes what the documentation takes from the code: the charts, refusals.md and commands.md.
+"""Writes the parts of the documentation that come from the code.
 
     python docs/generate.py
 
-Every refusal that there can be is met by putting every command to every state that a client can
-come to stand in, by every actor: the walk of the tests (`tests/world.py`).
+They are the charts, refusals.md and commands.md. To find every possible refusal, every actor gives
+every command to a client in every reachable state, as in the tests (`tests/world.py`).
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import world  # noqa: E402 - found by the line above
 
-import client_access as ca  # noqa: E402 - sorted after it
+import client_access as ca  # noqa: E402
 from client_access.chapters.rules import UNKNOWN_CLIENT, Case, StateGuard, is_known  # noqa: E402
-from client_access.charts import with_charts  # noqa: E402
 from client_access.commands import COMMAND_NAMES  # noqa: E402
 from client_access.deciding import RULES  # noqa: E402
 from client_access.events import EVENT_NAMES  # noqa: E402
 from client_access.values import DEFAULT_POLICY  # noqa: E402
+from docs.charts import with_charts  # noqa: E402
 
 WITH_CHARTS = ("README.md", "docs/lifecycle.md", "docs/payer.md")
 STATUSES = tuple(status for status in ca.Status if status is not ca.Status.DELETED)
@@ -36,18 +36,18 @@ ACTORS: dict[type[ca.Actor], str] = {
     ca.ClientUser: "client",
     ca.PlatformUser: "platform",
 }
-BY_COMMAND = {procedure.command: procedure for procedure in RULES}
+BY_COMMAND = {rules.command: rules for rules in RULES}
 SAME_FOR_ALL = -1
 """Instead of the number of a guard: the checks that are the same for every command."""
-NOTE = "<!-- Written by `python docs/generate.py` from the code; a test compares it whole. -->\n"
+NOTE = "<!-- Written by `python docs/generate.py`; do not edit. -->\n"
 
 
-# ── Met on the walk ──────────────────────────────────────────────────────────────────────────────
+# ── Every refusal ──────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
 class Met:
-    """A refusal, and where it was met."""
+    """A refusal, and when it is met: a command by an actor in a status."""
 
     refusal: ca.Refusal
     asked: str
@@ -61,12 +61,12 @@ class Met:
 
 
 SIGN_IN = "sign-in"
-ASKED = [*(procedure.command.__name__ for procedure in RULES), SIGN_IN]
+ASKED = [*(rules.command.__name__ for rules in RULES), SIGN_IN]
 
 
 @cache
 def all_refusals() -> tuple[Met, ...]:
-    """Return every refusal that there can be, each once, in the order of the commands."""
+    """Return every possible refusal once, in the order of the commands."""
     found = dict.fromkeys(_all_refusals())
     return tuple(sorted(found, key=lambda met: (ASKED.index(met.asked), met.guard)))
 
@@ -89,7 +89,7 @@ def _all_refusals() -> Iterator[Met]:
 def _first_refusal(
     client: ca.Client | None, command: ca.Command, at: datetime
 ) -> tuple[int, ca.Refusal] | None:
-    """Return why a command is refused, and the number of the guard that says so."""
+    """Return why a command is refused, and the number of the guard that refuses it."""
     rules = BY_COMMAND[type(command)]
     owner = world.owner_of_email(client, command)
     case = Case(client, command.by, at, world.CATALOGUE, DEFAULT_POLICY, owner)
@@ -105,7 +105,7 @@ def _first_refusal(
 
 
 def own_refusals(command: type[ca.Command]) -> dict[str, set[str]]:
-    """Return a command's own refusals in order, each with the kinds of actor that can meet it."""
+    """Return a command's own refusals in order, each with the actors that can get it."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for met in all_refusals():
         if met.asked == command.__name__ and met.guard != SAME_FOR_ALL:
@@ -117,28 +117,28 @@ def own_refusals(command: type[ca.Command]) -> dict[str, set[str]]:
 
 
 _REFUSALS_1 = (
-    "A refusal is a rule's no: nothing has changed. It has a code for programs, the number of"
-    " the rule that it follows from, one sentence for people, and ways out: the steps that"
-    " help, in order of preference. A step inside the library is a command and who gives it;"
-    " it is allowed now, or after the steps before it."
+    "A refusal means that a rule does not allow a command, and that nothing has changed. It has"
+    " a code for programs, the number of the rule, one sentence for people, and ways out: the"
+    " steps that help, the best one first. A step inside the library names a command and who"
+    " gives it; the command is allowed now, or after the steps before it."
 )
 _REFUSALS_2 = (
-    "No sentence holds a name, an address, or anything about another practice's clients."
-    " `Refusal.translated` puts them into other words; `client_access.refusals.english` returns"
-    " all of them by their keys."
+    "No sentence contains a name, an address, or anything about another practice's clients."
+    " `Refusal.translated` replaces the sentences by your own; `client_access.refusals.english`"
+    " returns all of them by their keys."
 )
 _COMMANDS_1 = (
-    "Every command names the client and the actor who gives it. The checks run in this order,"
-    " and the first that fails is the refusal:"
+    "Every command names the client and the actor who gives it. These checks run in order, and"
+    " the first one that fails gives the refusal:"
 )
 _COMMANDS_2 = (
-    "The three commands for a new id skip the first and the third. A practice has the clients"
-    " that it manages, and those whose invitation to it is pending; a client's user has its"
-    " own client; the platform has all."
+    "The three commands for a new id skip the first and the third check. A practice's clients"
+    " are those that it manages, and those that have invited it and wait for its answer. A"
+    " client's user has one client; the platform has all of them."
 )
 _COMMANDS_3 = (
-    "In `unmanaged`, the practice is the one that the client has invited. Nobody gives a"
-    " command for a deleted client."
+    "In `unmanaged`, the practice is the one that the client has invited. No command is allowed"
+    " for a deleted client."
 )
 
 
@@ -165,17 +165,17 @@ def refusals_page() -> str:
         )
     for code in ca.RefusalCode:
         met = by_code[code]
-        told = dict.fromkeys(m.asked for m in met)
-        names = ", ".join(_name(asked) for asked in told)
-        if list(told) == [p.command.__name__ for p in RULES if not p.creates]:
-            names = "every command but those for a new id"
+        asked = dict.fromkeys(m.asked for m in met)
+        names = ", ".join(map(_name, asked))
+        if list(asked) == [rules.command.__name__ for rules in RULES if not rules.creates]:
+            names = "every command except those for a new id"
         lines += [
             "",
             f"## `{code.value}`",
             "",
             met[0].refusal.message,
             "",
-            f"Rule {_rules(met)}. Told by {names}.",
+            f"Rule {_rules(met)}. Refuses {names}.",
             "",
         ]
         if len({m.ways for m in met}) == 1:
@@ -183,7 +183,7 @@ def refusals_page() -> str:
             lines += ["Ways out:", "", *(f"{n}. {way.sentence}" for n, way in enumerate(ways, 1))]
         else:
             lines += [
-                "| refused | to the | in | ways out |",
+                "| refused | given by | in | ways out |",
                 "|---|---|---|---|",
                 *_rows(met),
             ]
@@ -199,7 +199,7 @@ def _name(asked: str) -> str:
 
 
 def _rows(met: list[Met]) -> Iterator[str]:
-    """Yield a row for each command, actors, statuses and ways out, merged where they can be."""
+    """Yield the rows of a table: actors and statuses with the same ways out share one."""
     statuses: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
     for m in met:
         statuses[m.asked, m.by, m.ways].add(m.status)
@@ -213,7 +213,7 @@ def _rows(met: list[Met]) -> Iterator[str]:
 
 
 def _steps(by_code: dict[ca.RefusalCode, list[Met]]) -> Iterator[str]:
-    """Yield the table of all ways out that there are."""
+    """Yield the table of all ways out."""
     steps = {way.key: way for met in by_code.values() for m in met for way in m.refusal.ways_out}
     yield from ("", "## All ways out", "", "| key | sentence | command | by |", "|---|---|---|---|")
     for way in sorted(steps.values(), key=lambda way: (way.command is None, way.key)):
@@ -230,10 +230,10 @@ def commands_page() -> str:
         NOTE,
         _COMMANDS_1,
         "",
-        "1. `unknown_client`: there is no such client, it was deleted, or it is not the actor's.",
-        "2. `actor_not_allowed`: no actor of this kind gives this command.",
-        "3. `not_in_this_status`: not in the client's present status.",
-        "4. The command's own, in the order of the table below.",
+        "1. `unknown_client`: the client does not exist, was deleted, or is not the actor's.",
+        "2. `actor_not_allowed`: this kind of actor never gives this command.",
+        "3. `not_in_this_status`: the command is not allowed in the client's present status.",
+        "4. The command's own checks, in the order of the second table below.",
         "",
         _COMMANDS_2,
         "",
@@ -242,36 +242,34 @@ def commands_page() -> str:
         f"| command | new id | {' | '.join(f'`{status.value}`' for status in STATUSES)} |",
         f"|---|---|{'---|' * len(STATUSES)}",
     ]
-    for procedure in RULES:
-        if procedure.creates:
-            cells = [ACTORS[kind] for kind in procedure.by] + [""] * len(STATUSES)
+    for rules in RULES:
+        if rules.creates:
+            cells = [ACTORS[kind] for kind in rules.by] + [""] * len(STATUSES)
         else:
             cells = [""] + [
-                ", ".join(
-                    name for kind, name in ACTORS.items() if status in procedure.by.get(kind, ())
-                )
+                ", ".join(name for kind, name in ACTORS.items() if status in rules.by.get(kind, ()))
                 for status in STATUSES
             ]
-        lines.append(f"| `{procedure.command.__name__}` | {' | '.join(cells)} |")
+        lines.append(f"| `{rules.command.__name__}` | {' | '.join(cells)} |")
     lines += [
         "",
         _COMMANDS_3,
         "",
-        "## Own refusals, and what happened",
+        "## Each command's own refusals, and its event",
         "",
-        "A refusal that not everybody can meet who may give the command names who can.",
+        "If only some of the actors who may give a command can get a refusal, they are named.",
         "",
-        "| command | its name | refusals of its own, in order | event |",
+        "| command | name | own refusals, in order | event |",
         "|---|---|---|---|",
     ]
-    for procedure in RULES:
-        may = {ACTORS[kind] for kind in procedure.by}
+    for rules in RULES:
+        may = {ACTORS[kind] for kind in rules.by}
         codes = [
             f"[`{code}`](refusals.md#{code})"
             + (f" ({', '.join(n for n in ACTORS.values() if n in met)})" if met != may else "")
-            for code, met in own_refusals(procedure.command).items()
+            for code, met in own_refusals(rules.command).items()
         ]
-        command, event = procedure.command, procedure.event
+        command, event = rules.command, rules.event
         lines.append(
             f"| `{command.__name__}` | `{COMMAND_NAMES[command]}` | {', '.join(codes) or 'none'} |"
             f" `{event.__name__}`, `{EVENT_NAMES[event]}` |"
@@ -280,7 +278,7 @@ def commands_page() -> str:
 
 
 def pages() -> dict[str, str]:
-    """Return every file that is written, by its path from the root."""
+    """Return the text of every file to write, by its path from the root."""
     charts = {path: with_charts((ROOT / path).read_text(encoding="utf-8")) for path in WITH_CHARTS}
     return {**charts, "docs/refusals.md": refusals_page(), "docs/commands.md": commands_page()}
 

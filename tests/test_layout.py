@@ -37,7 +37,6 @@ CORE = """
 OUTSIDE = {
     "__main__",
     "batch",
-    "charts",
     "cli",
     "links",
     "questions.consequences",

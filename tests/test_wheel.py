@@ -1,9 +1,10 @@
-"""What a user installs: the wheel, built from this tree."""
+"""What a user installs: the wheel and the sdist, built from this tree."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -13,19 +14,25 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("dist")
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target)],
+        [sys.executable, "-m", "hatchling", "build", "-d", str(target)],
         cwd=ROOT,
         check=True,
         capture_output=True,
     )
-    (built,) = target.glob("*.whl")
+    return target
+
+
+@pytest.fixture
+def wheel(dist: Path) -> Path:
+    (built,) = dist.glob("*.whl")
     return built
 
 
 def test_the_wheel_has_every_file_of_the_package_and_nothing_else(wheel: Path) -> None:
+    """No test, no example and no documentation is installed."""
     package = ROOT / "src" / "client_access"
     ours = {
         str(path.relative_to(package.parent))
@@ -36,6 +43,22 @@ def test_the_wheel_has_every_file_of_the_package_and_nothing_else(wheel: Path) -
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert names == ours
     assert "client_access/py.typed" in names
+
+
+def test_the_sdist_has_what_the_makefile_needs(dist: Path) -> None:
+    """`make tour`, `make test` and `make check` work in an unpacked sdist."""
+    (sdist,) = dist.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.split("/")[1] for name in archive.getnames()}
+    assert names >= {
+        "src",
+        "examples",
+        "tests",
+        "docs",
+        "benchmarks",
+        "Makefile",
+        "constraints.txt",
+    }
 
 
 def test_importing_the_installed_package_imports_no_package_of_an_extra(wheel: Path) -> None:

@@ -1,4 +1,4 @@
-"""`python -m client_access`: the tour, and a window into a database."""
+"""`python -m client_access`: the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every command of the command line: what it prints, for people and for programs."""
+"""Each command of the command line: what it prints for people and for programs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from client_access import (
 )
 from client_access.batch import COLUMNS
 from client_access.cli import main
-from client_access.cli.catalogues import EXAMPLE
+from client_access.cli.arguments import EXAMPLE
 from client_access.cli.stores import file_of
 from client_access.sql import SqlRepository
 
@@ -63,7 +63,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def database(tmp_path: Path) -> str:
-    """A practice with clients in many a status."""
+    """A practice with clients in several statuses."""
     url = f"sqlite:///{tmp_path / 'clients.db'}"
     with SqlRepository.open(url) as repository:
         access = ClientAccess(repository, catalogue=EXAMPLE)
@@ -116,21 +116,24 @@ def catalogue(tmp_path: Path) -> Path:
 
 
 def test_the_template_is_filled_in_and_imported_once(run: Run, tmp_path: Path) -> None:
-    """Untouched it adds nobody, least of all an example; a file read twice adds nobody twice."""
+    """An empty template adds nobody, and a file that is imported twice adds nobody twice."""
     file = tmp_path / "template.csv"
     assert run("template", file) == (0, "", "")
     assert file.read_text("utf-8-sig") == ",".join(COLUMNS) + "\n"
     arguments = ("--database", f"sqlite:///{tmp_path / 'new.db'}", "--practice", "north")
     status, output, _ = run("import", file, *arguments)
-    assert (status, output.strip()) == (0, "✓ There is no row in it.")
+    assert (status, output.strip()) == (0, "✓ The file has no rows.")
     with file.open("a") as filled_in:
         filled_in.write("1001,business,Example Bakery,bakery@example.com,practice,,,\r\n")
-    for told in ("✓ 1 row: 1 added.", "✓ 1 row: 1 already there."):
+    for expected in ("✓ 1 row: 1 added.", "✓ 1 row: 1 already there."):
         status, output, _ = run("import", file, *arguments)
-        assert (status, output.strip()) == (0, told)
+        assert (status, output.strip()) == (0, expected)
 
 
-def test_the_template_goes_to_standard_output_and_over_no_file(run: Run, tmp_path: Path) -> None:
+def test_the_template_goes_to_standard_output_and_overwrites_no_file(
+    run: Run, tmp_path: Path
+) -> None:
+    """A template that somebody has filled in is not lost."""
     file = tmp_path / "template.csv"
     run("template", file)
     done = subprocess.run(
@@ -144,9 +147,10 @@ def test_the_template_goes_to_standard_output_and_over_no_file(run: Run, tmp_pat
 BAD = "business_name,email,Notes\nA,a@example.com,=1\nB,A@example.com,\n,bad,x\n" + '"open'
 
 
-def test_a_row_that_is_left_out_is_told_and_written_for_correction(
+def test_a_row_that_is_left_out_is_reported_and_written_for_correction(
     run: Run, tmp_path: Path
 ) -> None:
+    """The file of left out rows can be corrected and imported."""
     file, left_out = tmp_path / "bad.csv", tmp_path / "left.csv"
     url = f"sqlite:///{tmp_path / 'new.db'}"
     file.write_text(BAD)
@@ -158,7 +162,7 @@ def test_a_row_that_is_left_out_is_told_and_written_for_correction(
     assert "Row 3, email: The address is that of row 2 too" in output
     assert str(left_out) in output.replace("\n", "").replace(" ", "")
 
-    assert "with another one for --left-out" in " ".join(output.split())
+    assert "with a different one for --left-out" in " ".join(output.split())
 
     corrected = left_out.read_text("utf-8-sig").replace("A@example", "b@example")
     left_out.write_text(corrected.replace(",bad,", "C,,"))
@@ -171,7 +175,7 @@ def test_a_row_that_is_left_out_is_told_and_written_for_correction(
 
 
 def test_a_row_that_is_left_out_is_written_cell_by_cell_as_it_is(run: Run, tmp_path: Path) -> None:
-    """Nothing is lost: neither a column with another's name nor a cell beyond the header."""
+    """Nothing is lost: neither a second column of the same name nor a cell beyond the header."""
     file, left_out = tmp_path / "bad.csv", tmp_path / "left.csv"
     file.write_text(
         "business_name,email,notes,notes\nX,nope,first,second\nY,y@example.com,,,one more\nZ\n"
@@ -196,29 +200,29 @@ def test_a_row_that_is_left_out_is_written_cell_by_cell_as_it_is(run: Run, tmp_p
         (",Smith,,", ",Smith,,", "2,Smith,,"),
         ("1,Smith,,", "1,Jones,j@example.com,", "2,Jones,j@example.com,"),
         (",Smith,s@example.com,", ",Jones,S@example.com,", ",Jones,j@example.com,"),
-        # Beside its bad payer, nothing was told of its being a double.
+        # The bad payer was reported, but not that the row may be a duplicate.
         (",Smith,,", ",Smith,,bank", ",Smith,other@example.com,"),
     ],
 )
-def test_a_row_that_was_left_out_is_not_taken_for_who_is_there(
+def test_a_row_that_was_left_out_is_not_mistaken_for_an_existing_client(
     run: Run, tmp_path: Path, first: str, second: str, corrected: str
 ) -> None:
-    """However often it is imported as it was: it may be another client, that nothing tells apart.
+    """However often it is imported unchanged: it may be another client with the same name.
 
-    Corrected it is imported, whether or not its problems are taken out.
+    Once corrected it is imported, whether or not its problems are removed from the file.
     """
     file, left_out, again = (tmp_path / f"{name}.csv" for name in ("all", "left", "again"))
     file.write_text(f"reference,business_name,email,payer\n{first}\n{second}\n")
     arguments = ("--database", f"sqlite:///{tmp_path / 'new.db'}", "--practice", "north")
     assert run("import", file, *arguments, "--left-out", left_out)[0] == 1
-    # The payer is no part of what tells clients apart.
+    # Clients are not recognised by their payer.
     left_out.write_text(left_out.read_text("utf-8-sig").replace(",bank", ","))
     status, output, _ = run("import", left_out, *arguments, "--left-out", again)
     assert status == 1
     assert "✗ 1 row: 1 left out." in output
     assert "Columns not read" not in output
-    told = "Row 2: The row was left out before, and a client with its reference, address or name"
-    assert told in " ".join(output.split())
+    problem = "Row 2: The row was left out before, and a client with its reference, address or name"
+    assert problem in " ".join(output.split())
     header, row = again.read_text("utf-8-sig").splitlines()
     assert header == "problems,reference,business_name,email,payer"
     assert row.endswith(second.replace(",bank", ","))
@@ -237,7 +241,7 @@ def test_a_row_that_was_left_out_is_not_taken_for_who_is_there(
 def test_a_file_is_not_emptied_while_it_is_imported(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other_name: str
 ) -> None:
-    """By whatever name it is given for the rows that are left out, it is told and left alone."""
+    """The rows that are left out never go to the imported file, under any of its names."""
     monkeypatch.chdir(tmp_path)
     file, left_out = tmp_path / "clients.csv", tmp_path / "left.csv"
     file.write_text(BAD)
@@ -253,9 +257,7 @@ def test_a_file_is_not_emptied_while_it_is_imported(
     arguments = ("--database", f"sqlite:///{tmp_path / 'new.db'}", "--practice", "north")
     status, output, error = run("import", file, *arguments, "--left-out", left_out)
     assert (status, output) == (2, "")
-    assert error == (
-        f"--left-out must name another file: {left_out} is the file that is imported.\n"
-    )
+    assert error == (f"--left-out must be a different file: {left_out} is the file to import.\n")
     assert file.read_text() == BAD
     assert not (tmp_path / "new.db").exists()
 
@@ -270,7 +272,7 @@ def test_a_file_is_not_emptied_while_it_is_imported(
         "file:{dir}/cl%2569ents.db?uri=true",
     ],
 )
-@pytest.mark.parametrize("there", [True, False], ids=["there", "only made now"])
+@pytest.mark.parametrize("there", [True, False], ids=["existing", "created by the import"])
 def test_a_database_is_not_overwritten_with_rows_that_are_left_out(
     run: Run,
     tmp_path: Path,
@@ -280,7 +282,7 @@ def test_a_database_is_not_overwritten_with_rows_that_are_left_out(
     name: str,
     ending: str,
 ) -> None:
-    """By whatever name it is given, nor is what SQLite keeps beside it."""
+    """Nor are SQLite's files beside it, under any of their names."""
     monkeypatch.chdir(tmp_path)
     clients, file = tmp_path / "clients.db", tmp_path / "bad.csv"
     file.write_text(BAD)
@@ -293,14 +295,15 @@ def test_a_database_is_not_overwritten_with_rows_that_are_left_out(
     )
     assert (status, output) == (2, "")
     what = "a file of the database" if ending else "the database"
-    assert error == f"--left-out must name another file: {left_out} is {what}.\n"
+    assert error == f"--left-out must be a different file: {left_out} is {what}.\n"
     assert run("list", "--practice", "north", "--database", database)[0] == 0
     assert run("show", PAID, "--database", database)[0] == (0 if there else 2)
 
 
-def test_a_database_is_not_overwritten_by_another_name_of_its_file(
+def test_a_database_is_not_overwritten_through_a_link_to_it(
     run: Run, tmp_path: Path, database: str
 ) -> None:
+    """A symbolic or a hard link is another name of the same file."""
     file, symbolic, hard = tmp_path / "bad.csv", tmp_path / "symbolic", tmp_path / "hard"
     file.write_text(BAD)
     symbolic.symlink_to(tmp_path / "clients.db")
@@ -309,12 +312,12 @@ def test_a_database_is_not_overwritten_by_another_name_of_its_file(
     for left_out in (symbolic, hard):
         status, _, error = run(*arguments, left_out)
         assert status == 2
-        assert error == f"--left-out must name another file: {left_out} is the database.\n"
+        assert error == f"--left-out must be a different file: {left_out} is the database.\n"
     assert run("show", PAID, "--database", database)[0] == 0
 
 
 def test_a_database_is_found_by_a_uri_of_sqlite(run: Run, tmp_path: Path, database: str) -> None:
-    """SQLite's own form, by which it can be opened for reading only."""
+    """SQLite's own kind of URI can open a database read-only."""
     assert (tmp_path / "clients.db").exists()
     for mode in ("rw", "ro"):
         url = f"sqlite:///file:{tmp_path}/clients.db?uri=true&mode={mode}"
@@ -324,9 +327,10 @@ def test_a_database_is_found_by_a_uri_of_sqlite(run: Run, tmp_path: Path, databa
 
 
 @pytest.mark.parametrize("name", ["", "/:memory:", "/file::memory:?uri=true"])
-def test_a_database_that_is_no_file_has_none_to_lose(
+def test_a_database_in_memory_has_no_file_to_overwrite(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    """--left-out accepts any file then."""
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "bad.csv"
     file.write_text(BAD)
@@ -337,10 +341,10 @@ def test_a_database_that_is_no_file_has_none_to_lose(
     assert file_of("postgresql://h/d") is None
 
 
-def test_an_earlier_file_of_rows_that_were_left_out_is_overwritten(
+def test_an_earlier_file_of_left_out_rows_is_overwritten(
     run: Run, tmp_path: Path, database: str
 ) -> None:
-    """It is no file that is needed: it was made from the list, which is imported again."""
+    """It is not needed any more: the file that it came from is imported again."""
     file, left_out = tmp_path / "bad.csv", tmp_path / "left.csv"
     file.write_text(BAD)
     left_out.write_text("what was wrong before")
@@ -349,10 +353,10 @@ def test_an_earlier_file_of_rows_that_were_left_out_is_overwritten(
     assert left_out.read_text("utf-8-sig").startswith("problems,business_name")
 
 
-def test_a_file_that_is_no_table_is_told_and_not_written_for_correction(
+def test_a_file_without_the_required_column_is_not_written_for_correction(
     run: Run, tmp_path: Path
 ) -> None:
-    """Its rows were not even looked at: the file is to be corrected, and no part of it."""
+    """Its rows were not read: the file itself has to be corrected."""
     file, left_out = tmp_path / "bad.csv", tmp_path / "left.csv"
     file.write_text("name,email\nA,a@example.com\n")
     arguments = ("--database", f"sqlite:///{tmp_path / 'new.db'}", "--practice", "north")
@@ -363,7 +367,8 @@ def test_a_file_that_is_no_table_is_told_and_not_written_for_correction(
     assert not left_out.exists()
 
 
-def test_a_long_report_is_cut_and_a_programs_is_not(run: Run, tmp_path: Path) -> None:
+def test_a_long_report_is_shortened_for_people_only(run: Run, tmp_path: Path) -> None:
+    """--json has every problem."""
     file = tmp_path / "bad.csv"
     file.write_text("business_name,email\n" + ",a@example.com\n" * 30)
     arguments = (file, "--database", f"sqlite:///{tmp_path / 'new.db'}", "--practice", "north")
@@ -384,7 +389,8 @@ def test_a_long_report_is_cut_and_a_programs_is_not(run: Run, tmp_path: Path) ->
     }
 
 
-def test_an_empty_file_is_told(run: Run, tmp_path: Path) -> None:
+def test_an_empty_file_is_reported(run: Run, tmp_path: Path) -> None:
+    """A file without a header is a problem of row 1."""
     file = tmp_path / "empty.csv"
     file.touch()
     url = f"sqlite:///{tmp_path / 'new.db'}"
@@ -397,6 +403,7 @@ def test_an_empty_file_is_told(run: Run, tmp_path: Path) -> None:
 
 
 def test_list_shows_the_three_lists(run: Run, database: str) -> None:
+    """C1: each client is in one list, with its label; markup in a name is shown as it is."""
     status, output, _ = run("list", "--database", database, "--practice", "north")
     assert status == 0
     for text in (
@@ -413,6 +420,7 @@ def test_list_shows_the_three_lists(run: Run, database: str) -> None:
 
 
 def test_list_by_list_and_search_and_limit(run: Run, database: str) -> None:
+    """C2: the options narrow the lists, for people and for programs."""
     of = ("list", "--database", database, "--practice", "north")
     _, output, _ = run(*of, "--list", "inactive", "--search", "BIR")
     assert "Birch" in output
@@ -435,6 +443,7 @@ def test_list_by_list_and_search_and_limit(run: Run, database: str) -> None:
 def test_list_goes_through_all_pages(
     run: Run, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A list longer than a page is complete."""
     monkeypatch.setattr("client_access.cli.listing._PAGE", 1)
     _, output, _ = run("list", "--database", database, "--practice", "north", "--json")
     assert len(json.loads(output)) == 4
@@ -443,7 +452,8 @@ def test_list_goes_through_all_pages(
 # ── show ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_show_tells_what_can_be_done_and_why_not_the_rest(run: Run, database: str) -> None:
+def test_show_says_what_can_be_done_and_why_not_the_rest(run: Run, database: str) -> None:
+    """Each refused command has its code, its rule and its ways out."""
     status, output, _ = run("show", PAID, "--database", database)
     assert status == 0
     for text in (
@@ -461,7 +471,8 @@ def test_show_tells_what_can_be_done_and_why_not_the_rest(run: Run, database: st
         assert text in output
 
 
-def test_show_by_the_one_or_the_other(run: Run, database: str, catalogue: Path) -> None:
+def test_show_for_each_actor(run: Run, database: str, catalogue: Path) -> None:
+    """--as chooses the actor; without it, it is the client's practice, if it has one."""
     of = ("--database", database, "--catalogue", catalogue)
     _, output, _ = run("show", PAID, *of, "--as", "platform")
     assert "What the platform can do now" in output
@@ -477,12 +488,13 @@ def test_show_by_the_one_or_the_other(run: Run, database: str, catalogue: Path) 
     assert "who pays  undecided" in output
     _, output, _ = run("show", LEFT, *of)
     assert "What the platform can do now" in output
-    assert "signed up alone" in output
+    assert "signed up by itself" in output
     status, _, error = run("show", LEFT, *of, "--as", "practice")
     assert (status, error) == (2, "No practice has this client: --as client or --as platform.\n")
 
 
-def test_show_tells_what_a_client_owes_and_what_nobody_can_do(run: Run, database: str) -> None:
+def test_show_says_what_a_client_owes_and_if_nothing_can_be_done(run: Run, database: str) -> None:
+    """P6: direct debit details are owed after the practice has left."""
     with SqlRepository.open(database) as repository:
         access = ClientAccess(repository, catalogue=EXAMPLE)
         client = repository.get(WAITING)
@@ -500,6 +512,7 @@ def test_show_tells_what_a_client_owes_and_what_nobody_can_do(run: Run, database
 
 
 def test_show_for_programs(run: Run, database: str) -> None:
+    """--json has every command, allowed or refused."""
     _, output, _ = run("show", PAID, "--database", database, "--json")
     shown = json.loads(output)
     assert shown["client"]["data"]["id"] == str(PAID)
@@ -514,6 +527,7 @@ def test_show_for_programs(run: Run, database: str) -> None:
 
 
 def test_history_shows_what_happened(run: Run, database: str) -> None:
+    """A deleted client has a history too."""
     _, output, _ = run("history", PAID, "--database", database)
     lines = output.splitlines()
     assert "Client added." in lines[1]
@@ -524,6 +538,7 @@ def test_history_shows_what_happened(run: Run, database: str) -> None:
 
 
 def test_invoice_of_a_practice_and_of_a_client(run: Run, database: str, catalogue: Path) -> None:
+    """S6: a long invoice is shortened, but its total is not."""
     _, output, _ = run("invoice", "--practice", "north", "--database", database, "--limit", 2)
     assert "… 1 more lines" in output
     assert "£25.50" in output
@@ -545,22 +560,22 @@ def test_invoice_of_a_practice_and_of_a_client(run: Run, database: str, catalogu
     ]
 
 
-# ── What goes wrong ──────────────────────────────────────────────────────────────────────────────
+# ── Errors ──────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        ("show nonsense --database {db}", "nonsense is no client's id, which is a UUID."),
+        ("show nonsense --database {db}", "nonsense is not a client's id, which is a UUID."),
         (f"show {UUID(int=404)} --database {{db}}", "or it has been deleted."),
         (f"show {GONE} --database {{db}}", "or it has been deleted."),
         (f"history {UUID(int=404)} --database {{db}}", "There is no client"),
         ("list --practice x --database sqlite:////none/none.db", "There is no database"),
         ("list --practice x --database sqlite://", "There is no database"),
-        ("list --practice x --database nonsense", "is no database that is known here"),
-        ("list --practice x --database mysql://u:secret@h/d", "is no database that is known"),
+        ("list --practice x --database nonsense", "is not a valid database URL"),
+        ("list --practice x --database mysql://u:secret@h/d", "is not a valid database URL"),
         ("list --practice x --database sqlite:///{dir}/junk", "cannot be opened"),
-        ("list --practice x --database sqlite:///{dir}/empty", "holds no clients"),
+        ("list --practice x --database sqlite:///{dir}/empty", "has no tables for clients"),
         (
             "list --practice x --database postgresql://u:secret@127.0.0.1:1/d",
             "postgresql://u:***@127.0.0.1:1/d cannot be opened",
@@ -568,14 +583,20 @@ def test_invoice_of_a_practice_and_of_a_client(run: Run, database: str, catalogu
         ("import {dir}/none --practice x --database {db}", "No such file or directory."),
         ("import {dir} --practice x --database {db}", "Is a directory."),
         ("import {dir}/empty --practice x --database sqlite:///{dir}", "cannot be opened"),
-        ("--database sqlite:////none/none.db", "cannot be opened"),
+        ("import {dir}/bad --practice x --database sqlite:////none/none.db", "cannot be opened"),
         ("list --practice= --database {db}", "The practice id is blank."),
-        ("list --practice x --database postgresql://u:secret@h:port/d", "is no database that"),
-        ("list --practice x --database sqlite+nonsense:///{dir}/clients.db", "is no database that"),
+        (
+            "list --practice x --database postgresql://u:secret@h:port/d",
+            "is not a valid database URL",
+        ),
+        (
+            "list --practice x --database sqlite+nonsense:///{dir}/clients.db",
+            "is not a valid database URL",
+        ),
         ("list --practice x --database sqlite:///{dir}/clients.db?timeout=x", "a malformed part."),
         ("list --practice x --database sqlite:///{dir}/clients.db?nonsense=1", "would be ignored"),
         ("list --practice x --database sqlite:///{dir}/clients.db?mode=ro", "would be ignored"),
-        ("list --practice x --database sqlite:///{dir}/\udcff.db", "is no database that"),
+        ("list --practice x --database sqlite:///{dir}/\udcff.db", "is not a valid database URL"),
         ("list --practice x --database sqlite:///{dir}/later", "of version 9, which is later"),
         ("import {dir}/few --practice x --database sqlite:///{dir}/later", "of version 9, which"),
         ("import /proc/self/mem --practice x --database {db}", "/proc/self/mem cannot be read"),
@@ -585,17 +606,18 @@ def test_invoice_of_a_practice_and_of_a_client(run: Run, database: str, catalogu
         ),
         ("template /dev/full/x", "The file /dev/full/x cannot be written: Not a directory."),
         ("invoice --practice x --database {db} --catalogue {dir}/none", "cannot be read"),
-        ("invoice --practice x --database {db} --catalogue {dir}/deep", "is no JSON object"),
-        ("invoice --practice x --database {db} --catalogue {dir}/junk", "is no JSON object"),
-        ("invoice --practice x --database {db} --catalogue {dir}/list", "is no JSON object"),
-        ("invoice --practice x --database {db} --catalogue {dir}/price", "is no JSON object"),
-        ("invoice --practice x --database {db} --catalogue {dir}/code", "is not sound: code"),
+        ("invoice --practice x --database {db} --catalogue {dir}/deep", "is not a JSON object"),
+        ("invoice --practice x --database {db} --catalogue {dir}/junk", "is not a JSON object"),
+        ("invoice --practice x --database {db} --catalogue {dir}/list", "is not a JSON object"),
+        ("invoice --practice x --database {db} --catalogue {dir}/price", "is not a JSON object"),
+        ("invoice --practice x --database {db} --catalogue {dir}/code", "is not valid: code"),
         ("invoice --practice north --database {db} --catalogue {dir}/few", "lacks the service"),
     ],
 )
-def test_what_a_person_can_put_right_is_told_in_one_sentence(
-    run: Run, database: str, tmp_path: Path, arguments: str, told: str
+def test_a_problem_is_reported_in_one_sentence(
+    run: Run, database: str, tmp_path: Path, arguments: str, message: str
 ) -> None:
+    """On standard error, with exit status 2, no traceback and no password."""
     (tmp_path / "junk").write_bytes(b"\xffjunk" * 1000)
     (tmp_path / "empty").touch()
     (tmp_path / "bad").write_text(BAD)
@@ -613,13 +635,14 @@ def test_what_a_person_can_put_right_is_told_in_one_sentence(
     (tmp_path / "price").write_text(json.dumps({"services": [{**service, "monthly_price": "x"}]}))
     status, output, error = run(*arguments.format(db=database, dir=tmp_path).split(" "))
     assert status == 2
-    assert told in error
+    assert message in error
     assert error.count("\n") == 1
     assert output == ""
     assert "secret" not in error
 
 
-def test_a_row_that_cannot_be_read_is_told(run: Run, database: str) -> None:
+def test_a_corrupt_row_is_reported(run: Run, database: str) -> None:
+    """Every command that reads it fails."""
     with sqlite3.connect(database.removeprefix("sqlite:///")) as connection:
         connection.execute("UPDATE client_access_client SET data = '{'")
     connection.close()
@@ -632,9 +655,10 @@ def test_a_row_that_cannot_be_read_is_told(run: Run, database: str) -> None:
 @pytest.mark.parametrize(
     "arguments", ["nonsense", "list", "invoice --database x", "list --limit 0"]
 )
-def test_a_malformed_command_line_is_told_with_its_usage(
+def test_a_malformed_command_line_shows_the_usage(
     run: Run, capsys: pytest.CaptureFixture[str], arguments: str
 ) -> None:
+    """As argparse reports it."""
     with pytest.raises(SystemExit) as left:
         run(*arguments.split())
     assert left.value.code == 2
@@ -643,46 +667,52 @@ def test_a_malformed_command_line_is_told_with_its_usage(
 
 @pytest.mark.parametrize("limit", ["0", "-1", "x", "1000001", "9" * 23, "9" * 5000])
 @pytest.mark.parametrize("command", ["list --practice x", "outbox", "invoice --practice x"])
-def test_a_limit_that_is_none_is_told(
+def test_an_invalid_limit_is_reported(
     run: Run, capsys: pytest.CaptureFixture[str], command: str, limit: str
 ) -> None:
-    """In words, and before the database is looked at."""
+    """In words, and before the database is opened."""
     with pytest.raises(SystemExit) as left:
         run(*command.split(), "--database", "sqlite:////none/none.db", "--limit", limit)
     assert left.value.code == 2
-    told = "argument --limit: must be a whole number from 1 to 1,000,000\n"
-    assert capsys.readouterr().err.endswith(told)
+    message = "argument --limit: must be a whole number from 1 to 1,000,000\n"
+    assert capsys.readouterr().err.endswith(message)
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "told"),
+    ("error", "status", "message"),
     [
-        (RepositoryError("gone"), 2, "The database does not answer as it should: gone.\n"),
-        (KeyboardInterrupt(), 130, "Broken off.\n"),
+        (RepositoryError("gone"), 2, "The database failed: gone.\n"),
+        (KeyboardInterrupt(), 130, "Interrupted.\n"),
     ],
 )
-def test_what_happens_on_the_way_is_told(
+def test_a_failure_in_the_middle_is_reported(
     run: Run,
     monkeypatch: pytest.MonkeyPatch,
     error: BaseException,
     status: int,
-    told: str,
+    message: str,
 ) -> None:
+    """Nothing is printed on standard output."""
+
     def fails(*_: object) -> int:
         raise error
 
-    monkeypatch.setattr("client_access.cli.touring._play", fails)
-    assert run() == (status, "", told)
+    monkeypatch.setattr("client_access.cli.listing.opened", fails)
+    arguments = ("list", "--practice", "x", "--database", "sqlite://")
+    assert run(*arguments) == (status, "", message)
 
 
-def test_a_missing_extra_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that installs it."""
     monkeypatch.setattr(client_access.cli, "_NEEDED", ("rich", "no_such_package"))
     status, _, error = run()
     assert status == 2
     assert error == "The command line needs no_such_package: pip install 'client-access[cli]'\n"
 
 
-def test_a_missing_driver_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_driver_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that installs it."""
+
     def missing(*_: object, **__: object) -> None:
         raise ModuleNotFoundError("No module named 'psycopg'", name="psycopg")
 
@@ -692,12 +722,14 @@ def test_a_missing_driver_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     assert error == "This database needs psycopg: pip install 'client-access[postgresql]'\n"
 
 
-def test_it_runs_as_a_module() -> None:
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_the_help_names_every_command(arguments: list[str]) -> None:
+    """Without arguments the help is printed too, with exit status 0."""
     done = subprocess.run(
-        [sys.executable, "-m", "client_access", "--help"],
+        [sys.executable, "-m", "client_access", *arguments],
         capture_output=True,
         check=True,
         text=True,
     )
-    for command in ("template", "import", "list", "show", "history", "invoice"):
+    for command in ("template", "import", "list", "invoice", "show", "history", "outbox", "retry"):
         assert f"  {command} " in done.stdout

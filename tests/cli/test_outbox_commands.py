@@ -1,4 +1,4 @@
-"""Seeing what waits to be delivered, and having parked notices tried again."""
+"""The notices that wait for delivery are listed, and parked ones are made due again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FAILED = 2
 
 @pytest.fixture
 def parked(sqlite: str) -> UUID:
-    """The id of a notice that was parked; another waits behind it."""
+    """The id of a parked notice; another notice waits behind it."""
     with SqlRepository.open(sqlite) as repository:
         access = ca.ClientAccess(repository, catalogue=world.CATALOGUE)
         by = world.NORTH
@@ -49,10 +49,10 @@ def lines(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) 
     return capsys.readouterr().out.splitlines()
 
 
-def test_outbox_shows_what_waits_and_what_is_parked_and_retry_makes_it_due(
+def test_outbox_shows_waiting_and_parked_notices_and_retry_makes_them_due(
     sqlite: str, parked: UUID, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Parked notices are seen and retried from the command line."""
+    """The exit status is 1 if a notice is not parked."""
     (waiting,) = json.loads("".join(lines(capsys, "outbox", "--database", sqlite, "--json")))
     assert waiting["kind"] == "activation_email"
     assert waiting["attempts"] == 0
@@ -76,10 +76,10 @@ def test_outbox_shows_what_waits_and_what_is_parked_and_retry_makes_it_due(
     assert "UTC, not tried yet" in shown
 
 
-def test_retry_says_in_one_sentence_what_it_needs(
+def test_retry_without_valid_notices_is_an_error(
     sqlite: str, parked: UUID, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A slip on the command line is told in one line, with exit status 2."""
+    """It is reported in one line, with exit status 2."""
     for arguments in ([], ["--all", str(parked)], ["parked"]):
         assert main(["retry", *arguments, "--database", sqlite]) == FAILED
         assert capsys.readouterr().err.count("\n") == 1

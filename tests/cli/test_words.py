@@ -1,4 +1,4 @@
-"""The words of the command line: a sentence for everything that can happen and be told."""
+"""The words of the command line: a sentence for every event and every notice."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from attrs import evolve
 import client_access as ca
 from client_access.cli import words
 from client_access.cli.screen import Screen
-from client_access.cli.tour.previews import differences
+from examples.tour.previews import differences
 
 
 @cache
 def changes() -> tuple[ca.Change, ...]:
-    """Return everything that can be done to every client that can be reached."""
+    """Return the change of every accepted command for every reachable client."""
     return tuple(_changes())
 
 
@@ -35,7 +35,8 @@ def _changes() -> Iterator[ca.Change]:
                     continue
 
 
-def test_every_event_and_every_notice_is_said_in_one_sentence() -> None:
+def test_every_event_and_every_notice_has_a_sentence() -> None:
+    """Every kind of event and of notice that a reachable client can have."""
     events = {change.event for change in changes() if change.event}
     assert len({type(event) for event in events}) == 22
     for event in events:
@@ -57,47 +58,12 @@ def test_every_event_and_every_notice_is_said_in_one_sentence() -> None:
 
 
 @pytest.mark.parametrize("times", [2, 3, 11, 21, 22, 23, 112])
-def test_an_activation_that_was_sent_again_is_counted_in_words_right_for_any_number(
-    times: int,
-) -> None:
+def test_the_sentence_of_a_resent_activation_is_right_for_any_number(times: int) -> None:
     """E5: each sending is counted."""
     event = next(c.event for c in changes() if isinstance(c.event, ca.ActivationResent))
     event = evolve(event, activation=evolve(event.activation, times_sent=times))
-    told = f"Activation sent again, {times} times in all."
-    assert words.happened(event, world.CATALOGUE) == told
-
-
-def test_a_preview_tells_what_differs() -> None:
-    told: dict[str, set[str]] = {}
-    for change in changes():
-        facts = tuple(differences(change, world.CATALOGUE, at=world.SOON))
-        for name, text in facts:
-            told.setdefault(name, set()).add(text)
-        if change.event is None:
-            assert facts == ()
-        if change.notices:
-            assert facts[-1][0] == "will be told"
-    assert {
-        "status",
-        "who pays",
-        "services",
-        "address",
-        "a month",
-        "signs in",
-        "for good",
-    } <= told.keys()
-    assert len(told["for good"]) == 3
-
-
-def test_a_preview_without_a_price_says_so_and_shows_no_smaller_invoice() -> None:
-    """S4: a held service that the catalogue lacks is told as such."""
-    (change,) = [
-        change
-        for change in changes()
-        if isinstance(change.event, ca.ServiceAdded) and change.notices
-    ][:1]
-    facts = dict(differences(change, ca.Catalogue([]), at=world.SOON))
-    assert facts["a month"].startswith("unknown: there is no price for ")
+    sentence = f"Activation sent again, {times} times in all."
+    assert words.happened(event, world.CATALOGUE) == sentence
 
 
 @pytest.mark.parametrize(
@@ -109,10 +75,12 @@ def test_a_preview_without_a_price_says_so_and_shows_no_smaller_invoice() -> Non
     ],
 )
 def test_money(amount: Decimal, currency: str, text: str) -> None:
+    """A known currency has its symbol, and no part of a penny is lost."""
     assert words.money(amount, currency) == text
 
 
-def test_parts_and_payers_and_days() -> None:
+def test_lists_payers_days_and_services() -> None:
+    """The small words of the sentences; a service without a name is shown by its code."""
     assert words.listed(["a"]) == "a"
     assert words.listed(["a", "b", "c"]) == "a, b and c"
     assert {words.payer_name(client.payer) for client in world.clients()} == {
@@ -128,9 +96,10 @@ def test_parts_and_payers_and_days() -> None:
 
 
 @pytest.mark.parametrize(("columns", "widest"), [("60", 60), ("80", 80), ("300", 100)])
-def test_lines_are_as_wide_as_the_terminal_but_never_wider_than_is_read_well(
+def test_lines_are_as_wide_as_the_terminal_up_to_100_columns(
     monkeypatch: pytest.MonkeyPatch, columns: str, widest: int
 ) -> None:
+    """Longer lines are hard to read."""
     monkeypatch.setenv("COLUMNS", columns)
     output = io.StringIO()
     screen = Screen(output)
@@ -141,3 +110,40 @@ def test_lines_are_as_wide_as_the_terminal_but_never_wider_than_is_read_well(
     lengths = {len(line) for line in output.getvalue().splitlines()}
     assert max(lengths) == widest
     assert output.getvalue().startswith("\nTitle")
+
+
+# ── The tour's previews, for all of these changes ─────────────────────────────────────────────────
+
+
+def test_a_preview_shows_what_changes() -> None:
+    """S2: every kind of fact comes up, and nothing is shown if nothing changes."""
+    shown: dict[str, set[str]] = {}
+    for change in changes():
+        facts = tuple(differences(change, world.CATALOGUE, at=world.SOON))
+        for name, text in facts:
+            shown.setdefault(name, set()).add(text)
+        if change.event is None:
+            assert facts == ()
+        if change.notices:
+            assert facts[-1][0] == "will be told"
+    assert {
+        "status",
+        "who pays",
+        "services",
+        "address",
+        "a month",
+        "signs in",
+        "for good",
+    } <= shown.keys()
+    assert len(shown["for good"]) == 3
+
+
+def test_a_preview_without_a_price_shows_no_smaller_invoice() -> None:
+    """S4: it names the service that the catalogue lacks."""
+    (change,) = [
+        change
+        for change in changes()
+        if isinstance(change.event, ca.ServiceAdded) and change.notices
+    ][:1]
+    facts = dict(differences(change, ca.Catalogue([]), at=world.SOON))
+    assert facts["a month"].startswith("unknown: there is no price for ")

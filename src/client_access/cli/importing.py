@@ -29,40 +29,37 @@ from client_access.batch import (
 )
 from client_access.cli import arguments, words
 from client_access.cli.arguments import Commands
-from client_access.cli.catalogues import EXAMPLE
-from client_access.cli.failure import Failure
-from client_access.cli.output import harmless
-from client_access.cli.screen import Screen
+from client_access.cli.ending import Failure, harmless
+from client_access.cli.screen import Screen, print_json
 from client_access.cli.stores import file_of, opened
 
-LEFT_OUT = 1
 PROBLEMS_SHOWN = 20
 PROBLEMS_COLUMN = "problems"
 
 _IN_DOUBT = (
-    "The row was left out before, and a client with its reference, address or name is there now: if"
-    " that is another one, give the row a reference or an address of its own; if it is the same,"
-    " take the row out."
+    "The row was left out before, and a client with its reference, address or name exists now. If"
+    " that is a different client, give the row its own reference or address; if it is the same"
+    " client, remove the row."
 )
 
 _BESIDE_A_DATABASE = ("-wal", "-shm", "-journal")
-"""The endings of the files that SQLite keeps beside a database, of which rows may be a part."""
+"""The endings of SQLite's own files beside a database, which may hold rows too."""
 
 _COLUMNS = (
-    "Of the columns, in any order, only business_name must be there. kind is business or"
-    " individual, payer is practice or client. A reference of your own tells a client that is"
-    " imported again, else its address does, else its name."
+    "The columns may be in any order, and only business_name is required. kind is business or"
+    " individual; payer is practice or client. A client that is imported again is recognised by"
+    " your reference, or else by its address, or else by its name."
 )
 
 
 def add_to(commands: Commands) -> None:
     """Add the two commands."""
     parser = arguments.add(
-        commands, "template", template, "write an empty CSV file, with the columns to fill in"
+        commands, "template", template, "write an empty CSV file with the columns to fill in"
     )
     parser.epilog = _COLUMNS
     parser.add_argument(
-        "file", metavar="FILE", nargs="?", type=Path, help="where to; standard output otherwise"
+        "file", metavar="FILE", nargs="?", type=Path, help="the new file; default: standard output"
     )
 
     parser = arguments.add(commands, "import", import_file, "import clients from a CSV file")
@@ -74,7 +71,7 @@ def add_to(commands: Commands) -> None:
         "--left-out",
         metavar="FILE",
         type=Path,
-        help="write the rows that are left out, with why; a file of its own",
+        help="write the rows that are left out to this file, with the reasons",
     )
     arguments.add_json(parser)
 
@@ -83,7 +80,7 @@ def add_to(commands: Commands) -> None:
 
 
 def template(options: argparse.Namespace) -> int:
-    """Write the template."""
+    """Write an empty CSV file with every column."""
     if options.file is None:
         write_clients_csv(sys.stdout.buffer, [])
         return 0
@@ -96,36 +93,36 @@ def template(options: argparse.Namespace) -> int:
 
 
 def import_file(options: argparse.Namespace) -> int:
-    """Import a file; the exit status is 1 where a row was left out."""
+    """Import a file; the exit status is 1 if a row was left out."""
     by = arguments.practice_of(options)
-    _check_left_out(options.left_out, options.file, "the file that is imported")
+    _check_left_out(options.left_out, options.file, "the file to import")
     report = _Report(keep=None if options.json else PROBLEMS_SHOWN)
     with (
         _reading(options.file) as file,
         opened(options.database, make=True) as repository,
         _progress() as progress,
     ):
-        # Only now, as opening it may have made the file.
+        # Not before: opening the database may have created its file.
         _check_left_out_of_database(options.left_out, options.database)
         size = os.fstat(file.fileno()).st_size
         counted = progress.wrap_file(file, size, description=harmless(options.file.name))
-        access = ClientAccess(repository, catalogue=EXAMPLE)  # importing looks at no price
+        access = ClientAccess(repository, catalogue=arguments.EXAMPLE)  # no price is needed
         rows = _rows(options.file, read_clients_csv(counted, by=by))
         outcomes = _in_doubt_left_out(import_clients(access, rows))
         _write_left_out(options.left_out, report.of(outcomes))
     if options.json:
-        arguments.print_json(report.as_json())
+        print_json(report.as_json())
     else:
         report.show(Screen(), options.left_out)
-    return LEFT_OUT if report.counts[ImportResult.LEFT_OUT] else 0
+    return 1 if report.counts[ImportResult.LEFT_OUT] else 0
 
 
 @final
 class _Report:
-    """What became of the rows, as they go by.
+    """Counts the rows, and keeps their problems.
 
     Parameters:
-        keep: how many problems are kept; all, if None.
+        keep: how many problems to keep; all, if None.
     """
 
     def __init__(self, keep: int | None) -> None:
@@ -137,7 +134,7 @@ class _Report:
         self._has_rows = True
 
     def of(self, outcomes: Iterator[ImportOutcome]) -> Iterator[ImportOutcome]:
-        """Yield the outcomes as they come, and remember what the report needs of them."""
+        """Yield the outcomes unchanged, and remember what the report needs."""
         for outcome in outcomes:
             if not self.counts:
                 columns = outcome.row.columns
@@ -185,34 +182,32 @@ class _Report:
         if not self._has_rows:
             return "Correct the file and import it again."
         if left_out is None:
-            return (
-                "Correct the rows and import the file again: whoever is there is not added twice."
-            )
+            return "Correct the rows and import the file again: no client is added twice."
         return (
-            f"The rows that were left out are in {left_out}, each with why: correct them and import"
-            " that file, with another one for --left-out."
+            f"The rows that were left out are in {left_out}, with the reasons. Correct them and"
+            " import that file, with a different one for --left-out."
         )
 
 
 def _check_left_out(left_out: Path | None, file: Path, what: str) -> None:
-    """See that a file is not overwritten, whatever the names are that lead to it.
+    """Check that the rows that are left out do not overwrite a file, under any of its names.
 
     Raises:
-        Failure: it would be.
+        Failure: they would.
     """
     if left_out is None:
         return
-    # By name too: a file that is not there now may come while rows are imported.
+    # By name too: a file that does not exist yet may be created by the import.
     by_name = os.path.realpath(left_out) == os.path.realpath(file)
     if by_name or (left_out.exists() and file.exists() and left_out.samefile(file)):
-        raise Failure(f"--left-out must name another file: {left_out} is {what}.")
+        raise Failure(f"--left-out must be a different file: {left_out} is {what}.")
 
 
 def _check_left_out_of_database(left_out: Path | None, url: str) -> None:
-    """See that a database is not overwritten, nor what SQLite keeps beside it.
+    """Check that the rows that are left out do not overwrite a file of the database.
 
     Raises:
-        Failure: it would be.
+        Failure: they would.
     """
     database = None if left_out is None else file_of(url)
     if database is None:
@@ -224,7 +219,7 @@ def _check_left_out_of_database(left_out: Path | None, url: str) -> None:
 
 
 def _rows(path: Path, rows: Iterator[CsvRow]) -> Iterator[CsvRow]:
-    """Yield the rows of a file; say which file it is where it cannot be read to its end."""
+    """Yield the rows of a file; name the file if it cannot be read to its end."""
     try:
         yield from rows
     except OSError as problem:
@@ -232,10 +227,10 @@ def _rows(path: Path, rows: Iterator[CsvRow]) -> Iterator[CsvRow]:
 
 
 def _in_doubt_left_out(outcomes: Iterator[ImportOutcome]) -> Iterator[ImportOutcome]:
-    """Yield the outcomes, but leave out again who was left out before and seems to be there.
+    """Yield the outcomes, but leave out again a row that was left out and now seems imported.
 
-    An earlier row that it could not be told from was imported, and is not in the file of those that
-    were left out: the client that is there may be that row's, and this one's nowhere.
+    The client that exists may belong to an earlier row, with the same name or address, that was
+    imported the first time.
     """
     for outcome in outcomes:
         row = outcome.row
@@ -248,14 +243,14 @@ def _in_doubt_left_out(outcomes: Iterator[ImportOutcome]) -> Iterator[ImportOutc
 
 
 def _places_of_problems(columns: tuple[str, ...]) -> int:
-    """Return how many cells of a row tell why it was left out before: the first one, or none."""
+    """Return how many cells at the start of a row say why it was left out before: 1 or 0."""
     return 1 if columns[:1] == (PROBLEMS_COLUMN,) else 0
 
 
 def _write_left_out(path: Path | None, outcomes: Iterator[ImportOutcome]) -> None:
-    """Go through the outcomes, and write the rows that were left out to a file, if there is one.
+    """Go through all outcomes, and write the rows that were left out to a file.
 
-    What is wrong stands in the first column: so the cells follow as they are, however many.
+    The problems are in the first column, so that the cells follow as they are, however many.
     """
     left_out = (outcome for outcome in outcomes if outcome.result is ImportResult.LEFT_OUT)
     first = next(left_out, None)
@@ -266,7 +261,7 @@ def _write_left_out(path: Path | None, outcomes: Iterator[ImportOutcome]) -> Non
     if path is None or not columns:
         deque(rest, maxlen=0)
         return
-    # In rows that were left out before, why they were is not kept: it may be mended now.
+    # Problems from an earlier import are dropped: they may have been corrected.
     start = _places_of_problems(columns)
     with _writing(path, "wb") as file:
         cells = ((_why(outcome), *outcome.row.cells[start:]) for outcome in rest)

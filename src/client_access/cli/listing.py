@@ -1,4 +1,4 @@
-"""`list`: a practice's clients."""
+"""`list` and `invoice`: a practice's clients, and what they cost."""
 
 from __future__ import annotations
 
@@ -9,22 +9,33 @@ from itertools import islice
 from client_access import ClientAccess, ClientList, Cursor, Row
 from client_access.cli import arguments, words
 from client_access.cli.arguments import Commands
-from client_access.cli.catalogues import EXAMPLE
-from client_access.cli.screen import Screen
+from client_access.cli.screen import Screen, print_json
 from client_access.cli.stores import opened
+from client_access.questions.billing import total_of
 
 _PAGE = 1000
 
 
 def add_to(commands: Commands) -> None:
-    """Add the command."""
+    """Add the two commands."""
     parser = arguments.add(commands, "list", list_clients, "list a practice's clients")
     arguments.add_database(parser)
     arguments.add_practice(parser)
     lists = [which.value for which in ClientList]
-    parser.add_argument("--list", choices=lists, help="one of the lists; all of them otherwise")
+    parser.add_argument("--list", choices=lists, help="one of the lists; default: all of them")
     parser.add_argument("--search", metavar="TEXT", default="", help="what the name contains")
     arguments.add_limit(parser, "rows of each list")
+    arguments.add_json(parser)
+
+    parser = arguments.add(
+        commands, "invoice", invoice, "show the next invoice of a practice or a client"
+    )
+    arguments.add_database(parser)
+    payer = parser.add_mutually_exclusive_group(required=True)
+    payer.add_argument("--practice", metavar="ID", help="the practice's id")
+    payer.add_argument("--client", metavar="ID", help="the client's id")
+    arguments.add_catalogue(parser)
+    arguments.add_limit(parser, "lines")
     arguments.add_json(parser)
 
 
@@ -33,7 +44,7 @@ def list_clients(options: argparse.Namespace) -> int:
     practice_id = arguments.practice_of(options).practice_id
     lists = [which for which in ClientList if options.list in (None, which.value)]
     with opened(options.database) as repository:
-        access = ClientAccess(repository, catalogue=EXAMPLE)  # a list shows no price
+        access = ClientAccess(repository, catalogue=arguments.EXAMPLE)  # a list shows no price
         found = {
             which: list(
                 islice(_rows(access, practice_id, which, options.search), options.limit + 1)
@@ -42,7 +53,7 @@ def list_clients(options: argparse.Namespace) -> int:
         }
     if options.json:
         rows = ((which, row) for which, some in found.items() for row in some[: options.limit])
-        arguments.print_json([_row_as_json(which, row) for which, row in rows])
+        print_json([_row_as_json(which, row) for which, row in rows])
         return 0
     screen = Screen()
     for which, some in found.items():
@@ -53,7 +64,7 @@ def list_clients(options: argparse.Namespace) -> int:
         for row in some[: options.limit]:
             screen.named(row.business_name, row.label, str(row.client_id))
         if len(some) > options.limit:
-            screen.paragraph("… and more; --limit shows them.", style="dim")
+            screen.paragraph(words.MORE, style="dim")
     return 0
 
 
@@ -77,3 +88,37 @@ def _row_as_json(which: ClientList, row: Row) -> dict[str, object]:
         "label": row.label,
         "email": str(email) if email and email.is_mailable else None,
     }
+
+
+def invoice(options: argparse.Namespace) -> int:
+    """Show the next invoice of a practice, or of a client that pays for itself."""
+    with arguments.access_to(options) as access:
+        if options.client is None:
+            of = access.next_invoice(arguments.practice_of(options).practice_id)
+        else:
+            of = access.next_invoice_of_client(arguments.client_in(access, options).id)
+    if options.json:
+        lines = [
+            {
+                "client_id": str(line.client_id),
+                "business_name": line.business_name,
+                "service": line.service,
+                "monthly_price": str(line.monthly_price),
+            }
+            for line in of.lines
+        ]
+        print_json({"currency": of.currency, "total": str(of.total), "lines": lines})
+        return 0
+    rows = [
+        (line.business_name, line.service_name, words.money(line.monthly_price, of.currency))
+        for line in of.lines[: options.limit]
+    ]
+    if rest := of.lines[options.limit :]:
+        rows.append((f"… {len(rest):,} more lines", "", words.money(total_of(rest), of.currency)))
+    rows.append(("Total a month", "", words.money(of.total, of.currency)))
+    screen = Screen()
+    screen.table(("client", "service", "price"), rows, right=(2,))
+    if options.catalogue is None:
+        screen.gap()
+        screen.paragraph(words.EXAMPLE_PRICES, style="dim")
+    return 0

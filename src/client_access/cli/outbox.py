@@ -1,15 +1,14 @@
-"""`outbox` and `retry`: notices that wait to be delivered, and those that keep failing."""
+"""`outbox` and `retry`: the notices that wait for delivery, and those that were parked."""
 
 from __future__ import annotations
 
 import argparse
-from uuid import UUID
 
 from client_access import Claim, utc_now
 from client_access.cli import arguments, words
 from client_access.cli.arguments import Commands
-from client_access.cli.failure import Failure
-from client_access.cli.screen import Screen
+from client_access.cli.ending import Failure
+from client_access.cli.screen import Screen, print_json
 from client_access.cli.stores import opened
 from client_access.notices import NOTICE_NAMES
 
@@ -17,13 +16,13 @@ _EVERY = 1_000_000
 
 
 def add_to(commands: Commands) -> None:
-    """Add the commands."""
-    parser = arguments.add(commands, "outbox", outbox, "show the notices that wait to be delivered")
+    """Add the two commands."""
+    parser = arguments.add(commands, "outbox", outbox, "show the notices that wait for delivery")
     arguments.add_database(parser)
-    parser.add_argument("--parked", action="store_true", help="those that kept failing instead")
+    parser.add_argument("--parked", action="store_true", help="those that failed too often instead")
     arguments.add_limit(parser, "notices")
     arguments.add_json(parser)
-    parser = arguments.add(commands, "retry", retry, "have parked notices delivered again")
+    parser = arguments.add(commands, "retry", retry, "make parked notices due again")
     parser.add_argument("notice", metavar="NOTICE", nargs="*", help="a notice's id")
     parser.add_argument("--all", action="store_true", help="every parked notice")
     arguments.add_database(parser)
@@ -35,7 +34,7 @@ def outbox(options: argparse.Namespace) -> int:
         found = repository.waiting(parked=options.parked, limit=options.limit + 1)
     shown = found[: options.limit]
     if options.json:
-        arguments.print_json([_as_json(claim) for claim in shown])
+        print_json([_as_json(claim) for claim in shown])
         return 0
     screen = Screen()
     if not shown:
@@ -44,7 +43,7 @@ def outbox(options: argparse.Namespace) -> int:
         tries = "not tried yet" if not claim.attempts else f"tried {claim.attempts} ×"
         when = "parked" if claim.due is None else f"due {claim.due:%Y-%m-%d %H:%M} UTC"
         notice = claim.notice
-        screen.line(f"To {words.recipient(notice.recipient)}: {words.told(notice)}", gutter=0)
+        screen.line(f"To {words.recipient(notice.recipient)}: {words.told(notice)}")
         screen.facts(
             [
                 ("", f"{when}, {tries}"),
@@ -54,7 +53,7 @@ def outbox(options: argparse.Namespace) -> int:
             indent=3,
         )
     if len(found) > options.limit:
-        screen.paragraph("… and more; --limit shows them.", style="dim")
+        screen.paragraph(words.MORE, style="dim")
     return 0
 
 
@@ -67,7 +66,7 @@ def retry(options: argparse.Namespace) -> int:
             parked = repository.waiting(parked=True, limit=_EVERY)
             notice_ids = [claim.notice.id for claim in parked]
         else:
-            notice_ids = [_notice_id(text) for text in options.notice]
+            notice_ids = [arguments.to_id(text, "notice") for text in options.notice]
         now = utc_now()
         retried = [repository.retry(notice_id, at=now) for notice_id in notice_ids]
     screen = Screen()
@@ -76,13 +75,6 @@ def retry(options: argparse.Namespace) -> int:
     for notice_id, done in zip(notice_ids, retried, strict=True):
         screen.verdict(f"{notice_id} {'is due again' if done else 'is not parked'}", good=done)
     return 0 if all(retried) else 1
-
-
-def _notice_id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Failure(f"{text} is no notice's id, which is a UUID.") from None
 
 
 def _as_json(claim: Claim) -> dict[str, object]:

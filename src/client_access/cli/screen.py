@@ -1,8 +1,9 @@
-"""Printing for people: quiet headings, hanging indents, no colour where nobody would see it."""
+"""Printing for people and for programs."""
 
 from __future__ import annotations
 
 import io
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TextIO, final
@@ -13,35 +14,35 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from client_access import Refusal
-from client_access.cli.output import harmless
+from client_access.cli.ending import harmless
 
 WIDEST = 100
-"""Longer lines are hard to read, however wide the terminal."""
+"""The widest line: longer ones are hard to read, however wide the terminal is."""
 
-GUTTER = 10
-"""Where text begins that stands beside who asks."""
+YES, NO, HELPS = "✓", "✗", "→"
 
-YES, NO, SENT, HELPS = "✓", "✗", "✉", "→"
+
+def print_json(value: object) -> None:
+    """Print a value for programs, in ASCII, which every stream can write."""
+    # Line by line: if a full disk takes only a part of a text, Python reports it at the next one.
+    sys.stdout.writelines(json.dumps(value, indent=2).splitlines(keepends=True))
+    sys.stdout.write("\n")
 
 
 @final
 class _Console(Console):
-    """A console that leaves it to the command line what to do when nobody reads its output."""
+    """A console that raises when nobody reads its output; rich would exit, with status 1."""
 
     def on_broken_pipe(self) -> None:
-        """Tell it as Python does; rich would end the program here, and with another status."""
+        """Raise the error."""
         raise BrokenPipeError
 
 
-@final
 class Screen:
-    """Where the command line prints what it is given: no markup, no emoji, no guesses.
-
-    What comes from a file or a database commands no terminal: all text is made harmless here.
+    """Prints text as it is: no markup, no emoji, and nothing that controls the terminal.
 
     Parameters:
-        stream: where to; standard output if None.
+        stream: where to print; standard output if None.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -54,7 +55,7 @@ class Screen:
         self._after_gap = False
 
     def gap(self) -> None:
-        """Leave a line empty, if none is yet."""
+        """Print an empty line, unless the last line is empty."""
         if not self._after_gap:
             self._console.print()
         self._after_gap = True
@@ -62,69 +63,48 @@ class Screen:
     def heading(self, text: str) -> None:
         """Print a heading, with a thin line to the right of it."""
         self.gap()
-        self._print(Rule(_text(text, "bold"), align="left", characters="─", style="dim"))
+        self.print(Rule(to_text(text, "bold"), align="left", characters="─", style="dim"))
 
     def paragraph(self, text: str | Text, *, style: str = "", indent: int = 0) -> None:
         """Print a paragraph."""
-        self._print(Padding(_text(text, style), (0, 0, 0, indent)))
+        self.print(Padding(to_text(text, style), (0, 0, 0, indent)))
 
     def line(
         self,
         text: str | Text,
         *,
-        label: str = "",
         mark: str = "",
-        style: str = "",
         mark_style: str = "",
-        label_style: str = "dim",
-        gutter: int = GUTTER,
+        style: str = "",
+        indent: int = 0,
     ) -> None:
-        """Print text beside a label, or a mark, or both, wrapped where it begins."""
+        """Print text, with a mark in front of it; lines after the first begin below the text."""
         grid = Table.grid(padding=0)
         cells: list[RenderableType] = []
-        if gutter:
-            grid.add_column(width=gutter, no_wrap=True)
-            cells.append(_text(label, label_style))
         if mark:
             grid.add_column(width=2, no_wrap=True)
-            cells.append(_text(mark, mark_style))
+            cells.append(to_text(mark, mark_style))
         grid.add_column(overflow="fold")
-        grid.add_row(*cells, _text(text, style))
-        self._print(grid)
-
-    def accepted(self, text: str | Text) -> None:
-        """Print what a command has led to."""
-        self.line(text, mark=YES, mark_style="green")
-
-    def sent(self, to: str, text: str) -> None:
-        """Print whom a notice tells what."""
-        self.line(f"To {to}: {text}", mark=SENT, mark_style="yellow", style="dim")
-
-    def refused(self, refusal: Refusal, *, gutter: int = GUTTER) -> None:
-        """Print a refusal: its reason, its rule, its ways out."""
-        code = Text.assemble((refusal.code.value, "red"), (f", rule {refusal.rule}", "dim"))
-        self.line(code, mark=NO, mark_style="red", gutter=gutter)
-        self.line(refusal.message, gutter=gutter + 2)
-        for step in refusal.ways_out:
-            self.line(step.sentence, mark=HELPS, mark_style="dim", style="dim", gutter=gutter + 2)
+        grid.add_row(*cells, to_text(text, style))
+        self.print(Padding(grid, (0, 0, 0, indent)))
 
     def problem(self, text: str) -> None:
-        """Print something that is wrong."""
-        self.line(text, mark=NO, mark_style="red", gutter=4)
+        """Print a problem."""
+        self.line(text, mark=NO, mark_style="red", indent=4)
 
     def verdict(self, text: str, *, good: bool) -> None:
-        """Print what it all comes to."""
+        """Print a result."""
         mark, style = (YES, "bold green") if good else (NO, "bold red")
-        self.line(text, mark=mark, mark_style=style, style="bold", gutter=4)
+        self.line(text, mark=mark, mark_style=style, style="bold", indent=4)
 
-    def facts(self, rows: Iterable[tuple[str, str]], *, indent: int = GUTTER + 2) -> None:
+    def facts(self, rows: Iterable[tuple[str, str]], *, indent: int) -> None:
         """Print names with values beside them."""
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(style="dim", no_wrap=True)
         grid.add_column(overflow="fold")
         for name, value in rows:
-            grid.add_row(_text(name), _text(value))
-        self._print(Padding(grid, (0, 0, 0, indent)))
+            grid.add_row(to_text(name), to_text(value))
+        self.print(Padding(grid, (0, 0, 0, indent)))
 
     def table(
         self,
@@ -134,60 +114,53 @@ class Screen:
         indent: int = 0,
         right: Sequence[int] = (),
     ) -> None:
-        """Print rows under quiet column names; no boxes.
+        """Print rows without boxes.
 
         Parameters:
-            columns: the names; all empty for none.
+            columns: the names of the columns; no header if all are empty.
             rows: the cells of each row.
-            indent: how far from the left.
-            right: the columns that are set flush right.
+            indent: the width of the left margin.
+            right: the columns that are aligned right.
         """
-        named = any(columns)
         table = Table(
-            box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=named, header_style="dim"
+            box=None,
+            padding=(0, 2, 0, 0),
+            pad_edge=False,
+            show_header=any(columns),
+            header_style="dim",
         )
         for place, name in enumerate(columns):
             table.add_column(name, justify="right" if place in right else "left", overflow="fold")
         for row in rows:
-            table.add_row(*map(_text, row))
-        self._print(Padding(table, (0, 0, 0, indent)))
+            table.add_row(*map(to_text, row))
+        self.print(Padding(table, (0, 0, 0, indent)))
 
     def named(self, name: str, about: str, under: str) -> None:
-        """Print a name with something about it beside it, and something beneath it."""
+        """Print a name, with some text beside it and some below it."""
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(width=38, overflow="fold")
         grid.add_column(overflow="fold")
-        grid.add_row(_text(Text.assemble(name, "\n", (under, "dim"))), _text(about))
-        self._print(grid)
+        grid.add_row(to_text(Text.assemble(name, "\n", (under, "dim"))), to_text(about))
+        self.print(grid)
 
-    def excerpt(self, title: str, rows: Iterable[tuple[str, str]]) -> None:
-        """Print some rows of a list under its title, set off by a line at the left."""
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(style="dim", no_wrap=True)
-        grid.add_column(min_width=31, overflow="fold")
-        grid.add_column(style="dim", overflow="fold")
-        for name, label in rows:
-            grid.add_row(Text("│"), _text(name), _text(label))
-        self.gap()
-        self.paragraph(title, style="dim", indent=3)
-        self._print(Padding(grid, (0, 0, 0, 3)))
-
-    def _print(self, renderable: RenderableType) -> None:
+    def print(self, renderable: RenderableType) -> None:
+        """Print what rich can render; its text must have gone through :func:`to_text`."""
         self._after_gap = False
         if self._console.is_terminal:
             self._console.print(renderable)
             return
         with self._console.capture() as captured:
             self._console.print(renderable)
-        # Rich fills its lines up with blanks, which have no place in a file.
+        # Rich pads its lines with blanks, which a file does not need.
         for line in captured.get().splitlines():
             self._console.out(line.rstrip(), highlight=False)
 
 
-def _text(text: str | Text, style: str = "") -> Text:
+def to_text(text: str | Text, style: str = "") -> Text:
+    """Return text for rich, without anything that controls the terminal."""
     if isinstance(text, str):
         return Text(harmless(text), style=style)
     shown = text.copy()
-    # Each character is replaced by one, so that what is styled stays in its place.
+    # Each character is replaced by one, so every style stays in its place.
     shown.plain = harmless(text.plain)
     return shown

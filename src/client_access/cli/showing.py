@@ -1,4 +1,4 @@
-"""`show`: a client, what somebody can do with it, and why not the rest."""
+"""`show` and `history`: a client, what can be done with it, and what happened to it."""
 
 from __future__ import annotations
 
@@ -23,36 +23,40 @@ from client_access import (
 )
 from client_access.cli import arguments, words
 from client_access.cli.arguments import Commands
-from client_access.cli.failure import Failure
-from client_access.cli.reading import access_to, client_in, note_prices
-from client_access.cli.screen import HELPS, NO, Screen
+from client_access.cli.ending import Failure
+from client_access.cli.screen import HELPS, NO, Screen, print_json
+from client_access.cli.stores import opened
 from client_access.commands import COMMAND_NAMES
 from client_access.wire import dump
 
 
 def add_to(commands: Commands) -> None:
-    """Add the command."""
+    """Add the two commands."""
     parser = arguments.add(
         commands, "show", show, "show a client, what can be done with it, and why not the rest"
     )
     arguments.add_client(parser)
     arguments.add_database(parser)
     actors = ("practice", "client", "platform")
-    parser.add_argument(
-        "--as", dest="actor", choices=actors, help="by whom; the practice that has it otherwise"
-    )
+    parser.add_argument("--as", dest="actor", choices=actors, help="by whom; default: its practice")
+    arguments.add_catalogue(parser)
+    arguments.add_json(parser)
+
+    parser = arguments.add(commands, "history", history, "show what happened to a client")
+    arguments.add_client(parser)
+    arguments.add_database(parser)
     arguments.add_catalogue(parser)
     arguments.add_json(parser)
 
 
 def show(options: argparse.Namespace) -> int:
-    """Show a client, what somebody can do with it, and why not the rest."""
-    with access_to(options) as access:
-        client = client_in(access, options)
+    """Show a client, what can be done with it, and why not the rest."""
+    with arguments.access_to(options) as access:
+        client = arguments.client_in(access, options)
         by = _actor(client, options.actor)
         actions = access.actions(client.id, by)
     if options.json:
-        arguments.print_json(
+        print_json(
             {
                 "client": dump(client),
                 "actor": words.actor(by).lower(),
@@ -68,7 +72,9 @@ def show(options: argparse.Namespace) -> int:
     screen.heading(client.business_name)
     screen.facts(_facts(client, access), indent=2)
     _show_actions(screen, by, actions)
-    note_prices(screen, options)
+    if options.catalogue is None:
+        screen.gap()
+        screen.paragraph(words.EXAMPLE_PRICES, style="dim")
     return 0
 
 
@@ -100,7 +106,7 @@ def _facts(client: Client, access: ClientAccess) -> Iterator[tuple[str, str]]:
     ):
         if text:
             yield name, text
-    yield "came", words.SOURCES[client.source]
+    yield "source", words.SOURCES[client.source]
     yield "who pays", words.payer(client)
     yield "services", words.services_with_prices(client.services, access.catalogue)
     if client.activation:
@@ -128,14 +134,13 @@ def _show_actions(screen: Screen, by: Actor, actions: Actions) -> None:
 
 
 def _show_refusals(screen: Screen, refusals: Mapping[type[Command], Refusal]) -> None:
-    """Show the commands that are refused for one reason, and what would help with each."""
+    """Show the commands that are refused for the same reason, and what would help."""
     reason = next(iter(refusals.values()))
     screen.gap()
     screen.line(
         Text.assemble((reason.message, ""), (f"  {reason.code.value}, rule {reason.rule}", "dim")),
         mark=NO,
         mark_style="red",
-        gutter=0,
     )
     by_ways: defaultdict[tuple[WayOut, ...], list[str]] = defaultdict(list)
     for command, refusal in refusals.items():
@@ -143,7 +148,7 @@ def _show_refusals(screen: Screen, refusals: Mapping[type[Command], Refusal]) ->
     for ways, asked in by_ways.items():
         screen.paragraph(words.listed(asked), indent=2)
         for way in ways:
-            screen.line(way.sentence, mark=HELPS, mark_style="dim", style="dim", gutter=4)
+            screen.line(way.sentence, mark=HELPS, mark_style="dim", style="dim", indent=4)
 
 
 def _refusal_as_json(refusal: Refusal) -> dict[str, object]:
@@ -153,3 +158,30 @@ def _refusal_as_json(refusal: Refusal) -> dict[str, object]:
         "message": refusal.message,
         "ways_out": [step.sentence for step in refusal.ways_out],
     }
+
+
+def history(options: argparse.Namespace) -> int:
+    """Show what happened to a client, even if it has been deleted."""
+    client_id = arguments.to_id(options.client, "client")
+    catalogue = arguments.catalogue_of(options)
+    with opened(options.database) as repository:
+        events = repository.history(client_id)
+    if not events:
+        raise Failure(f"There is no client {client_id}.")
+    if options.json:
+        print_json([dump(event) for event in events])
+        return 0
+    Screen().table(
+        ("", "when (UTC)", "by", "what"),
+        [
+            (
+                str(event.version),
+                f"{event.at:%Y-%m-%d %H:%M}",
+                f"{words.actor(event.by).lower()} {event.by.user}".strip(),
+                words.happened(event, catalogue),
+            )
+            for event in events
+        ],
+        right=(0,),
+    )
+    return 0

@@ -1,4 +1,4 @@
-"""Opening a database that somebody names on the command line."""
+"""Opening a database by its URL."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from sqlalchemy import URL, NullPool, create_engine, make_url
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
 from client_access import InvalidValue, RepositoryError
-from client_access.cli.failure import Failure
+from client_access.cli.ending import Failure
 from client_access.sql import SqlRepository
 from client_access.sql.engines import parse_url, usable_url
 from client_access.sql.schema import version_of
 
 
 def shown(url: str) -> str:
-    """Return a database's URL as it may be shown: without its password.
+    """Return a database's URL without its password.
 
     Raises:
-        Failure: it is none.
+        Failure: the URL is not valid.
     """
     _parsed(url)
     try:
         return make_url(url).render_as_string(hide_password=True)
-    except UnicodeEncodeError:  # a name that is no text can be in no URL
+    except UnicodeEncodeError:  # a URL cannot hold a lone surrogate
         raise _unknown(url) from None
 
 
 @contextmanager
 def opened(url: str, *, make: bool = False) -> Iterator[SqlRepository]:
-    """Open a database, and close it.
+    """Open a database, and close it at the end.
 
     Parameters:
-        url: where it is.
-        make: whether it is made, and its tables, where they are not there.
+        url: the database's URL.
+        make: whether to create the database and its tables if they do not exist.
 
     Raises:
-        Failure: there is none, or it cannot be opened, or has no clients in it.
+        Failure: the database does not exist, cannot be opened, or has no tables for clients.
     """
     parsed, name = _parsed(url), shown(url)
     with _opening(name):
@@ -52,9 +52,9 @@ def opened(url: str, *, make: bool = False) -> Iterator[SqlRepository]:
 
 
 def file_of(url: str) -> Path | None:
-    """Return the file of a database that is there, if it is in one.
+    """Return the file of an existing database, or None if it is not in a file.
 
-    SQLite itself is asked: the name in the URL may be relative, encoded, or a URI of its own.
+    SQLite knows: the name in the URL may be relative, encoded, or a URI of SQLite's own.
 
     Raises:
         Failure: the database cannot be opened.
@@ -73,10 +73,10 @@ def file_of(url: str) -> Path | None:
 
 @contextmanager
 def _opening(name: str) -> Iterator[None]:
-    """Tell in a sentence why a database cannot be opened."""
+    """Report in a sentence why a database cannot be opened."""
     try:
         with warnings.catch_warnings():
-            # What SQLAlchemy would only warn of: it ignores a part of the URL, such as mode=ro.
+            # SQLAlchemy only warns when it ignores a part of the URL, such as mode=ro.
             warnings.simplefilter("error", SAWarning)
             yield
     except ModuleNotFoundError as missing:
@@ -87,7 +87,7 @@ def _opening(name: str) -> Iterator[None]:
 
 
 def _because(problem: Exception) -> str:
-    """Return why, where that can be said: the words of a driver may show a password."""
+    """Return the reason, if it is safe to show: a driver's message may contain a password."""
     match problem:
         case RepositoryError():
             return f": {problem}"
@@ -109,17 +109,17 @@ def _parsed(url: str) -> URL:
 def _unknown(url: str) -> Failure:
     bare = re.sub("(?<=://).*(?=@)", "***", url)  # without a password
     return Failure(
-        f"{bare} is no database that is known here; sqlite:///clients.db is, and"
+        f"{bare} is not a valid database URL, such as sqlite:///clients.db or"
         " postgresql://user@host/name."
     )
 
 
 def _check(parsed: URL, name: str) -> None:
-    """Look whether clients are there, and make nothing."""
+    """Check that a database has tables for clients, without creating anything."""
     sqlite = parsed.get_backend_name() == "sqlite"
-    file = (parsed.database or "").removeprefix("file:")  # which SQLite's own URIs begin with
+    file = (parsed.database or "").removeprefix("file:")  # the prefix of SQLite's own URIs
     if sqlite and not Path(file).is_file():
         raise Failure(f"There is no database {name}.")
     with usable_url(), create_engine(parsed, poolclass=NullPool).connect() as connection:
         if version_of(connection) is None:
-            raise Failure(f"The database {name} holds no clients: it has no tables for them.")
+            raise Failure(f"The database {name} has no tables for clients.")

@@ -1,4 +1,4 @@
-"""What the command line says of events, notices and clients, in plain words."""
+"""Events, notices and clients in plain words."""
 
 from __future__ import annotations
 
@@ -71,14 +71,17 @@ LISTS = {
     ClientList.INACTIVE: "Inactive Clients",
     ClientList.IMPORTED: "Imported Clients",
 }
-"""The three lists, as the product names them."""
+"""The three lists, by the product's names for them."""
 
 SOURCES = {
     Source.ADDED: "added by its practice",
     Source.IMPORTED: "imported by its practice",
-    Source.CUSTOMER: "signed up alone",
+    Source.CUSTOMER: "signed up by itself",
 }
-"""How a client came, in words."""
+"""How a client was created."""
+
+EXAMPLE_PRICES = "Prices are those of the example catalogue; name your own with --catalogue FILE."
+MORE = "… and more; --limit shows them."
 
 _SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
 
@@ -95,7 +98,7 @@ def day(at: datetime) -> str:
 
 
 def listed(parts: Iterable[str]) -> str:
-    """Return parts as a sentence has them: a, b and c."""
+    """Return parts joined for a sentence: a, b and c."""
     *first, last = parts
     return f"{', '.join(first)} and {last}" if first else last
 
@@ -106,7 +109,7 @@ def asked(command: type[Command]) -> str:
 
 
 def actor(by: Actor) -> str:
-    """Return who asks, in a word."""
+    """Return who gives a command, in a word."""
     match by:
         case PracticeUser():
             return "Practice"
@@ -140,12 +143,12 @@ def payer_name(who: Payer | None) -> str:
 
 
 def services(held: Iterable[HeldService], catalogue: Catalogue) -> str:
-    """Return what is held, by the names that people know."""
+    """Return the names of the services that are held."""
     return listed([service_name(service.code, catalogue) for service in held] or ["none"])
 
 
 def services_with_prices(held: Iterable[HeldService], catalogue: Catalogue) -> str:
-    """Return what is held, each with what it costs a month."""
+    """Return the names of the services that are held, each with its monthly price."""
     names = []
     for code in (service.code for service in held):
         service = catalogue.get(code)
@@ -155,13 +158,13 @@ def services_with_prices(held: Iterable[HeldService], catalogue: Catalogue) -> s
 
 
 def service_name(code: str, catalogue: Catalogue) -> str:
-    """Return what people call a service; its code, where the catalogue lacks it."""
+    """Return the name of a service; its code, if the catalogue lacks it."""
     service = catalogue.get(code)
     return service.name if service else code
 
 
 def invoice_lines(lines: Iterable[InvoiceLine], currency: str) -> str:
-    """Return a client's lines on an invoice, with what they come to."""
+    """Return the total of some lines of an invoice, and their services."""
     lines = tuple(lines)
     total = money(total_of(lines), currency)
     return f"{total} ({listed(line.service_name for line in lines)})" if lines else total
@@ -183,7 +186,7 @@ def happened(event: Event, catalogue: Catalogue) -> str:
             return (
                 f"Subscribed to {services(event.services, catalogue)};"
                 f" {payer_name(event.payer)} pays,"
-                f" {'the client is to sign in' if together else 'only the practice signs in'}."
+                f" {'both sign in' if together else 'only the practice signs in'}."
             )
         case ServiceAdded():
             return f"Service added: {service_name(event.service.code, catalogue)}."
@@ -209,7 +212,7 @@ def happened(event: Event, catalogue: Catalogue) -> str:
         case DirectDebitProvided():
             return "Direct debit details given."
         case ClientDeleted():
-            return "Client deleted, and every personal detail forgotten."
+            return "Client deleted, with every personal detail."
         case PracticeInvited():
             return f"Practice invited: {event.practice_id}."
         case PracticeInvitationWithdrawn():
@@ -242,7 +245,7 @@ def recipient(to: Recipient) -> str:
 
 
 def told(notice: Notice) -> str:
-    """Return what a notice tells, in a sentence."""
+    """Return the content of a notice, in a sentence."""
     match notice:
         case ActivationEmail():
             return f"activate your account by {day(notice.expires_at)}."
@@ -277,13 +280,13 @@ def _by(due: datetime | None) -> str:
 
 
 def problem(found: Problem) -> str:
-    """Return what is wrong, and where."""
+    """Return what is wrong, with the row and the column."""
     where = f"Row {found.row}, {found.column}" if found.column else f"Row {found.row}"
     return f"{where}: {found.message}"
 
 
 def imported(counts: Mapping[ImportResult, int]) -> str:
-    """Return what became of the rows of a file."""
+    """Return how many rows of a file were imported, and how many were not."""
     rows = sum(counts.values())
     parts = [
         f"{counts[result]:,} {result.value.replace('_', ' ')}"
@@ -291,4 +294,4 @@ def imported(counts: Mapping[ImportResult, int]) -> str:
         if counts[result]
     ]
     noun = "row" if rows == 1 else "rows"
-    return f"{rows:,} {noun}: {listed(parts)}." if rows else "There is no row in it."
+    return f"{rows:,} {noun}: {listed(parts)}." if rows else "The file has no rows."

@@ -12,7 +12,6 @@ by email is put into the page `email.html`. Whatever a template names and does n
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -43,7 +42,7 @@ from client_access.notices import (
 )
 from client_access.questions.billing import total_of
 from client_access.values import to_utc
-from client_access.values.validation import check_text, check_type
+from client_access.values.validation import check_text, check_type, is_control
 
 ActivationUrl: TypeAlias = Callable[[UUID, UUID], str]
 """Makes the link of a client's activation: takes the ids of the client and of the activation.
@@ -249,4 +248,4 @@ def _check_url(url: str) -> None:
 def _one_line(subject: str) -> str:
     """Return a subject without whatever could end its line or change how it is read."""
     line = " ".join(subject.split())
-    return "".join(c for c in line if unicodedata.category(c) not in ("Cc", "Cs", "Zl", "Zp"))
+    return "".join(character for character in line if not is_control(character))

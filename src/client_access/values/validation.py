@@ -27,7 +27,7 @@ NAME_LENGTH = 200
 """The longest name, in characters."""
 
 # Cc control, Cs lone surrogates, Zl and Zp line and paragraph separators.
-_FORBIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_CONTROL = frozenset({"Cc", "Cs", "Zl", "Zp"})
 # Explicit bidirectional formatting reorders the text around a name on a screen.
 _BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -322,11 +322,18 @@ def _check_characters(field: str, value: str, *, lines: bool) -> bool:
     for character in value:
         if lines and character == "\n":
             continue
-        category = unicodedata.category(character)
-        if category in _FORBIDDEN or character in _BIDIRECTIONAL:
+        if is_control(character):
             raise InvalidValue(field, f"contains the control character U+{ord(character):04X}")
-        visible = visible or category not in ("Zs", "Cf")
+        visible = visible or unicodedata.category(character) not in ("Zs", "Cf")
     return visible
+
+
+def is_control(character: str) -> bool:
+    """Return whether a character ends a line, controls a terminal or reorders the text around it.
+
+    No name may contain one, and text that is shown has them replaced or removed.
+    """
+    return unicodedata.category(character) in _CONTROL or character in _BIDIRECTIONAL
 
 
 def to_aware(field: str, value: object) -> datetime:

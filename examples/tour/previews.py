@@ -1,4 +1,4 @@
-"""The "check your information" step: what a change would do, in a few facts (S2)."""
+"""The "check your information" step: what a command would change, in a few facts (S2)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from client_access.questions.consequences import Standing, consequences_of
 
 
 def differences(change: Change, catalogue: Catalogue, *, at: datetime) -> Iterator[tuple[str, str]]:
-    """Yield what differs after a change, what cannot be undone, and who would be told."""
+    """Yield what a change alters, what cannot be undone, and who would be told."""
     expected = consequences_of(change, at=at, catalogue=catalogue)
     if change.before is not None:
         for name, text in _OF_CLIENT:

@@ -1,15 +1,16 @@
-"""Where the tour is played: what is asked, decided, told and listed is printed as it happens."""
+"""The stage: gives each command to the library, and prints the answer."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
-from typing import Protocol, final
+from typing import final
 from uuid import UUID, uuid4
 
-from attrs import evolve
+from attrs import define, evolve, field
 from rich.text import Text
 
 from client_access import (
@@ -24,37 +25,71 @@ from client_access import (
     ClientUser,
     Command,
     CommandRefused,
-    History,
     ImportClient,
     Notice,
-    OutboxStore,
     PlatformUser,
     PracticeUser,
     Recipient,
     Refusal,
     RefusalCode,
-    Repository,
+    Service,
     ToAddress,
     ToClientService,
     ToPractice,
     utc_now,
 )
 from client_access.cli import words
-from client_access.cli.screen import GUTTER, Screen
-from client_access.cli.tour.previews import differences
+from client_access.cli.ending import Failure
 from client_access.links import ActivationLinks
 from client_access.rendering import render
 from client_access.service.outbox import Outbox
+from client_access.sql import SqlRepository
+from examples.tour.previews import differences
+from examples.tour.screen import MARGIN, TourScreen
+
+CATALOGUE = Catalogue(
+    [
+        Service("start", "Start", Decimal("6.00"), needs_setup=True),
+        Service("accounting", "Accounting", Decimal("12.00"), needs_setup=True),
+        Service("payroll", "Payroll", Decimal("7.50")),
+        Service("expenses", "Expenses", Decimal("3.25")),
+    ]
+)
 
 PORTAL = "https://portal.example.com/activate?"
 
 
-class TourBroken(Exception):
-    """The tour met another answer than the one that it was going to show."""
+def practice_id(run: int) -> str:
+    """Return the id of the practice of the n-th run on one database."""
+    return "your-practice" if run == 1 else f"your-practice-{run}"
 
 
-class TourRepository(Repository, History, OutboxStore, Protocol):
-    """A repository that the tour can prove right, and whose notices it can deliver."""
+@final
+@define
+class Cast:
+    """The clients that are in more than one scene.
+
+    Parameters:
+        added: added with a mistake in its address; later subscribed, corrected and activated.
+        mistaken: invited at the wrong address; deleted and invited again.
+        customer: signed up by itself, and invited the practice.
+        other_customer: another one, which the practice keeps.
+        paid_for: paid for by the practice, until the practice stops managing it.
+        locked_out: loses its access and gets it back.
+        active: has services added and removed.
+        waiting: has a service, but has not activated.
+        alone: has no address and does not sign in, until the end.
+    """
+
+    added: UUID = field(factory=uuid4)
+    mistaken: UUID = field(factory=uuid4)
+    customer: UUID = field(factory=uuid4)
+    other_customer: UUID = field(factory=uuid4)
+    paid_for: UUID = field(factory=uuid4)
+    locked_out: UUID = field(factory=uuid4)
+    active: UUID = field(factory=uuid4)
+    waiting: UUID = field(factory=uuid4)
+    alone: UUID = field(factory=uuid4)
 
 
 @final
@@ -62,114 +97,108 @@ class Stage:
     """A practice, a repository and a screen.
 
     Parameters:
-        repository: where the clients are.
-        catalogue: the services on offer.
+        repository: where the clients are stored.
         screen: where to print.
-        file: the clients that are imported.
-        run: the number of this walk on this database, from 1.
+        file: the CSV file of clients to import.
+        run: the number of this run on this database, from 1.
     """
 
     def __init__(
-        self,
-        repository: TourRepository,
-        *,
-        catalogue: Catalogue,
-        screen: Screen,
-        file: Path,
-        run: int,
+        self, repository: SqlRepository, *, screen: TourScreen, file: Path, run: int
     ) -> None:
         self.repository = repository
-        self.access = ClientAccess(repository, catalogue=catalogue)
-        self.catalogue = catalogue
+        self.access = ClientAccess(repository, catalogue=CATALOGUE)
         self.screen = screen
         self.file = file
         self.run = run
-        self.practice = PracticeUser(practice_name(run), "you")
+        self.practice = PracticeUser(practice_id(run), "you")
         self.platform = PlatformUser("customer services")
-        self.touched: dict[UUID, None] = {}
         self._scenes = 0
         self._links = ActivationLinks([uuid4().hex])
         self._mailbox: dict[UUID, ActivationEmail] = {}
         self._imported: list[ImportClient] = []
+        self._stand_ins = 0
 
     # ── The cast ─────────────────────────────────────────────────────────────────────────────────
 
     def address(self, mailbox: str) -> str:
-        """Return an address that no earlier walk on this database has taken (E1)."""
+        """Return an address that no earlier run on this database has taken (E1)."""
         local, _, domain = mailbox.rpartition("@")
         return mailbox if self.run == 1 else f"{local}+{self.run}@{domain}"
 
-    def of_this_walk(self, command: ImportClient) -> ImportClient:
-        """Return a command with an address of this walk's own."""
+    def of_this_run(self, command: ImportClient) -> ImportClient:
+        """Return a command with an address that no earlier run has taken."""
         if command.email is None or self.run == 1:
             return command
         return evolve(command, email=self.address(command.email.address))
 
     def imported(self, command: ImportClient) -> None:
-        """Remember who was imported, so that the scenes can choose among them."""
-        self.touched[command.client_id] = None
+        """Remember an imported client, so that a scene can pick it."""
         self._imported.append(command)
 
     def pick(self, *, with_address: bool) -> Client:
-        """Return the next imported client with or without an address, or a stand-in.
+        """Return the next imported client with or without an address.
 
-        A file of one's own may be short, or hold only one kind.
+        If the file has no more of them, a stand-in is imported.
         """
         for command in self._imported:
             if (command.email is not None) is with_address:
                 self._imported.remove(command)
                 return self.now(command.client_id)
-        number = len(self.touched)
-        email = self.address(f"stand-in-{number}@example.com") if with_address else None
+        self._stand_ins += 1
+        name = f"Stand-in {self._stand_ins}"
+        email = self.address(f"stand-in-{self._stand_ins}@example.com") if with_address else None
         return self.quietly(
-            ImportClient(uuid4(), self.practice, business_name=f"Stand-in {number}", email=email)
+            ImportClient(uuid4(), self.practice, business_name=name, email=email)
         ).after
 
     def now(self, client_id: UUID) -> Client:
-        """Return a client as it stands now."""
+        """Return a client as it is now."""
         return self.access.client(client_id, self.platform)
 
-    # ── Asking ───────────────────────────────────────────────────────────────────────────────────
+    # ── Commands ─────────────────────────────────────────────────────────────────────────────────
 
     def ask(self, request: str, command: Command) -> None:
-        """Ask for something that is accepted; print what happens and who is told what."""
+        """Give a command that is accepted; print what happened and who is told."""
         self.asks(request, command.by)
-        self._tell(self.quietly(command))
+        self._show(self.quietly(command))
 
     def ask_all(self, request: str, commands: Sequence[Command]) -> None:
-        """Ask for several things at once, all or none (S5)."""
+        """Give several commands at once; all are accepted or none (S5)."""
         self.asks(request, commands[0].by)
         changes = self.access.handle_all(commands)
         for change in changes:
             self._remember(change)
-        self.screen.accepted(f"All {len(changes)}, in one go: had one been refused, none would be.")
+        self.screen.accepted(
+            f"All {len(changes)} together. If one had been refused, nothing would be saved."
+        )
         self._deliver(changes[0].notices)
-        self.screen.line("… and so on.", gutter=GUTTER + 2, style="dim")
+        self.screen.line("… and so on.", indent=MARGIN + 2, style="dim")
 
     def refuse(self, request: str, command: Command, code: RefusalCode) -> None:
-        """Ask for something that a rule refuses; print why, and what helps."""
+        """Give a command that is refused; print why, and what helps."""
         self.asks(request, command.by)
         try:
             self.access.handle(command)
         except CommandRefused as refused:
             self._expect(refused.refusal, code)
         else:
-            raise TourBroken(f"{type(command).__name__} was accepted")
+            raise Failure(f"The tour failed: {type(command).__name__} was accepted.")
 
     def check(self, about: str, command: Command) -> None:
         """Preview a command: the "check your information" step; nothing is saved (S2)."""
         change = self.access.preview(command)
-        self.asks(f"checks the information before finishing: {about}.", command.by)
-        self.screen.facts(differences(change, self.catalogue, at=utc_now()))
+        self.asks(f"checks the information first: {about}.", command.by)
+        self.screen.facts(differences(change, CATALOGUE, at=utc_now()), indent=MARGIN + 2)
 
     def quietly(self, command: Command) -> Change:
-        """Do something without a word, and return what it changed."""
+        """Give a command without printing anything, and return the change."""
         change = self.access.handle(command)
         self._remember(change)
         return change
 
     def activate_quietly(self, client_id: UUID) -> None:
-        """Let a client activate without a word."""
+        """Let a client activate without printing anything."""
         pending = self._mailbox[client_id].activation_id
         self.quietly(Activate(client_id, ClientUser(client_id), activation_id=pending))
 
@@ -178,7 +207,7 @@ class Stage:
         return self._mailbox[client_id]
 
     def reads_email(self, client_id: UUID) -> None:
-        """Let a client read its newest email, in the words in which it is sent."""
+        """Let a client read its newest activation email, as it is sent."""
         url = self._links.url(PORTAL)
         email = render(
             self._mailbox[client_id],
@@ -186,63 +215,63 @@ class Stage:
             practice_name=lambda _: "Your Practice",
         )
         self.asks("reads its email.", ClientUser(client_id))
-        self.screen.line(email.subject, gutter=GUTTER + 2)
+        self.screen.line(email.subject, indent=MARGIN + 2)
         for paragraph in email.text.strip().split("\n\n"):
             self.screen.gap()
-            self.screen.line(" ".join(paragraph.split()), style="dim", gutter=GUTTER + 2)
+            self.screen.line(" ".join(paragraph.split()), style="dim", indent=MARGIN + 2)
 
     def relays(self) -> None:
-        """Deliver everything that waits in the outbox, and print how much went where."""
+        """Deliver everything in the outbox, and print how many notices went where."""
         taken = Counter[type[Recipient]]()
 
         def deliver(notice: Notice) -> None:
             taken[type(notice.recipient)] += 1
 
         report = Outbox(self.repository).relay(deliver)
-        self.asks("relays what has been waiting since each change was saved.", self.platform)
+        self.asks("delivers the notices that were saved with the changes.", self.platform)
         self.screen.accepted(
             f"{report.delivered} delivered: {taken[ToAddress]} by email,"
-            f" {taken[ToClientService]} in the clients' own service, {taken[ToPractice]} to"
+            f" {taken[ToClientService]} in the clients' service, {taken[ToPractice]} to"
             " practices."
         )
 
     def follows_link(self, client_id: UUID) -> None:
-        """Let a client follow the link of its newest email, which is made at the sending (E6)."""
+        """Let a client follow the link in its newest email, which is made on sending (E6)."""
         token = self._token(self._mailbox[client_id])
         self.asks("follows the link in its email, and chooses a password.", ClientUser(client_id))
-        self.screen.line(f"{PORTAL}{token[:24]}…", style="dim", gutter=GUTTER + 2)
-        self._tell(self.quietly(self._links.redeem(token)))
+        self.screen.line(f"{PORTAL}{token[:24]}…", style="dim", indent=MARGIN + 2)
+        self._show(self.quietly(self._links.redeem(token)))
 
     def follows_old_link(self, mail: ActivationEmail) -> None:
         """Let a client follow a link that a newer one has replaced."""
         old = self._links.redeem(self._token(mail))
         self.refuse("follows the link in the old email.", old, RefusalCode.ACTIVATION_UNKNOWN)
 
-    # ── Looking ──────────────────────────────────────────────────────────────────────────────────
+    # ── Questions ────────────────────────────────────────────────────────────────────────────────
 
     def opens(self, client_id: UUID, by: Actor) -> None:
-        """Let somebody open a client, and print what that opens."""
+        """Let somebody open a client, and print the services that this opens."""
         elsewhere = isinstance(by, PracticeUser) and by.practice_id != self.practice.practice_id
-        self.asks("asks for it from another firm." if elsewhere else "opens its services.", by)
+        self.asks("of another firm tries to open it." if elsewhere else "opens its services.", by)
         try:
             held = self.access.services_open_to(client_id, by)
         except CommandRefused as refused:
             self.screen.refused(refused.refusal)
         else:
-            self.screen.accepted(f"Open: {words.services(held, self.catalogue)}.")
+            self.screen.accepted(f"Open: {words.services(held, CATALOGUE)}.")
 
     def signs_in(self, client: Client, *, later: timedelta = timedelta(0)) -> None:
-        """Let a client sign in, now or some time later, and print what it finds."""
+        """Let a client sign in, now or later, and print what it finds."""
         when = f" {later.days} days later" if later else ""
         self.asks(f"signs in{when}, as {client.email}.", ClientUser(client.id))
         access = ClientAccess(
-            self.access.repository, catalogue=self.catalogue, clock=lambda: utc_now() + later
+            self.access.repository, catalogue=CATALOGUE, clock=lambda: utc_now() + later
         )
         decision = access.sign_in(client.email)
         if decision.refusal is not None:
             self.screen.refused(decision.refusal)
         else:
-            found = words.services(decision.services, self.catalogue)
+            found = words.services(decision.services, CATALOGUE)
             self.screen.accepted(f"Signed in, and can choose from: {found}.")
         self._deliver(decision.prompts)
 
@@ -257,16 +286,17 @@ class Stage:
             [
                 ("status", client.label),
                 ("who pays", words.payer(client)),
-                ("services", words.services(client.services, self.catalogue)),
+                ("services", words.services(client.services, CATALOGUE)),
                 ("address", str(client.email)),
                 ("contact", ", ".join(part for part in (contact.name, contact.phone) if part)),
                 ("can be done", f"{words.listed(can)}."),
-                ("cannot", f"{len(actions.refused)} other things, each with its reason."),
-            ]
+                ("refused", f"{len(actions.refused)} other commands, each with its reason."),
+            ],
+            indent=MARGIN + 2,
         )
 
     def show(self, client_list: ClientList, search: str = "", *, limit: int = 5) -> None:
-        """Print a client list as it stands, or those of its rows that a search finds."""
+        """Print a client list, or the rows that a search finds."""
         page = self.access.clients(
             self.practice.practice_id, client_list, search=search, limit=1000
         )
@@ -279,21 +309,19 @@ class Stage:
     # ── Printing ─────────────────────────────────────────────────────────────────────────────────
 
     def scene(self, title: str, guide: str) -> None:
-        """Begin a procedure of the guide."""
+        """Print the title of a procedure and what the guide says."""
         self._scenes += 1
         self.screen.heading(f"{self._scenes}  {title}")
         self.screen.paragraph(guide, style="dim italic", indent=3)
 
     def aside(self, text: str) -> None:
-        """Print what stands between the lines."""
+        """Print what happens between two scenes."""
         self.screen.gap()
         self.screen.paragraph(text, style="dim italic", indent=3)
 
     def asks(self, request: str, by: Actor | None = None) -> None:
-        """Print who asks for what; the practice, if nobody is named."""
-        who = words.actor(self.practice if by is None else by)
-        self.screen.gap()
-        self.screen.line(request, label=who, label_style="cyan")
+        """Print who asks for what; default: the practice."""
+        self.screen.asked(words.actor(by or self.practice), request)
 
     def answer(self, text: str) -> None:
         """Print an answer that is neither a change nor a refusal."""
@@ -301,13 +329,13 @@ class Stage:
 
     def _expect(self, refusal: Refusal, code: RefusalCode) -> None:
         if refusal.code is not code:
-            raise TourBroken(f"{code.value} was expected, not {refusal.code.value}")
+            raise Failure(f"The tour failed: {code.value} was expected, not {refusal.code.value}.")
         self.screen.refused(refusal)
 
-    def _tell(self, change: Change) -> None:
+    def _show(self, change: Change) -> None:
         if change.event is None:
-            raise TourBroken(f"{type(change.command).__name__} changed nothing")
-        sentence = Text(words.happened(change.event, self.catalogue))
+            raise Failure(f"The tour failed: {type(change.command).__name__} changed nothing.")
+        sentence = Text(words.happened(change.event, CATALOGUE))
         before = change.before and change.before.label
         if before != change.after.label:
             sentence.append(" Now: ").append(change.after.label, style="bold").append(".")
@@ -321,15 +349,9 @@ class Stage:
             self.screen.sent(to, words.told(notice))
 
     def _remember(self, change: Change) -> None:
-        self.touched[change.after.id] = None
         for notice in change.notices:
             if isinstance(notice, ActivationEmail):
                 self._mailbox[notice.client_id] = notice
 
     def _token(self, mail: ActivationEmail) -> str:
         return self._links.token(mail.client_id, mail.activation_id)
-
-
-def practice_name(run: int) -> str:
-    """Return the id of the practice that walks the n-th time on one database."""
-    return "your-practice" if run == 1 else f"your-practice-{run}"

@@ -1,7 +1,4 @@
-"""Charts of the machines for Mermaid, made of their own tables: what they show is what runs.
-
-Markdown holds each between markers, and :func:`with_charts` writes them there.
-"""
+"""Mermaid charts of the machines, made from the tables that the code runs on."""
 
 from __future__ import annotations
 
@@ -9,25 +6,24 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from client_access.errors import InvalidValue
-from client_access.machines import activation, lifecycle, payer
+from client_access.machines import activation, lifecycle, payer, practice_invitation
 from client_access.machines.activation import ActivationState
 from client_access.machines.lifecycle import NEW, Status
 from client_access.machines.payer import PayerState
+from client_access.machines.practice_invitation import InvitationState
 from client_access.machines.table import Edge
-from client_access.values.validation import check_type
 
 _START_AND_END = "[*]"
 _NEW_LINE = "<br>"
 
 
 def _chart(table: Sequence[Edge], *, start: str | None = None, end: str | None = None) -> str:
-    """Return a table as a Mermaid chart, with the guards of each edge in brackets.
+    """Return the chart of a table, with the guards of each edge in brackets.
 
     Parameters:
         table: the edges, in order; those between the same two states are drawn as one.
-        start: the state that something begins in, where no edge leads there from nothing.
-        end: the state that it ends in, if it does.
+        start: the first state, if no edge leads from nothing to it.
+        end: the last state, if there is one.
     """
     labels: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for edge in table:
@@ -51,8 +47,12 @@ CHARTS = {
     "lifecycle": _chart(lifecycle.TRANSITIONS, end=Status.DELETED.value),
     "payer": _chart(payer.TRANSITIONS, start=PayerState.UNDECIDED.value),
     "activation": _chart(activation.TRANSITIONS, start=ActivationState.NOT_SENT.value),
+    "practice invitation": _chart(
+        practice_invitation.TRANSITIONS, start=InvitationState.NONE.value
+    ),
 }
-"""Every chart by its name: the lifecycle (§2), who pays (§3), the activation (E4 to E6)."""
+"""The charts by name: the lifecycle (§2), who pays (§3), the activation (E4 to E6), and
+the practice invitation (§8)."""
 
 _BETWEEN_MARKERS = re.compile(
     r"^(<!-- chart: (?P<name>[^\n]*?) -->\n).*?^(<!-- end of chart -->)$", re.DOTALL | re.MULTILINE
@@ -60,20 +60,14 @@ _BETWEEN_MARKERS = re.compile(
 
 
 def with_charts(markdown: str) -> str:
-    """Return Markdown with every chart in its place, whatever stood there before.
+    """Return Markdown with its charts brought up to date.
 
-    A place is what stands between a line `<!-- chart: lifecycle -->`, with the name of any of
-    :data:`CHARTS`, and the next line `<!-- end of chart -->`. Written again, nothing changes.
+    A chart is between a line `<!-- chart: NAME -->`, with a name from :data:`CHARTS`, and the next
+    line `<!-- end of chart -->`.
 
     Raises:
-        InvalidValue: a marker names no chart.
+        KeyError: there is no chart with this name.
     """
-    check_type("markdown", markdown, str)
-
-    def fill(place: re.Match[str]) -> str:
-        chart = CHARTS.get(place["name"])
-        if chart is None:
-            raise InvalidValue("markdown", "has a place for a chart that there is not")
-        return f"{place[1]}```mermaid\n{chart}```\n{place[3]}"
-
-    return _BETWEEN_MARKERS.sub(fill, markdown)
+    return _BETWEEN_MARKERS.sub(
+        lambda place: f"{place[1]}```mermaid\n{CHARTS[place['name']]}```\n{place[3]}", markdown
+    )

@@ -1,4 +1,4 @@
-"""The tour: every procedure, on a database, and every client replayed in the end."""
+"""The tour: every procedure on a database, and every client replayed at the end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from uuid import UUID
@@ -18,22 +19,20 @@ from rich.cells import cell_len
 from client_access import (
     AddClient,
     ChangeEmail,
-    Client,
     ClientAccess,
     DeleteClient,
     EnableAccess,
-    MemoryRepository,
     PracticeUser,
     RefusalCode,
 )
-from client_access.cli import main
-from client_access.cli.catalogues import EXAMPLE
-from client_access.cli.screen import Screen
-from client_access.cli.tour.play import play
-from client_access.cli.tour.stage import Stage, TourBroken
+from client_access.cli.ending import Failure
 from client_access.sql import SqlRepository
+from examples.tour.__main__ import main
+from examples.tour.screen import TourScreen
+from examples.tour.stage import CATALOGUE, Stage
 
-REPLAYED = re.compile(r"(\d+) of (\d+) clients are what their histories make of them\.")
+ROOT = Path(__file__).parents[1]
+REPLAYED = re.compile(r"(\d+) of (\d+) clients equal what is replayed from their histories\.")
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +53,7 @@ def replayed(output: str) -> tuple[int, int]:
 
 
 def test_the_tour_ends_with_every_client_replayed(capsys: pytest.CaptureFixture[str]) -> None:
+    """No line is longer than the terminal, and none ends in blanks."""
     assert main([]) == 0
     output = capsys.readouterr().out
     same, all_of_them = replayed(output)
@@ -63,9 +63,10 @@ def test_the_tour_ends_with_every_client_replayed(capsys: pytest.CaptureFixture[
     assert not [line for line in output.splitlines() if line != line.rstrip()]
 
 
-def test_it_shows_every_procedure_and_every_kind_of_answer(
+def test_it_shows_every_procedure_and_many_refusals(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """§10: the procedures of the guide, in its order."""
     main([])
     output = capsys.readouterr().out
     headings = re.findall(r"^(\d+)  \S", output, flags=re.MULTILINE)
@@ -85,32 +86,33 @@ def test_it_shows_every_procedure_and_every_kind_of_answer(
         assert text in output
 
 
-def test_a_second_walk_on_the_same_database_says_so_and_loses_nothing(
+def test_a_second_run_on_the_same_database_says_so_and_changes_no_client(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """E1: every run needs addresses of its own."""
     database = tmp_path / "tour.db"
     assert main(["--database", url_of(database)]) == 0
-    assert "This is walk" not in capsys.readouterr().out
+    assert "This is run" not in capsys.readouterr().out
     question = "SELECT id, data FROM client_access_client ORDER BY id"
     with closing(sqlite3.connect(database)) as connection:
         before = dict(connection.execute(question))
-    for walk in (2, 3):
+    for number in (2, 3):
         assert main(["--database", url_of(database)]) == 0
         output = " ".join(capsys.readouterr().out.split())
-        assert f"This is walk {walk} on this database." in output
-        assert f"your-practice-{walk}" in output
-        assert replayed(output) == (85 * walk, 85 * walk)
+        assert f"This is run {number} on this database." in output
+        assert f"your-practice-{number}" in output
+        assert replayed(output) == (85 * number, 85 * number)
     with closing(sqlite3.connect(database)) as connection:
         after = dict(connection.execute(question))
     assert before.items() <= after.items()
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "problem"),
     [
         (
             "UPDATE client_access_client SET data = replace(data, 'Copper Kettle', 'Brass Kettle')",
-            "otherwise than its history says",
+            "differs from its history",
         ),
         (
             "UPDATE client_access_client SET data = '{' WHERE data LIKE '%Copper Kettle%'",
@@ -123,8 +125,9 @@ def test_a_second_walk_on_the_same_database_says_so_and_loses_nothing(
     ],
 )
 def test_a_tampered_row_is_found(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], statement: str, told: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], statement: str, problem: str
 ) -> None:
+    """The exit status is 1, and all other clients are still compared."""
     database = tmp_path / "tour.db"
     assert main(["--database", url_of(database)]) == 0
     with sqlite3.connect(database) as connection:
@@ -133,44 +136,54 @@ def test_a_tampered_row_is_found(
     capsys.readouterr()
     assert main(["--database", url_of(database)]) == 1
     output = " ".join(capsys.readouterr().out.split())
-    assert told in output
+    assert problem in output
     assert replayed(output) == (169, 170)
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
-        ("business_name\n", "There is no row in it."),
+        ("business_name\n", "The file has no rows."),
         ("business_name,email\nOnly,only@example.com\n", "1 row: 1 added."),
         ("business_name,kind\n" + ",robot\n" * 6, "… and 7 more."),
         ("name\nA\n", "The column business_name is missing"),
     ],
 )
-def test_any_file_of_clients_will_do(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, told: str
+def test_it_runs_with_any_file_of_clients(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, expected: str
 ) -> None:
-    """Who is missing for a procedure is played by a stand-in."""
+    """If the file has too few clients for a procedure, stand-ins are imported."""
     file = tmp_path / "own.csv"
     file.write_text(content)
     assert main(["--clients", str(file)]) == 0
     output = capsys.readouterr().out
     same, all_of_them = replayed(output)
     assert same == all_of_them
-    assert told in output
+    assert expected in output
     assert str(file) in output.replace("\n", "").replace(" ", "")
 
 
-def test_a_file_that_is_not_there_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--clients {dir}/none.csv", "There is no file {dir}/none.csv.\n"),
+        ("--database sqlite:////none/none.db", "The database sqlite:////none/none.db cannot be"),
+    ],
+)
+def test_a_missing_file_or_database_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: str, message: str
 ) -> None:
-    assert main(["--clients", str(tmp_path / "none.csv")]) == 2
-    assert "There is no file" in capsys.readouterr().err
+    """In one sentence, with exit status 2."""
+    assert main(arguments.format(dir=tmp_path).split()) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(message.format(dir=tmp_path))
+    assert error.count("\n") == 1
 
 
-def test_a_file_that_cannot_be_read_ends_it_in_a_sentence(
+def test_a_file_that_cannot_be_read_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is told when the file is come to, and by its name where that is known."""
+    """By its name, if that is known."""
     assert main(["--clients", "/proc/self/mem"]) == 2
     assert capsys.readouterr().err == "Reading or writing failed: Input/output error.\n"
 
@@ -185,14 +198,8 @@ def test_a_file_that_cannot_be_read_ends_it_in_a_sentence(
     assert capsys.readouterr().err == f"Reading or writing {file} failed: Permission denied.\n"
 
 
-def test_a_repository_that_does_not_tell_all_its_clients_is_proved_for_those_of_the_walk() -> None:
-    output = io.StringIO()
-    file = Path(__file__).parents[2] / "src/client_access/examples/clients.csv"
-    assert play(MemoryRepository(), file=file, screen=Screen(output), about=())
-    assert replayed(output.getvalue()) == (85, 85)
-
-
-def test_a_terminal_gets_colours_unless_it_wants_none(tmp_path: Path) -> None:
+def test_a_terminal_gets_colours_unless_it_wants_none() -> None:
+    """NO_COLOR is respected."""
     environment = {**os.environ, "FORCE_COLOR": "1", "TERM": "xterm-256color"}
     colour = run_tour(environment)
     assert "\x1b[36mPractice" in colour
@@ -201,7 +208,8 @@ def test_a_terminal_gets_colours_unless_it_wants_none(tmp_path: Path) -> None:
     assert not re.findall(r"\x1b\[(?:\d+;)*3[0-9]m", none)
 
 
-def test_a_stream_that_lacks_a_character_gets_another() -> None:
+def test_a_stream_that_lacks_a_character_gets_a_question_mark() -> None:
+    """Better than a traceback."""
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     environment.pop("FORCE_COLOR", None)
     assert "Caf? ?b?ne" in run_tour(environment)
@@ -209,7 +217,8 @@ def test_a_stream_that_lacks_a_character_gets_another() -> None:
 
 def run_tour(environment: dict[str, str]) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "client_access"],
+        [sys.executable, "-m", "examples.tour"],
+        cwd=ROOT,
         env=environment,
         capture_output=True,
         check=True,
@@ -218,12 +227,13 @@ def run_tour(environment: dict[str, str]) -> str:
     return done.stdout
 
 
-def test_an_address_that_another_practice_has_ends_it_in_a_sentence(
+def test_an_unexpected_refusal_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """E1: another practice's client has an address of the tour."""
     url = url_of(tmp_path / "tour.db")
     with SqlRepository.open(url) as repository:
-        ClientAccess(repository, catalogue=EXAMPLE).handle(
+        ClientAccess(repository, catalogue=CATALOGUE).handle(
             AddClient(
                 UUID(int=1),
                 PracticeUser("other"),
@@ -235,47 +245,61 @@ def test_an_address_that_another_practice_has_ends_it_in_a_sentence(
     assert capsys.readouterr().err.startswith("This email address is in use already")
 
 
-# ── A tour that meets something else than it shows ───────────────────────────────────────────────
+# ── The tour checks the answers that it shows ─────────────────────────────────────────────────────
 
 
 @pytest.fixture
-def stage() -> Stage:
-    return Stage(
-        MemoryRepository(), catalogue=EXAMPLE, screen=Screen(io.StringIO()), file=Path(), run=1
-    )
+def stage(sqlite: str) -> Iterator[Stage]:
+    with SqlRepository.open(sqlite) as repository:
+        yield Stage(repository, screen=TourScreen(io.StringIO()), file=Path(), run=1)
 
 
-def added(stage: Stage, email: str | None = None) -> Client:
-    client = stage.pick(with_address=email is not None)
-    assert (client.email.is_mailable) is (email is not None)
-    return client
+def test_it_fails_if_a_command_is_not_refused(stage: Stage) -> None:
+    """A scene that expects a refusal."""
+    delete = DeleteClient(stage.pick(with_address=False).id, stage.practice)
+    with pytest.raises(Failure, match="DeleteClient was accepted"):
+        stage.refuse("deletes it.", delete, RefusalCode.EMAIL_TAKEN)
 
 
-def test_it_breaks_off_where_something_is_not_refused(stage: Stage) -> None:
-    client = added(stage)
-    with pytest.raises(TourBroken, match="was accepted"):
-        stage.refuse("deletes it", DeleteClient(client.id, stage.practice), RefusalCode.EMAIL_TAKEN)
+def test_it_fails_if_a_command_is_refused_for_another_reason(stage: Stage) -> None:
+    """A scene that expects a certain refusal."""
+    enable = EnableAccess(stage.pick(with_address=False).id, stage.practice)
+    with pytest.raises(Failure, match="email_taken was expected, not not_in_this_status"):
+        stage.refuse("enables it.", enable, RefusalCode.EMAIL_TAKEN)
 
 
-def test_it_breaks_off_where_nothing_changes(stage: Stage) -> None:
-    client = added(stage, "a@example.com")
+def test_it_fails_if_nothing_changes(stage: Stage) -> None:
+    """A scene that expects a change."""
+    client = stage.pick(with_address=True)
     same = ChangeEmail(client.id, stage.practice, email=client.email)
-    with pytest.raises(TourBroken, match="ChangeEmail changed nothing"):
-        stage.ask("keeps it", same)
+    with pytest.raises(Failure, match="ChangeEmail changed nothing"):
+        stage.ask("keeps its address.", same)
 
 
-def test_breaking_off_is_told_in_a_sentence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def broken(*_: object) -> None:
-        raise TourBroken("nothing fits")
+def test_a_screen_prints_no_control_characters() -> None:
+    """Names come from a file or a database that somebody else wrote."""
+    output, text = io.StringIO(), "[red]\x1b[31m\x9b1m\u202e[/red]"
+    screen = TourScreen(output)
+    screen.asked(text, text)
+    screen.accepted(text)
+    screen.sent(text, text)
+    screen.excerpt(text, [(text, text)])
+    assert not set(output.getvalue()) & set("\x1b\x9b\u202e")
+    assert output.getvalue().count("[red]") == 8
 
-    monkeypatch.setattr(Stage, "scene", broken)
-    assert main([]) == 1
-    assert capsys.readouterr().err == "The tour broke off: nothing fits.\n"
 
-
-def test_it_breaks_off_where_something_is_refused_for_another_reason(stage: Stage) -> None:
-    client = added(stage)
-    with pytest.raises(TourBroken, match="email_taken was expected, not not_in_this_status"):
-        stage.refuse("enables it", EnableAccess(client.id, stage.practice), RefusalCode.EMAIL_TAKEN)
+def test_a_corrupt_id_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In one sentence, with exit status 2."""
+    database = tmp_path / "tour.db"
+    assert main(["--database", url_of(database)]) == 0
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(
+            "UPDATE client_access_client SET id = 'zz'"
+            " WHERE id = (SELECT min(id) FROM client_access_client)"
+        )
+        connection.commit()
+    capsys.readouterr()
+    assert main(["--database", url_of(database)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("A stored record cannot be read: ")
+    assert error.count("\n") == 1

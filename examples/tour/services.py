@@ -1,4 +1,4 @@
-"""Scenes 7 to 14: services come and go, activations are sent, and a client is let in at last."""
+"""Scenes 7 to 16: services and activations, payers and deletions, the invoice and the notices."""
 
 from __future__ import annotations
 
@@ -23,19 +23,17 @@ from client_access import (
     monthly_total,
 )
 from client_access.cli import words
-from client_access.cli.screen import GUTTER
-from client_access.cli.tour.cast import Cast
-from client_access.cli.tour.clients import VAT
-from client_access.cli.tour.stage import Stage
-from client_access.questions.billing import total_of
+from examples.tour.clients import VAT
+from examples.tour.screen import MARGIN
+from examples.tour.stage import CATALOGUE, Cast, Stage
 
 
 def add_services(stage: Stage, cast: Cast) -> None:
     """Add services to an active client."""
     stage.scene(
         "Add services to an active client",
-        "Only where the practice pays. Some services ask for the VAT scheme and account details"
-        " first; what will happen is shown before it does.",
+        "Only if the practice pays. Some services need a VAT scheme and account details first. A"
+        " preview shows what will happen.",
     )
     client, customer = stage.now(cast.active), stage.now(cast.other_customer)
     stage.refuse(
@@ -50,7 +48,7 @@ def add_services(stage: Stage, cast: Cast) -> None:
     )
     with_setup = AddService(client.id, stage.practice, service="accounting", setup=VAT)
     stage.check("Accounting, with its VAT scheme and account details", with_setup)
-    stage.ask("adds Accounting, with what it asks for.", with_setup)
+    stage.ask("adds Accounting, with its VAT scheme and account details.", with_setup)
     stage.refuse("adds Accounting once more.", with_setup, RefusalCode.SERVICE_ALREADY_ADDED)
     stage.signs_in(client)
 
@@ -59,8 +57,8 @@ def first_subscription(stage: Stage, cast: Cast) -> None:
     """Add a first subscription to inactive and imported clients, with its total cost."""
     stage.scene(
         "Add a first subscription to an inactive or imported client",
-        "Who pays, who signs in, and which services, with their total cost. The first service"
-        " settles for good who pays.",
+        "Choose who pays, who signs in, and which services; the total cost is shown. After the"
+        " first service, who pays can no longer be chosen.",
     )
     client, without = stage.now(cast.added), stage.pick(with_address=False)
     stage.refuse(
@@ -75,7 +73,7 @@ def first_subscription(stage: Stage, cast: Cast) -> None:
         RefusalCode.EMAIL_MISSING,
     )
     stage.refuse(
-        "works on its data alone, and lets it pay.",
+        "is the only one to sign in, and lets the client pay.",
         Subscribe(
             without.id,
             stage.practice,
@@ -86,8 +84,8 @@ def first_subscription(stage: Stage, cast: Cast) -> None:
         RefusalCode.CLIENT_CANNOT_PAY,
     )
     selection = {"accounting": VAT, "payroll": None}
-    total = monthly_total(selection, stage.catalogue)
-    cost = words.money(total, stage.catalogue.currency)
+    total = monthly_total(selection, CATALOGUE)
+    cost = words.money(total, CATALOGUE.currency)
     subscribe = Subscribe(
         client.id,
         stage.practice,
@@ -98,7 +96,7 @@ def first_subscription(stage: Stage, cast: Cast) -> None:
     stage.check(
         f"Accounting and Payroll for {client.business_name}: {cost} a month in total", subscribe
     )
-    stage.ask(f"subscribes {client.business_name}; both are to sign in.", subscribe)
+    stage.ask(f"subscribes {client.business_name}; both sign in.", subscribe)
     _same_for_many(stage, cast)
     stage.show(ClientList.INACTIVE, limit=8)
 
@@ -125,15 +123,15 @@ def resend_activation(stage: Stage, cast: Cast) -> None:
     """Resend the activation; correct the address, and resend."""
     stage.scene(
         "Resend the activation, correct the address",
-        "If the email does not arrive: send it again, check the address and correct it, look in"
-        " the junk folder, contact Support.",
+        "If the email does not arrive: send it again, check and correct the address, look in the"
+        " junk folder, contact Support.",
     )
     client = stage.now(cast.added)
     stage.ask(
         f"sends the activation of {client.business_name} again.",
         ResendActivation(client.id, stage.practice),
     )
-    stage.aside("Still nothing. The address has a slip in it: prnt for print.")
+    stage.aside("Still nothing. The address has a mistake: prnt for print.")
     old = stage.newest_email(client.id)
     right = stage.address("press@pomegranate-print.example.com")
     stage.ask(
@@ -152,7 +150,7 @@ def remove_service(stage: Stage, cast: Cast) -> None:
     """Remove a service."""
     stage.scene(
         "Remove a service",
-        "At its next sign-in the client no longer finds it, and the next invoice is less.",
+        "At its next sign-in the client no longer finds it, and the next invoice is smaller.",
     )
     client = stage.now(cast.active)
     remove = RemoveService(client.id, stage.practice, service="payroll")
@@ -177,7 +175,7 @@ def change_payer(stage: Stage, cast: Cast) -> None:
     )
     waiting, client = stage.now(cast.waiting), stage.now(cast.active)
     stage.refuse(
-        f"lets {waiting.business_name} pay, which has a service and has not activated yet.",
+        f"lets {waiting.business_name} pay, which has a service but has not activated yet.",
         ChoosePayer(waiting.id, stage.practice, payer=Payer.CLIENT),
         RefusalCode.PAYER_LOCKED,
     )
@@ -188,7 +186,7 @@ def change_payer(stage: Stage, cast: Cast) -> None:
     )
     for service in client.services:
         stage.ask(
-            f"removes its last service, {words.service_name(service.code, stage.catalogue)}.",
+            f"removes its last service, {words.service_name(service.code, CATALOGUE)}.",
             RemoveService(client.id, stage.practice, service=service.code),
         )
     stage.refuse(
@@ -202,8 +200,8 @@ def delete_client(stage: Stage, cast: Cast) -> None:
     """Delete an inactive client, and invite it again at the right address."""
     stage.scene(
         "Delete an inactive client, and invite it again",
-        "Inactive clients, also those invited at a wrong address, can be deleted. Deleting frees"
-        " the address and forgets every detail.",
+        "An inactive client can be deleted, and so can one that was invited at the wrong address."
+        " This frees the address and deletes every personal detail.",
     )
     client, active = stage.now(cast.mistaken), stage.now(cast.active)
     stage.refuse(
@@ -216,7 +214,7 @@ def delete_client(stage: Stage, cast: Cast) -> None:
     stage.ask(f"deletes {client.business_name}.", delete)
     again, right = uuid4(), stage.address("tamarind-and-rye@example.org")
     stage.ask(
-        f"adds it anew, with {right}.",
+        f"adds it again, with {right}.",
         AddClient(
             again,
             stage.practice,
@@ -226,7 +224,7 @@ def delete_client(stage: Stage, cast: Cast) -> None:
         ),
     )
     stage.ask(
-        "subscribes it to Start, which it is to pay for itself.",
+        "subscribes it to Start, which it pays for itself.",
         Subscribe(
             again,
             stage.practice,
@@ -248,19 +246,19 @@ def start_email(stage: Stage, cast: Cast) -> None:
 
 
 def give_access(stage: Stage, cast: Cast) -> None:
-    """Give a non-participating client access, up to the day that both have it."""
+    """Give access to a client that only the practice works for, until both have access."""
     stage.scene(
         "Grant your client access, so that it can sign in itself",
-        "A client without an address was given an invalid one, so it is found by its name. Its"
+        "A client without an address has an invalid one, so it is found by its name. The new"
         " address is entered twice.",
     )
     client = stage.now(cast.alone)
     stage.show(ClientList.ACTIVE, client.business_name)
     right = stage.address("society@fernleigh.example.org")
-    slip = right.replace("society", "soceity")
+    mistyped = right.replace("society", "soceity")
     stage.refuse(
-        f"gives it access at {right}, and at {slip} the second time.",
-        GiveAccess(client.id, stage.practice, email=right, confirm_email=slip),
+        f"gives it access at {right}, and at {mistyped} the second time.",
+        GiveAccess(client.id, stage.practice, email=right, confirm_email=mistyped),
         RefusalCode.EMAILS_DIFFER,
     )
     give = GiveAccess(client.id, stage.practice, email=right, confirm_email=right)
@@ -274,32 +272,31 @@ def give_access(stage: Stage, cast: Cast) -> None:
 
 
 def next_invoice(stage: Stage, _: Cast) -> None:
-    """Show what all of it comes to."""
+    """Show the next invoice."""
     stage.scene(
         "The next monthly invoice",
-        "Worked out from what the clients hold today, at today's prices; never stored.",
+        "Calculated from what the clients hold today, at today's prices; never stored.",
     )
-    lines = list(stage.access.invoice_lines(stage.practice.practice_id))
-    currency = stage.catalogue.currency
-    total = total_of(lines)
+    invoice = stage.access.next_invoice(stage.practice.practice_id)
     rows = [
-        (line.business_name, line.service_name, words.money(line.monthly_price, currency))
-        for line in lines
+        (line.business_name, line.service_name, words.money(line.monthly_price, invoice.currency))
+        for line in invoice.lines
     ]
+    total = words.money(invoice.total, invoice.currency)
     stage.screen.gap()
     stage.screen.table(
         ("", "", ""),
-        [*rows, ("", "", "─" * 7), ("", "Total", words.money(total, currency))],
-        indent=GUTTER,
+        [*rows, ("", "", "─" * 7), ("", "Total", total)],
+        indent=MARGIN,
         right=(2,),
     )
 
 
 def deliver_notices(stage: Stage, _: Cast) -> None:
-    """Deliver what every change has left in the outbox."""
+    """Deliver the notices in the outbox."""
     stage.scene(
         "The notices",
-        "Each was saved with the change that it tells of. Delivered at least once, in the order of"
-        " each client's changes.",
+        "Each was saved together with its change, and is delivered at least once. Each client's"
+        " notices are delivered in the order of its changes.",
     )
     stage.relays()

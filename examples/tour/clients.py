@@ -1,9 +1,14 @@
-"""Scenes 1 to 6: clients are added, invited, opened, left, locked out and let in again."""
+"""Scenes 1 to 6: clients are added, accepted, opened, left, locked out and let in again."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import IO
 from uuid import UUID, uuid4
+
+from attrs import evolve
 
 from client_access import (
     AcceptPracticeInvitation,
@@ -28,28 +33,33 @@ from client_access import (
     Subscribe,
     VatScheme,
 )
-from client_access.cli.tour.cast import Cast
-from client_access.cli.tour.loading import import_twice
-from client_access.cli.tour.stage import Stage
+from client_access.batch import CsvRow, ImportResult, Problem, import_clients, read_clients_csv
+from client_access.cli import words
+from examples.tour.screen import MARGIN
+from examples.tour.stage import Cast, Stage
+
+PROBLEMS_SHOWN = 5
 
 VAT = ServiceSetup(VatScheme.STANDARD, "GB123456789")
 
 
 def add_clients(stage: Stage, cast: Cast) -> None:
-    """Add clients: one, then a whole file of them."""
+    """Add clients: two of them singly, then many from a file."""
     stage.scene(
         "Add clients",
-        "One at a time, or many from a file. A new client is inactive; who will pay can be chosen"
-        " now, or up to its first service.",
+        "One at a time, or many from a file. A new client is inactive. Who pays can be chosen now,"
+        " or at any time up to the first service.",
     )
-    slip = stage.address("press@pomegranate-prnt.example.com")
+    mistake = stage.address("press@pomegranate-prnt.example.com")
     stage.ask(
-        f"adds Pomegranate Print Shop, {slip}.",
-        AddClient(cast.added, stage.practice, business_name="Pomegranate Print Shop", email=slip),
+        f"adds Pomegranate Print Shop, {mistake}.",
+        AddClient(
+            cast.added, stage.practice, business_name="Pomegranate Print Shop", email=mistake
+        ),
     )
     stage.refuse(
         "adds another client with the same address, in capitals.",
-        AddClient(uuid4(), stage.practice, business_name="Pomelo Prints", email=slip.upper()),
+        AddClient(uuid4(), stage.practice, business_name="Pomelo Prints", email=mistake.upper()),
         RefusalCode.EMAIL_TAKEN,
     )
     wrong = stage.address("tamarind@example.org")
@@ -65,16 +75,49 @@ def add_clients(stage: Stage, cast: Cast) -> None:
         ),
     )
     stage.show(ClientList.INACTIVE)
-    import_twice(stage)
+    _import_twice(stage)
     stage.show(ClientList.IMPORTED)
+
+
+def _import_twice(stage: Stage) -> None:
+    """Import the file, and show that a second import adds nobody."""
+    stage.asks(f"imports {stage.file.name}.")
+    problems = _import(stage)
+    for problem in problems[:PROBLEMS_SHOWN]:
+        stage.screen.line(words.problem(problem), indent=MARGIN + 2)
+    if len(problems) > PROBLEMS_SHOWN:
+        more = len(problems) - PROBLEMS_SHOWN
+        stage.screen.line(f"… and {more} more.", indent=MARGIN + 2, style="dim")
+    stage.asks("imports the same file again, by mistake.")
+    _import(stage)
+
+
+def _import(stage: Stage) -> list[Problem]:
+    counts: Counter[ImportResult] = Counter()
+    problems: list[Problem] = []
+    with stage.file.open("rb") as file:
+        for outcome in import_clients(stage.access, _rows(stage, file)):
+            counts[outcome.result] += 1
+            problems.extend(outcome.problems)
+            command = outcome.row.command
+            if command is not None and outcome.result is ImportResult.ADDED:
+                stage.imported(command)
+    stage.answer(words.imported(counts))
+    return problems
+
+
+def _rows(stage: Stage, file: IO[bytes]) -> Iterator[CsvRow]:
+    for row in read_clients_csv(file, by=stage.practice):
+        command = row.command
+        yield row if command is None else evolve(row, command=stage.of_this_run(command))
 
 
 def accept_invitation(stage: Stage, cast: Cast) -> None:
     """Accept an invitation from an existing customer."""
     stage.scene(
         "Accept an invitation from an existing customer",
-        "A customer that signed up by itself can invite a practice to work on its data. It goes on"
-        " paying for its own services.",
+        "A customer that signed up by itself can invite a practice to work on its data. It still"
+        " pays for its own services.",
     )
     customer = cast.customer
     email = stage.address("hello@rowan-letterpress.example.com")
@@ -103,7 +146,7 @@ def accept_invitation(stage: Stage, cast: Cast) -> None:
 
 
 def meanwhile(stage: Stage, cast: Cast) -> None:
-    """Make ready the clients that the next scenes need; how that is done is shown later."""
+    """Prepare the clients that the next scenes need."""
     cast.paid_for = _subscribed(stage, SignIn.PRACTICE_AND_CLIENT, "accounting", "payroll")
     cast.locked_out = _subscribed(stage, SignIn.PRACTICE_AND_CLIENT, "accounting")
     cast.active = _subscribed(stage, SignIn.PRACTICE_AND_CLIENT, "payroll")
@@ -122,9 +165,9 @@ def meanwhile(stage: Stage, cast: Cast) -> None:
     ):
         stage.quietly(command)
     stage.aside(
-        "Some weeks pass. Four imported clients get their first services, at the practice's cost,"
-        " and three of them activate; another customer invites the practice. How a client is"
-        " subscribed is shown in its place, further down."
+        "Some weeks pass. Four imported clients get their first services, which the practice pays"
+        " for, and three of them activate. Another customer invites the practice. Scene 8 shows"
+        " how a client is subscribed."
     )
     stage.show(ClientList.ACTIVE, limit=6)
 
@@ -161,11 +204,11 @@ def open_client(stage: Stage, cast: Cast) -> None:
 
 
 def change_contact_details(stage: Stage, cast: Cast) -> None:
-    """Change contact details; a business name is another matter."""
+    """Change contact details, and a business name."""
     stage.scene(
         "Change contact details",
-        "The practice changes whom to reach, and where. A business name that is in use is changed"
-        " by Customer Services.",
+        "The practice changes the contact details. Once a client has had a service, only Customer"
+        " Services change its business name.",
     )
     client = stage.now(cast.paid_for)
     contact = ContactDetails("Jasper Ellingham", "020 7946 0155", client.contact.address)
@@ -186,11 +229,11 @@ def change_contact_details(stage: Stage, cast: Cast) -> None:
 
 
 def stop_managing(stage: Stage, cast: Cast) -> None:
-    """Stop managing a client: one that invited us, one that we invited and pay for."""
+    """Stop managing a client that invited the practice, and one that it invited and pays for."""
     stage.scene(
         "Stop managing a client",
         "The practice's access ends, and the client keeps its data. If the practice paid, the"
-        " client pays from now on, and is asked for its direct debit details.",
+        " client pays from now on, and is asked for direct debit details.",
     )
     customer, paid, alone = (stage.now(i) for i in (cast.customer, cast.paid_for, cast.alone))
     stage.ask(
@@ -215,8 +258,8 @@ def remove_access(stage: Stage, cast: Cast) -> None:
     """Remove a client's access, and reinstate it."""
     stage.scene(
         "Remove your client's access, and reinstate it",
-        "A client that the practice invited and pays for can be locked out. The practice goes on"
-        " working on the data, and paying.",
+        "A client that the practice invited and pays for can be locked out. The practice still"
+        " works on the data, and still pays.",
     )
     client, customer = stage.now(cast.locked_out), stage.now(cast.other_customer)
     stage.refuse(

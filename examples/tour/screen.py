@@ -1,0 +1,60 @@
+"""Printing: the screen of the command line, with the lines that only the tour prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import final
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from client_access import Refusal
+from client_access.cli.screen import HELPS, NO, YES, Screen, to_text
+
+SENT = "✉"
+
+MARGIN = 10
+"""The width of the column that names who asks."""
+
+
+@final
+class TourScreen(Screen):
+    """Prints who asks for what, and what comes of it."""
+
+    def asked(self, who: str, request: str) -> None:
+        """Print who asks for what."""
+        grid = Table.grid(padding=0)
+        grid.add_column(width=MARGIN, no_wrap=True)
+        grid.add_column(overflow="fold")
+        grid.add_row(to_text(who, "cyan"), to_text(request))
+        self.gap()
+        self.print(grid)
+
+    def accepted(self, text: str | Text) -> None:
+        """Print what a command led to."""
+        self.line(text, mark=YES, mark_style="green", indent=MARGIN)
+
+    def sent(self, to: str, text: str) -> None:
+        """Print a notice and its recipient."""
+        self.line(f"To {to}: {text}", mark=SENT, mark_style="yellow", style="dim", indent=MARGIN)
+
+    def refused(self, refusal: Refusal) -> None:
+        """Print a refusal: its code, its rule, its reason and its ways out."""
+        code = Text.assemble((refusal.code.value, "red"), (f", rule {refusal.rule}", "dim"))
+        self.line(code, mark=NO, mark_style="red", indent=MARGIN)
+        self.line(refusal.message, indent=MARGIN + 2)
+        for step in refusal.ways_out:
+            self.line(step.sentence, mark=HELPS, mark_style="dim", style="dim", indent=MARGIN + 2)
+
+    def excerpt(self, title: str, rows: Iterable[tuple[str, str]]) -> None:
+        """Print some rows of a list below its title, with a line at their left."""
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(style="dim", no_wrap=True)
+        grid.add_column(min_width=31, overflow="fold")
+        grid.add_column(style="dim", overflow="fold")
+        for name, label in rows:
+            grid.add_row(Text("│"), to_text(name), to_text(label))
+        self.gap()
+        self.paragraph(title, style="dim", indent=3)
+        self.print(Padding(grid, (0, 0, 0, 3)))
