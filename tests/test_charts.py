@@ -104,7 +104,7 @@ def test_an_unknown_chart_is_an_error() -> None:
     ("path", "names"),
     [
         ("README.md", ["lifecycle", "payer"]),
-        ("docs/lifecycle.md", ["lifecycle", "activation"]),
+        ("docs/lifecycle.md", ["lifecycle", "activation", "practice invitation"]),
         ("docs/payer.md", ["payer"]),
     ],
 )
