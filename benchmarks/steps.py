@@ -1,7 +1,8 @@
-"""One step of a client's life, beside other libraries: python benchmarks/steps.py.
+"""Measure one step of a client's life beside other libraries: python benchmarks/steps.py.
 
-Everything is a ratio to one guarded step of `transitions`, and only the ratios mean anything. Each
-peer is first checked to walk the same six steps. Rounds are interleaved, and medians are shown.
+Every figure is shown with its ratio to one guarded step of `transitions`. Only the ratios mean
+anything. Each peer is checked to walk the same six steps. Rounds are interleaved, and medians of
+processor time are shown.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def refuse() -> None:
 
 
 def measured() -> Iterator[tuple[str, float | None, Callable[[], object], int]]:
-    """Yield what is measured: its name, its goal, a call, and how many steps the call takes."""
+    """Yield each measurement: its name, its goal, a call, and the number of steps in the call."""
     for peer in peers.PEERS:
         try:
             walk = peer()
@@ -116,15 +117,13 @@ def measured() -> Iterator[tuple[str, float | None, Callable[[], object], int]]:
     yield "decide, mean of the walk", 1.7, *walking(walk_deciding)
     yield "evolve, disabling", 0.5, partial(evolve, BEFORE, DISABLED), 1
     yield "evolve, mean of the walk", 0.5, *walking(walk_evolving)
-    at, catalogue = decided.keywords["at"], CATALOGUE
-    asked = partial(actions_of, BEFORE, PRACTICE, at=at, catalogue=catalogue)
-    yield "actions_of", 4.0, asked, 1
+    yield "actions_of", 4.0, partial(actions_of, BEFORE, PRACTICE, **decided.keywords), 1
     yield "a refusal", 0.6, refuse, 1
     yield "decide, adding", None, partial(decided, None, ADD), 1
 
 
 def walking(walk: peers.Walk) -> tuple[Callable[[], object], int]:
-    """Check that a walk takes the six steps, and return what takes it."""
+    """Check that a walk takes the six steps. Return a call that takes it, and the step count."""
     assert [Status(status) for status in walk()] == STATUSES
     return lambda: deque(walk(), maxlen=0), len(STATUSES)
 
@@ -149,14 +148,14 @@ def print_steps() -> None:
 
 
 def print_imports() -> None:
-    """Measure and print processes that import the package, and attrs alone, both compiled."""
+    """Measure and print whole processes that import the package, or attrs alone."""
     compiling = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     commands = [[sys.executable, "-c", f"import {name}"] for name in ("attrs", "client_access")]
     timers = [
         Timer(partial(subprocess.run, command, check=True, env=compiling)) for command in commands
     ]
     for timer in timers:
-        timer.timeit(1)
+        timer.timeit(1)  # compiles the modules
     rounds = [[timer.timeit(1) for timer in timers] for _ in range(IMPORTS)]
     alone, package = (median(taken) for taken in zip(*rounds, strict=True))
     sys.stdout.write(

@@ -435,7 +435,7 @@ def test_one_text_is_not_a_header() -> None:
     ],
 )
 def test_rows_that_cannot_be_written_raise(rows: Any) -> None:
-    """Nothing but InvalidValue leaves, whatever is to be written."""
+    """Every malformed row raises InvalidValue."""
     with pytest.raises(InvalidValue, match="rows"):
         write_clients_csv(io.BytesIO(), rows)
 
@@ -533,7 +533,7 @@ def test_clients_are_written_and_read_back() -> None:
 def test_a_command_comes_back_from_its_texts_without_white_space_around_them(
     details: tuple[str, str, str, str],
 ) -> None:
-    """What `texts_of` promises: the same details, but for white space around a text and U+FFFD."""
+    """`texts_of` keeps all details except white space around a text and texts with U+FFFD."""
     try:
         command = import_of(*details)
     except InvalidValue:  # a text that no client can have
@@ -570,7 +570,7 @@ def import_of(business_name: str, contact_name: str, phone: str, address: str) -
     ],
 )
 def test_cells_are_written_back_as_they_are(header: str, row: str) -> None:
-    """Nothing is lost of a row to be corrected: no column with another's name, no extra cell."""
+    """A row is written back whole, with doubled columns and extra cells."""
     (read,) = rows_of(f"{header}\n{row}\n")
     assert read.problems
     file = io.BytesIO()
@@ -588,7 +588,7 @@ NAMES = st.one_of(st.text(";x"), st.text('";,\n\r= x'), CELLS).filter(
 def test_a_row_is_read_back_whatever_its_columns_are_called(
     others: list[str], place: int, name: str
 ) -> None:
-    """What divides the cells is guessed by the header, and no name in it misleads the guess."""
+    """Readers guess the separator from the header, and no name in it misleads them."""
     columns = (*others[:place], "business_name", *others[place:])
     (row,) = rows_of(written({"business_name": name}, columns=columns))
     assert row.columns == tuple(column.strip() for column in columns)
@@ -610,7 +610,7 @@ def test_a_row_is_read_back_whatever_its_columns_are_called(
 def test_quoted_text_in_a_header_does_not_decide_the_separator(
     header: str, columns: tuple[str, ...]
 ) -> None:
-    """And a quotation mark inside a cell quotes nothing."""
+    """A quotation mark inside a cell quotes nothing."""
     (row,) = rows_of(f"{header}\nA\n")
     assert row.columns == columns
 
