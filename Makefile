@@ -15,7 +15,7 @@ IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help tour test check clean
+.PHONY: help tour test check bench clean
 
 help:
 	@echo 'make tour    show every procedure of the guide on a database'
@@ -23,6 +23,7 @@ help:
 	@echo 'make test    run the tests, with branch coverage'
 	@echo '             (options: make test TEST_ARGS="-k payer --no-cov")'
 	@echo 'make check   lint, formatting and types'
+	@echo 'make bench   measure one step beside other libraries'
 	@echo 'make clean   remove .venv and everything else that make created'
 	@echo
 	@echo 'The first run sets up .venv. To use another Python: make test PYTHON=python3.13'
@@ -39,6 +40,10 @@ check: $(VENV)/.dev-installed
 	echo 'ruff format';  $(RUN) -m ruff format --check . || status=1; \
 	echo 'mypy';         $(RUN) -m mypy --strict || status=1; \
 	exit $$status
+
+bench: $(VENV)/.dev-installed
+	@$(PIP) --editable '.[benchmarks]'
+	@$(RUN) benchmarks/steps.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov

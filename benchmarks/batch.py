@@ -1,9 +1,9 @@
-"""Importing a CSV file into SQLite, beside raw executemany: python benchmarks/batch.py [ROWS].
+"""Measure a CSV import into SQLite beside raw executemany: python benchmarks/batch.py [ROWS].
 
-The raw side reads the same file with `csv.reader` and writes the very rows that the import left in
-the tables of clients and of events, in one transaction on the same tables. Rounds are interleaved,
-and the median of each is shown. Only the ratio means anything. Memory is the peak of a process of
-its own that imports the file, above what it had before it began.
+The raw side reads the same file with `csv.reader`, and writes the rows that the import wrote to the
+tables of clients and events, in one transaction. Rounds are interleaved, and medians are shown.
+Only the ratio means anything. Memory is the peak of a separate process that imports the file, minus
+its memory before the import.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PRACTICE = PracticeUser("practice")
 
 
 def write_file(path: Path, rows: int) -> None:
-    """Write a file of clients like the example's: most with an address, some without."""
+    """Write a file of clients like those of the example: most have an address."""
 
     def texts() -> Iterator[dict[str, str]]:
         for number in range(rows):
@@ -74,13 +74,13 @@ def import_all(path: Path, database: Path) -> int:
 
 
 def rows_of(database: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Return what an import left in the tables."""
+    """Return the rows that an import wrote."""
     with sqlite3.connect(database) as connection:
         return {t: connection.execute(f"SELECT * FROM {t}").fetchall() for t in TABLES}
 
 
 def insert_raw(path: Path, database: Path, rows: dict[str, list[tuple[object, ...]]]) -> None:
-    """Read the file with `csv.reader`, and insert rows made beforehand, in one transaction."""
+    """Read the file with `csv.reader`, and insert the given rows in one transaction."""
     SqlRepository.open(f"sqlite:///{database}").close()
     connection = sqlite3.connect(database)
     connection.execute("PRAGMA synchronous = FULL")
@@ -95,7 +95,7 @@ def insert_raw(path: Path, database: Path, rows: dict[str, list[tuple[object, ..
 
 
 def peak_memory() -> float:
-    """Return the most memory that this process has had, in MB; as Linux tells it."""
+    """Return the peak memory of this process in MB. Works on Linux only."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
@@ -119,7 +119,7 @@ def main() -> None:
         write_file(file, count)
         assert import_all(file, folder / "first.db") == count
         rows = rows_of(folder / "first.db")
-        # What only the raw side needs is not for the import's garbage collections to go through.
+        # Garbage collections during an import do not visit the rows of the raw side.
         gc.freeze()
         seconds: dict[str, list[tuple[float, float]]] = {
             "raw": [],

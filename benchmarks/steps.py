@@ -1,29 +1,34 @@
-"""One lifecycle step, beside what else moves a client: python benchmarks/steps.py.
+"""Measure one step of a client's life beside other libraries: python benchmarks/steps.py.
 
-Each peer walks the same seven steps; rounds are interleaved, and the median of each is shown with
-its ratio to the first. Only the ratios mean anything.
+Every figure is shown with its ratio to one guarded step of `transitions`. Only the ratios mean
+anything. Each peer is checked to walk the same six steps. Rounds are interleaved, and medians of
+processor time are shown.
 """
 
 from __future__ import annotations
 
-import statistics
+import os
+import subprocess
 import sys
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from time import perf_counter
+from functools import partial
+from statistics import median
+from time import process_time
+from timeit import Timer
 from uuid import UUID
 
-import attrs
-from transitions import Machine
+import peers
 
 from client_access import (
     Activate,
     AddClient,
     Catalogue,
-    Client,
+    ChoosePayer,
     ClientUser,
-    Command,
+    CommandRefused,
     DisableAccess,
     EnableAccess,
     GiveAccess,
@@ -31,22 +36,23 @@ from client_access import (
     PracticeUser,
     Service,
     SignIn,
+    Status,
     StopManaging,
     Subscribe,
+    actions_of,
     decide,
     evolve,
 )
-from client_access.machines import lifecycle
 
-ROUNDS, WALKS = 7, 500
-AT = datetime(2026, 1, 1, tzinfo=UTC)
-CLIENT, ACTIVATION = UUID(int=1), UUID(int=2)
+ROUNDS, SECONDS_EACH, IMPORTS = 100, 0.002, 31
+CLIENT = UUID(int=1)
 PRACTICE = PracticeUser("practice")
-CATALOGUE = Catalogue([Service("payroll", "Payroll", Decimal(7))])
 EMAIL = "books@example.com"
+CATALOGUE = Catalogue([Service("payroll", "Payroll", Decimal(7))])
+decided = partial(decide, at=datetime(2026, 1, 1, tzinfo=UTC), catalogue=CATALOGUE)
 
-COMMANDS: tuple[Command, ...] = (
-    AddClient(CLIENT, PRACTICE, business_name="Oak & Sons", email=EMAIL),
+ADD = AddClient(CLIENT, PRACTICE, business_name="Oak & Sons", email=EMAIL)
+COMMANDS = (
     Subscribe(
         CLIENT,
         PRACTICE,
@@ -54,117 +60,110 @@ COMMANDS: tuple[Command, ...] = (
         sign_in=SignIn.PRACTICE_ONLY,
         services={"payroll": None},
     ),
-    GiveAccess(CLIENT, PRACTICE, email=EMAIL, confirm_email=EMAIL, activation_id=ACTIVATION),
-    Activate(CLIENT, ClientUser(CLIENT), activation_id=ACTIVATION),
+    GiveAccess(CLIENT, PRACTICE, email=EMAIL, confirm_email=EMAIL, activation_id=UUID(int=2)),
+    Activate(CLIENT, ClientUser(CLIENT), activation_id=UUID(int=2)),
     DisableAccess(CLIENT, PRACTICE),
     EnableAccess(CLIENT, PRACTICE),
     StopManaging(CLIENT, PRACTICE),
 )
-TRIGGERS = (
-    "add",
-    "subscribe_practice_only",
-    "give_access",
-    "activate",
-    "disable",
-    "enable",
-    "stop_managing",
-)
+CHOOSE = ChoosePayer(CLIENT, PRACTICE, payer=Payer.CLIENT)
+STATUSES = [Status(to) for _, _, to in peers.STEPS]
+ADDED = decided(None, ADD)
+
+CHANGES = []
+client = ADDED.after
+for command in COMMANDS:
+    CHANGES.append(decided(client, command))
+    client = CHANGES[-1].after
+EVENTS = [change.event for change in CHANGES if change.event is not None]
+BEFORE, DISABLE, DISABLED = CHANGES[3].before, COMMANDS[3], EVENTS[3]
 
 
-def walk_decide() -> None:
+def walk_deciding() -> Iterator[object]:
     """Decide on each command: guards, event, client and notices."""
-    client: Client | None = None
+    client = ADDED.after
     for command in COMMANDS:
-        client = decide(client, command, at=AT, catalogue=CATALOGUE).after
+        client = decided(client, command).after
+        yield client.status
 
 
-def _history() -> list[object]:
-    client: Client | None = None
-    events: list[object] = []
-    for command in COMMANDS:
-        change = decide(client, command, at=AT, catalogue=CATALOGUE)
-        client = change.after
-        events.append(change.event)
-    return events
-
-
-EVENTS = _history()
-
-
-def walk_evolve() -> None:
-    """Replay the same history."""
-    client: Client | None = None
+def walk_evolving() -> Iterator[object]:
+    """Replay the same events."""
+    client = ADDED.after
     for event in EVENTS:
-        client = evolve(client, event)  # type: ignore[arg-type]  # events, held as objects
+        client = evolve(client, event)
+        yield client.status
 
 
-@attrs.frozen
-class Plain:
-    """Eight fields without a check, for the peers."""
-
-    id: UUID
-    version: int
-    name: str
-    email: str
-    status: str
-    payer: str
-    services: tuple[str, ...]
-    practice: str | None
+def refuse() -> None:
+    """Choose a payer when the payer is locked."""
+    try:
+        decided(BEFORE, CHOOSE)
+    except CommandRefused:
+        return
+    raise AssertionError("not refused")
 
 
-TABLE = {(edge["source"], edge["trigger"]): edge["dest"] for edge in lifecycle.TRANSITIONS}
+def measured() -> Iterator[tuple[str, float | None, Callable[[], object], int]]:
+    """Yield each measurement: its name, its goal, a call, and the number of steps in the call."""
+    for peer in peers.PEERS:
+        try:
+            walk = peer()
+        except ModuleNotFoundError as missing:
+            sys.stdout.write(f"{peer.__name__}: left out, {missing.name} is not installed\n")
+        else:
+            yield peer.__name__, None, *walking(walk)
+    yield "decide, disabling", 1.0, partial(decided, BEFORE, DISABLE), 1
+    yield "decide, mean of the walk", 1.7, *walking(walk_deciding)
+    yield "evolve, disabling", 0.5, partial(evolve, BEFORE, DISABLED), 1
+    yield "evolve, mean of the walk", 0.5, *walking(walk_evolving)
+    yield "actions_of", 4.0, partial(actions_of, BEFORE, PRACTICE, **decided.keywords), 1
+    yield "a refusal", 0.6, refuse, 1
+    yield "decide, adding", None, partial(decided, None, ADD), 1
 
 
-def walk_table() -> None:
-    """Move a frozen client by a dict of (state, trigger) and attrs.evolve, without any rule."""
-    client = Plain(CLIENT, 0, "Oak & Sons", EMAIL, "new", "undecided", (), "practice")
-    for trigger in TRIGGERS:
-        status = TABLE[client.status, trigger]
-        client = attrs.evolve(client, status=status, version=client.version + 1)
+def walking(walk: peers.Walk) -> tuple[Callable[[], object], int]:
+    """Check that a walk takes the six steps. Return a call that takes it, and the step count."""
+    assert [Status(status) for status in walk()] == STATUSES
+    return lambda: deque(walk(), maxlen=0), len(STATUSES)
 
 
-class Model:
-    """A model that a machine of `transitions` may mutate."""
+def print_steps() -> None:
+    """Measure and print every step."""
+    timers, rows = [], []
+    for name, goal, call, steps in measured():
+        timer = Timer(call, timer=process_time)
+        times = max(1, round(SECONDS_EACH / timer.timeit(5) * 5))
+        timers.append((timer, times, steps))
+        rows.append((name, goal))
+    rounds = [
+        [timer.timeit(times) / times / steps for timer, times, steps in timers]
+        for _ in range(ROUNDS)
+    ]
+    medians = [median(taken) for taken in zip(*rounds, strict=True)]
+    unit = medians[[name for name, _ in rows].index("transitions")]
+    for (name, goal), seconds in zip(rows, medians, strict=True):
+        wanted = "" if goal is None else f"   goal {goal:.1f}"
+        sys.stdout.write(f"{name:28}{seconds * 1e6:8.2f} µs{seconds / unit:8.2f}{wanted}\n")
 
 
-EDGES = [{k: v for k, v in edge.items() if k != "conditions"} for edge in lifecycle.TRANSITIONS]
-STATES = [lifecycle.NEW, *(status.value for status in lifecycle.Status)]
-SHARED = Machine(
-    model=None, states=STATES, initial="new", transitions=EDGES, auto_transitions=False
-)
-
-
-def walk_transitions() -> None:
-    """Move a model that one shared machine of `transitions` has taken on, without any rule."""
-    model = Model()
-    SHARED.add_model(model)
-    for trigger in TRIGGERS:
-        getattr(model, trigger)()
-    SHARED.remove_model(model)
-
-
-PEERS: dict[str, Callable[[], None]] = {
-    "dict table, attrs.evolve, no rules": walk_table,
-    "client_access: evolve": walk_evolve,
-    "client_access: decide": walk_decide,
-    "transitions, shared machine, no rules": walk_transitions,
-}
-
-
-def main() -> None:
-    """Measure the peers in turn, and print a line for each."""
-    seconds: dict[str, list[float]] = {name: [] for name in PEERS}
-    for _ in range(ROUNDS):
-        for name, walk in PEERS.items():
-            start = perf_counter()
-            for _ in range(WALKS):
-                walk()
-            seconds[name].append((perf_counter() - start) / (WALKS * len(TRIGGERS)))
-    first = statistics.median(seconds["dict table, attrs.evolve, no rules"])
-    for name, taken in seconds.items():
-        median = statistics.median(taken)
-        sys.stdout.write(f"{name:40} {median * 1e6:7.1f} µs a step {median / first:6.2f}\n")
+def print_imports() -> None:
+    """Measure and print whole processes that import the package, or attrs alone."""
+    compiling = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    commands = [[sys.executable, "-c", f"import {name}"] for name in ("attrs", "client_access")]
+    timers = [
+        Timer(partial(subprocess.run, command, check=True, env=compiling)) for command in commands
+    ]
+    for timer in timers:
+        timer.timeit(1)  # compiles the modules
+    rounds = [[timer.timeit(1) for timer in timers] for _ in range(IMPORTS)]
+    alone, package = (median(taken) for taken in zip(*rounds, strict=True))
+    sys.stdout.write(
+        f"import client_access {package * 1e3:.0f} ms, attrs {alone * 1e3:.0f} ms:"
+        f" {package / alone:.2f}   goal 3.0\n"
+    )
 
 
 if __name__ == "__main__":
-    main()
+    print_steps()
+    print_imports()

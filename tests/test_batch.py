@@ -1,4 +1,4 @@
-"""The batch: whatever a file holds, every row comes back as a command or with what is wrong."""
+"""Importing from CSV: whatever a file holds, every row has a command or problems."""
 
 from __future__ import annotations
 
@@ -44,7 +44,6 @@ from client_access.batch import (
     ProblemCode,
     import_clients,
     read_clients_csv,
-    reading,
     texts_of,
     unknown_columns,
     write_clients_csv,
@@ -166,7 +165,7 @@ def test_what_is_wrong_with_a_file_ends_the_reading(
     content: bytes | str, problem: tuple[int, str | None, str]
 ) -> None:
     assert problems_of(content) == [problem]
-    # By that a whole file's problem is known from a row's.
+    # An empty header marks a problem of the whole file.
     assert [row.columns for row in rows_of(content)] == [()]
 
 
@@ -199,7 +198,7 @@ def test_what_is_wrong_with_a_file_ends_the_reading(
         ),
     ],
 )
-def test_everything_that_is_wrong_with_a_row_is_told(
+def test_every_problem_of_a_row_is_reported(
     row: bytes | str, expected: list[tuple[int, str, str]]
 ) -> None:
     raw = row.encode() if isinstance(row, str) else row
@@ -226,7 +225,7 @@ def ids_of(content: str, by: PracticeUser = NORTH) -> list[object]:
     return [row.command and row.command.client_id for row in rows_of(content, by)]
 
 
-def test_an_id_follows_from_the_practice_and_the_reference_or_else_the_address_or_the_name() -> (
+def test_an_id_is_made_from_the_practice_and_the_reference_or_else_the_address_or_the_name() -> (
     None
 ):
     header = "reference,business_name,email\n"
@@ -242,12 +241,14 @@ def test_an_id_follows_from_the_practice_and_the_reference_or_else_the_address_o
     by_name = ids_of(header + ",Straße,")
     assert by_name == ids_of(header + ",STRASSE,")
     assert by_name != ids_of(header + ",Strass,")
-    assert by_name == [uuid5(uuid5(reading._IDS, "north"), "name strasse")]
-    # The three never meet.
+    # Ids must never change, or a file that is uploaded again would add its clients twice.
+    namespace = UUID("6f0f7f5c-3b0e-5f0a-9d53-0c6a3c1b7e21")
+    assert by_name == [uuid5(uuid5(namespace, "north"), "name strasse")]
+    # A reference, an address and a name never make the same id.
     assert len({*ids_of(header + "a,,"), *ids_of(header + "a,b,"), *ids_of(header + ",a,")}) == 3
 
 
-def test_rows_that_cannot_be_told_apart_and_addresses_that_are_doubled_are_told() -> None:
+def test_like_rows_and_doubled_addresses_are_reported() -> None:
     content = (
         "reference,business_name,email\n"
         "1,A,a@example.com\n"
@@ -271,8 +272,8 @@ def test_rows_that_cannot_be_told_apart_and_addresses_that_are_doubled_are_told(
     assert ["row 7" in messages[3], "row 4" in messages[4]] == [True, True]
 
 
-def test_a_double_is_found_however_far_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_IN_MEMORY", 3)
+def test_a_double_is_found_however_far_apart() -> None:
+    """All earlier addresses are compared, not only the last ones (E1)."""
     names = [f"{number},n{number}@example.com" for number in range(50)]
     content = "business_name,email\n" + "\n".join([*names, names[0], names[49], "x,"])
     assert problems_of(content) == [(52, "email", "same_email"), (53, "email", "same_email")]
@@ -282,7 +283,7 @@ def test_a_double_is_found_however_far_apart(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 80, 2000])
-def test_the_same_file_twice_adds_nobody_twice(chunk: int) -> None:
+def test_the_same_file_twice_adds_no_client_twice(chunk: int) -> None:
     access = service()
     assert results(imported(access, EXAMPLE, chunk=chunk)) == {ImportResult.ADDED: 80}
     before = {
@@ -336,7 +337,7 @@ def test_a_client_that_was_deleted_does_not_come_back() -> None:
 
 
 class Bare:
-    """A repository without what is not asked of every one."""
+    """A repository that has only what every repository must have."""
 
     def __init__(self) -> None:
         inner = MemoryRepository()
@@ -344,20 +345,20 @@ class Bare:
         self.find_by_email, self.page = inner.find_by_email, inner.page
 
 
-def test_a_repository_that_answers_for_one_client_at_a_time_will_do() -> None:
+def test_a_repository_without_lookup_of_many_clients_is_enough() -> None:
     access = ClientAccess(Bare(), catalogue=CATALOGUE)
     assert results(imported(access, EXAMPLE)) == {ImportResult.ADDED: 80}
     assert results(imported(access, EXAMPLE)) == {ImportResult.ALREADY_THERE: 80}
 
 
 @pytest.mark.parametrize("chunk", [0, -1, True, "x"])
-def test_a_malformed_chunk_is_told_at_once(chunk: Any) -> None:
+def test_a_malformed_chunk_raises_at_once(chunk: Any) -> None:
     with pytest.raises(InvalidValue, match="chunk"):
         import_clients(service(), [], chunk=chunk)
 
 
 def test_one_client_twice_in_a_chunk_is_added_once_and_then_there() -> None:
-    """L1: each row is answered by what was decided on it, not by what was on its client's id."""
+    """L1: the outcome of a row is that of its own command, not of another with the same id."""
     content = b"business_name,email\nA,a@example.com\nB,\n"
     once, again = (read_clients_csv(io.BytesIO(content), by=NORTH) for _ in range(2))
     outcomes = list(import_clients(service(), chain(once, again)))
@@ -384,13 +385,13 @@ def test_one_client_twice_in_a_chunk_is_left_out_only_where_its_address_is_taken
 
 
 @pytest.mark.parametrize("rows", [None, 5, [5], [None]])
-def test_what_are_no_rows_is_told(rows: Any) -> None:
-    """Nothing but InvalidValue leaves, whatever is imported."""
+def test_rows_of_the_wrong_type_raise(rows: Any) -> None:
+    """Every malformed argument raises InvalidValue."""
     with pytest.raises(InvalidValue, match="rows"):
         list(import_clients(service(), rows))
 
 
-def test_a_row_that_is_no_practices_is_told_before_its_chunk_is_saved() -> None:
+def test_a_row_of_another_actor_raises_before_its_chunk_is_saved() -> None:
     """Only a practice imports (rules §8), so such a row is malformed and not refused."""
     access = service()
     good, other = rows_of("business_name\nA\nB\n")
@@ -405,17 +406,17 @@ def test_a_row_that_is_no_practices_is_told_before_its_chunk_is_saved() -> None:
 
 
 @pytest.mark.parametrize("columns", [5, None, ["business_name", 5]])
-def test_what_are_no_columns_is_told(columns: Any) -> None:
-    """Nothing but InvalidValue leaves, whatever is given as a header."""
+def test_columns_of_the_wrong_type_raise(columns: Any) -> None:
+    """Every malformed header raises InvalidValue."""
     with pytest.raises(InvalidValue, match="columns"):
         unknown_columns(columns)
     with pytest.raises(InvalidValue, match="columns"):
         write_clients_csv(io.BytesIO(), [], columns=columns)
 
 
-def test_one_text_is_no_header() -> None:
-    """A text is a sequence of texts to Python, and would become a column for each letter."""
-    with pytest.raises(InvalidValue, match="columns must be several texts"):
+def test_one_text_is_not_a_header() -> None:
+    """A str is a sequence of str, and would become a column for each letter."""
+    with pytest.raises(InvalidValue, match="columns must be a sequence of texts"):
         write_clients_csv(io.BytesIO(), [], columns="email")
 
 
@@ -433,14 +434,14 @@ def test_one_text_is_no_header() -> None:
         [b"A"],
     ],
 )
-def test_what_cannot_be_written_is_told(rows: Any) -> None:
-    """Nothing but InvalidValue leaves, whatever is to be written."""
+def test_rows_that_cannot_be_written_raise(rows: Any) -> None:
+    """Every malformed row raises InvalidValue."""
     with pytest.raises(InvalidValue, match="rows"):
         write_clients_csv(io.BytesIO(), rows)
 
 
-def test_a_file_that_cannot_be_read_or_written_is_told_at_once(tmp_path: Path) -> None:
-    """One that is closed, or opened for the other thing, or no file but the class of one."""
+def test_a_file_that_cannot_be_read_or_written_raises_at_once(tmp_path: Path) -> None:
+    """A closed file, a file opened the other way, or a class instead of a file."""
     closed = io.BytesIO()
     closed.close()
     with (tmp_path / "file").open("wb") as writing:
@@ -455,8 +456,8 @@ def test_a_file_that_cannot_be_read_or_written_is_told_at_once(tmp_path: Path) -
                 write_clients_csv(file, [])
 
 
-def test_a_file_that_is_closed_too_early_is_told() -> None:
-    """Rows are read as they are asked for, which is easily forgotten around a `with`."""
+def test_a_file_that_is_closed_too_early_raises() -> None:
+    """Rows are read lazily, which is easy to forget around a `with`."""
     with io.BytesIO(EXAMPLE) as file:
         none_read = read_clients_csv(file, by=NORTH)
         some_read = read_clients_csv(file, by=NORTH)
@@ -467,7 +468,7 @@ def test_a_file_that_is_closed_too_early_is_told() -> None:
 
 
 def test_a_file_stays_open_when_writing_fails() -> None:
-    """It is the caller's to close, who may have more to do with it."""
+    """The caller closes it."""
 
     class Full(io.BytesIO):
         def write(self, _: object) -> int:
@@ -480,7 +481,7 @@ def test_a_file_stays_open_when_writing_fails() -> None:
     assert not file.closed
 
 
-def test_other_malformed_arguments_are_told_at_once() -> None:
+def test_other_malformed_arguments_raise_at_once() -> None:
     with pytest.raises(InvalidValue, match="by"):
         read_clients_csv(io.BytesIO(), by="north")  # type: ignore[arg-type]  # the test
     with pytest.raises(InvalidValue, match="access"):
@@ -532,7 +533,7 @@ def test_clients_are_written_and_read_back() -> None:
 def test_a_command_comes_back_from_its_texts_without_white_space_around_them(
     details: tuple[str, str, str, str],
 ) -> None:
-    """What `texts_of` promises: the same details, but for white space around a text and U+FFFD."""
+    """`texts_of` keeps all details except white space around a text and texts with U+FFFD."""
     try:
         command = import_of(*details)
     except InvalidValue:  # a text that no client can have
@@ -569,7 +570,7 @@ def import_of(business_name: str, contact_name: str, phone: str, address: str) -
     ],
 )
 def test_cells_are_written_back_as_they_are(header: str, row: str) -> None:
-    """Nothing is lost of a row to be corrected: no column with another's name, no extra cell."""
+    """A row is written back whole, with doubled columns and extra cells."""
     (read,) = rows_of(f"{header}\n{row}\n")
     assert read.problems
     file = io.BytesIO()
@@ -587,7 +588,7 @@ NAMES = st.one_of(st.text(";x"), st.text('";,\n\r= x'), CELLS).filter(
 def test_a_row_is_read_back_whatever_its_columns_are_called(
     others: list[str], place: int, name: str
 ) -> None:
-    """What divides the cells is guessed by the header, and no name in it misleads the guess."""
+    """Readers guess the separator from the header, and no name in it misleads them."""
     columns = (*others[:place], "business_name", *others[place:])
     (row,) = rows_of(written({"business_name": name}, columns=columns))
     assert row.columns == tuple(column.strip() for column in columns)
@@ -606,10 +607,10 @@ def test_a_row_is_read_back_whatever_its_columns_are_called(
         ('5" wide;business_name', ('5" wide', "business_name")),
     ],
 )
-def test_quoted_text_in_a_header_tells_nothing_of_what_divides_its_cells(
+def test_quoted_text_in_a_header_does_not_decide_the_separator(
     header: str, columns: tuple[str, ...]
 ) -> None:
-    """And a quotation mark inside a cell quotes nothing."""
+    """A quotation mark inside a cell quotes nothing."""
     (row,) = rows_of(f"{header}\nA\n")
     assert row.columns == columns
 
@@ -626,7 +627,7 @@ def test_any_cell_is_read_back_and_none_is_a_formula(rows: list[tuple[str, ...]]
     assert [list(row.cells) for row in back] == expected
 
 
-def test_a_hostile_header_is_no_formula_either() -> None:
+def test_a_header_is_not_a_formula_either() -> None:
     content = written({"=cmd|' /C calc'!A0": "x"}, columns=("=cmd|' /C calc'!A0",))
     assert b"'=cmd" in content
     assert b",=" not in content
@@ -672,7 +673,7 @@ def test_a_corrected_row_is_imported() -> None:
     assert again.row.texts["notes"] == "=1+1"
 
 
-def test_a_client_that_another_practice_has_now_is_told() -> None:
+def test_a_client_of_another_practice_is_left_out() -> None:
     access = service()
     content = b"business_name\nA\n"
     (outcome,) = imported(access, content)

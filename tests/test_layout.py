@@ -105,13 +105,16 @@ def test_imports_run_downwards_only() -> None:
 
 
 def test_nothing_is_imported_inside_functions_of_the_core() -> None:
-    """An import inside a function would hide an arrow that points upwards."""
-    for name in CORE.split():
-        tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                inner = [n for n in ast.walk(node) if isinstance(n, ast.Import | ast.ImportFrom)]
-                assert not inner, (name, node.name)
+    """An import inside a function would hide an upward arrow; one is there to save time."""
+    inner = [
+        (name, ast.unparse(imported))
+        for name in CORE.split()
+        for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        for imported in ast.walk(node)
+        if isinstance(imported, ast.Import | ast.ImportFrom)
+    ]
+    assert inner == [("values.email_address", "import email_validator")]
 
 
 def test_importing_the_core_imports_no_extra() -> None:
@@ -125,7 +128,8 @@ def test_importing_the_core_imports_no_extra() -> None:
     )
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert "transitions" in loaded
-    assert loaded.isdisjoint(EXTRAS.split())
+    # The first address imports it.
+    assert loaded.isdisjoint([*EXTRAS.split(), "email_validator"])
     ours = {name for name in done.stdout.split() if name.startswith("client_access.")}
     assert ours == {f"client_access.{name}" for name in CORE.split()} - {
         "client_access.client_access"

@@ -1,4 +1,4 @@
-"""Activation links (E6): one spelling is valid, and whatever else comes is `InvalidLink`."""
+"""Activation links (E6): exactly one token is valid, and any other is `InvalidLink`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TOKEN = LINKS.token(CLIENT_ID, ACTIVATION)
 
 
 def rejects(token: Any) -> bool:
-    """Redeem; any other exception than `InvalidLink` fails the test that asks."""
+    """Return whether a token is refused. Any other exception fails the test."""
     try:
         LINKS.redeem(token)
     except InvalidLink:
@@ -87,12 +87,12 @@ def test_a_key_may_be_text_or_bytes_alike() -> None:
 
 
 def forged_and_damaged() -> list[str]:
-    """Every mutation of a character or a bit, and everything else that somebody might try."""
+    """Return every mutation of a character or a bit, and other forgeries."""
     dice = random.Random(6)
     payload, signature = TOKEN.split(".")
     ids, made = CLIENT_ID.bytes + ACTIVATION.bytes, TOKEN.encode()
     tokens = [
-        # Each character by each other, by some foreign ones; left out; doubled.
+        # Each character replaced, left out and doubled.
         *(
             TOKEN[:place] + other + TOKEN[place + 1 :]
             for place in range(len(TOKEN))
@@ -101,7 +101,7 @@ def forged_and_damaged() -> list[str]:
         ),
         *(TOKEN[:place] + TOKEN[place + 1 :] for place in range(len(TOKEN))),
         *(TOKEN[:place] + TOKEN[place] + TOKEN[place:] for place in range(len(TOKEN))),
-        # Each bit of the text.
+        # Each bit of the text flipped.
         *(
             bytes([*made[:place], made[place] ^ 1 << bit, *made[place + 1 :]]).decode("latin-1")
             for place in range(len(made))
@@ -115,7 +115,7 @@ def forged_and_damaged() -> list[str]:
             for place in range(len(TOKEN) - 1)
             if TOKEN[place] != TOKEN[place + 1]
         ),
-        # Another spelling of the very same bytes.
+        # Other spellings of the same bytes.
         *(before + TOKEN + after for before in ("", " ", "\n") for after in ("=", "==", " ", "\n")),
         *(f"{payload}{a}.{signature}{b}" for a in ("", "=", "==") for b in ("=", "==", "\t")),
         *(f"{' '.join((payload[:9], payload[9:]))}.{signature}", f"\ufeff{TOKEN}"),
@@ -131,7 +131,7 @@ def forged_and_damaged() -> list[str]:
             f"{LINKS.token(CLIENT_ID, uuid5(ACTIVATION, str(n))).split('.')[0]}.{signature}"
             for n in range(300)
         ),
-        # A key that was retired, or never was one; another purpose, derivation or digest.
+        # A key that was dropped or is unknown; another purpose, derivation or digest.
         *(
             ActivationLinks([key]).token(uuid5(CLIENT_ID, str(n)), ACTIVATION)
             for key in (RETIRED, RETIRED.upper(), OLD.upper())
@@ -148,9 +148,9 @@ def forged_and_damaged() -> list[str]:
             for ids_in_base64 in (base64_encode(ids),)
         ),
         *(URLSafeSerializer(key).dumps({"client_id": str(CLIENT_ID)}) for key in (OLD, NEW)),
-        # Signed rightly, but not two ids.
+        # Signed with the right key, but not two ids.
         *(LINKS._signer.sign(x).decode() for x in ("", "x", "x" * 42, "x" * 44, payload + "=")),
-        # Anything at all.
+        # Other texts.
         *("", ".", "..", "None", "null", "\x00", "\ud800", "😀" * 43 + "." + "é" * 43, "A" * 10**6),
         *(
             "".join(dice.choices(ALPHABET, k=43)) + "." + "".join(dice.choices(ALPHABET, k=43))
@@ -161,7 +161,7 @@ def forged_and_damaged() -> list[str]:
     return [token for token in tokens if token != TOKEN]
 
 
-def test_ten_thousand_forged_and_damaged_tokens_are_all_refused_alike() -> None:
+def test_ten_thousand_forged_and_damaged_tokens_are_all_refused() -> None:
     tokens = forged_and_damaged()
     assert len(set(tokens)) >= 10_000
     accepted = [token for token in tokens if not rejects(token)]
@@ -173,8 +173,8 @@ def test_no_text_is_accepted_that_was_not_made_here(token: str) -> None:
     assert rejects(token)
 
 
-def test_the_last_bits_that_no_byte_holds_make_no_second_spelling() -> None:
-    """43 characters hold 258 bits: the last two of them carry nothing, and must be zero."""
+def test_the_spare_last_bits_make_no_second_spelling() -> None:
+    """43 characters hold 258 bits, and 32 bytes are 256: the last two bits must be zero."""
     for end in (43, 87):
         last = ALPHABET_IN_ORDER.index(TOKEN[end - 1])
         assert last % 4 == 0
@@ -187,16 +187,16 @@ ALPHABET_IN_ORDER = string.ascii_uppercase + string.ascii_lowercase + string.dig
 
 
 @pytest.mark.parametrize("token", [None, 1, TOKEN.encode(), [TOKEN], object(), CLIENT_ID])
-def test_what_is_no_text_is_no_link_either(token: Any) -> None:
+def test_a_token_that_is_not_a_str_is_an_invalid_link(token: Any) -> None:
     assert rejects(token)
 
 
-def test_an_invalid_link_says_nothing_about_why_and_survives_pickle_and_copy() -> None:
+def test_an_invalid_link_does_not_say_why_and_survives_pickle_and_copy() -> None:
     with pytest.raises(InvalidLink) as caught:
         LINKS.redeem(TOKEN[:-1])
     error = caught.value
     assert isinstance(error, ca.ClientAccessError)
-    assert str(error) == "this is no valid activation link"
+    assert str(error) == "this is not a valid activation link"
     for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
         assert type(again) is InvalidLink
         assert str(again) == str(error)
@@ -218,7 +218,7 @@ def test_an_invalid_link_says_nothing_about_why_and_survives_pickle_and_copy() -
         (NEW, "not one key"),
         ([None], "neither str nor bytes"),
         ([32], "neither str nor bytes"),
-        (["\ud800" + OLD], "no text"),
+        (["\ud800" + OLD], "UTF-8"),
         (None, "iterable"),
         (32, "iterable"),
     ],
@@ -275,25 +275,25 @@ def test_a_link_is_the_base_and_the_token(base: str) -> None:
         ("https://app.example.com/\r\nBcc: x", "web address"),
         ("https://app.example.com/a b", "web address"),
         ("https://é.example.com/", "web address"),
-        ("https://[::1/", "no web address"),
-        ("https://app.example.com:99999/", "no web address"),
+        ("https://[::1/", "not a web address"),
+        ("https://app.example.com:99999/", "not a web address"),
         ("https:///activate/", "host"),
         ("https://me:pw@app.example.com/", "no user"),
         ("https://app.example.com", "after the host"),
         ("http://app.example.com/", "https"),
     ],
 )
-def test_a_base_that_is_none_is_invalid(base: Any, reason: str) -> None:
+def test_a_base_that_is_not_a_safe_address_is_invalid(base: Any, reason: str) -> None:
     with pytest.raises(ca.InvalidValue, match=reason) as caught:
         LINKS.url(base)
     assert caught.value.field == "base"
 
 
-# ── From the change to the client that is in ─────────────────────────────────────────────────────
+# ── From the email to the client that signs in ───────────────────────────────────────────────────
 
 
 class Practice:
-    """A client that has been sent an activation, and the links that its mails held."""
+    """A client that awaits activation, and the links of its emails."""
 
     def __init__(self) -> None:
         self.now = T0
@@ -318,7 +318,7 @@ class Practice:
                 self.mailed.append(LINKS.token(notice.client_id, notice.activation_id))
 
     def follow(self, token: str) -> str:
-        """Return the status that following a link leads to, or the code of the refusal."""
+        """Follow a link: return the new status, or the code of the refusal."""
         try:
             return self.service.handle(LINKS.redeem(token)).after.status.value
         except ca.CommandRefused as refused:
@@ -340,7 +340,7 @@ def test_a_link_sent_again_is_the_same_link() -> None:
     assert practice.follow(first) == "both_access"
 
 
-def test_a_link_sent_to_the_wrong_address_leads_nowhere_once_that_is_corrected() -> None:
+def test_a_link_to_a_wrong_address_is_refused_once_the_address_is_corrected() -> None:
     practice = Practice()
     practice.handle(ca.ChangeEmail(CLIENT_ID, NORTH, email=FREE, activation_id=SECOND_ACTIVATION))
     wrong, right = practice.mailed
@@ -348,7 +348,7 @@ def test_a_link_sent_to_the_wrong_address_leads_nowhere_once_that_is_corrected()
     assert practice.follow(right) == "both_access"
 
 
-def test_a_link_is_good_until_the_end_of_its_lifetime_and_not_at_it() -> None:
+def test_a_link_is_valid_until_its_lifetime_ends() -> None:
     practice = Practice()
     (token,) = practice.mailed
     practice.now = T0 + timedelta(days=30)
@@ -357,13 +357,13 @@ def test_a_link_is_good_until_the_end_of_its_lifetime_and_not_at_it() -> None:
     assert practice.follow(token) == "both_access"
 
 
-def test_a_link_for_a_deleted_client_finds_nobody() -> None:
+def test_a_link_of_a_deleted_client_is_refused() -> None:
     practice = Practice()
     practice.handle(ca.DeleteClient(CLIENT_ID, NORTH))
     assert practice.follow(practice.mailed[0]) == "unknown_client"
 
 
-def test_no_link_stands_in_a_change_or_a_history() -> None:
+def test_no_change_and_no_history_holds_a_link() -> None:
     practice = Practice()
     repository = practice.service.repository
     assert isinstance(repository, ca.MemoryRepository)

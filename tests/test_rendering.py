@@ -1,4 +1,4 @@
-"""Notices in words: every kind, in English or other words, whatever stands in a name."""
+"""The texts of notices: every kind, in English and in own words, with any name."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def in_words(notice: ca.Notice, **more: Any) -> RenderedNotice:
 
 
 class Reader(HTMLParser):
-    """Reads HTML back: the text that a person sees, the tags, the links."""
+    """Parses HTML: the visible text, the tags and the links."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ def test_every_kind_is_here() -> None:
 
 
 def test_every_kind_has_both_its_templates() -> None:
-    """And the directory holds nothing that no notice uses."""
+    """The directory has no template that no notice uses."""
     directory = Path(rendering.__file__).parent / "templates"
     assert {path.name for path in directory.iterdir()} == {
         "email.html",
@@ -197,8 +197,8 @@ def test_an_invoice_names_each_line_and_the_totals() -> None:
     assert "<tr><td>Payroll &amp; more</td><td>GBP 1,205.50</td></tr>" in rendered.html
 
 
-def test_what_a_lifecycle_sends_can_all_be_rendered() -> None:
-    """Every notice of every way of making a step, and every prompt at sign-in."""
+def test_every_notice_of_a_lifecycle_can_be_rendered() -> None:
+    """Every notice of every step, made in every way, and every prompt at sign-in (rules §9)."""
     notices: list[ca.Notice] = []
     for there in world.walk().histories:
         before = ca.replay(there.events[:-1]) if there.events[1:] else None
@@ -234,7 +234,7 @@ HOSTILE = (
 
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("notice", EVERY, ids=lambda notice: type(notice).__name__)
-def test_a_hostile_name_is_a_name(notice: ca.Notice, name: str) -> None:
+def test_a_hostile_name_is_only_text(notice: ca.Notice, name: str) -> None:
     plain = Reader(in_words(notice).html)
     rendered = in_words(evolve(notice, business_name=name), practice_name=lambda _: name)
     read = Reader(rendered.html)
@@ -246,7 +246,7 @@ def test_a_hostile_name_is_a_name(notice: ca.Notice, name: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
-def test_what_ends_a_line_stands_in_no_name(end: str) -> None:
+def test_no_name_has_a_line_break(end: str) -> None:
     with pytest.raises(ca.InvalidValue):
         evolve(ACTIVATION, business_name=f"Acme{end}Bcc: all@example.com")
     with pytest.raises(ca.InvalidValue) as caught:
@@ -290,7 +290,7 @@ def test_an_activation_email_needs_a_link() -> None:
     assert caught.value.field == "activation_url"
 
 
-def test_nothing_else_asks_for_one() -> None:
+def test_no_other_notice_needs_a_link() -> None:
     def never(client_id: UUID, activation_id: UUID) -> str:
         raise AssertionError("only an activation email has a link")
 
@@ -314,13 +314,13 @@ def test_nothing_else_asks_for_one() -> None:
         "https:///x",
     ],
 )
-def test_what_is_no_link_is_sent_to_nobody(url: Any) -> None:
+def test_a_link_that_is_not_a_web_address_raises(url: Any) -> None:
     with pytest.raises(ca.InvalidValue) as caught:
         render(ACTIVATION, activation_url=lambda *_: url)
     assert caught.value.field == "activation_url"
 
 
-def test_a_link_with_marks_in_it_is_escaped_in_html_and_itself_in_text() -> None:
+def test_a_link_is_escaped_in_html_and_unchanged_in_text() -> None:
     url = "https://app.example.com/?a=1&b=\"><script>&t='"
     rendered = render(ACTIVATION, activation_url=lambda *_: url)
     assert url in rendered.text
@@ -329,8 +329,8 @@ def test_a_link_with_marks_in_it_is_escaped_in_html_and_itself_in_text() -> None
     assert "script" not in read.tags
 
 
-def test_what_says_that_it_is_html_already_is_escaped_all_the_same() -> None:
-    """A `Markup` is a `str` that templates do not escape; what a host gives is text, never HTML."""
+def test_markup_from_the_caller_is_escaped_too() -> None:
+    """Templates do not escape a `Markup`, but what a host gives is text, never HTML."""
     name = Markup("<img src=x>")
     url = Markup('https://x.example.com/"><script>alert(1)</script>')
     rendered = render(ACTIVATION, practice_name=lambda _: name, activation_url=lambda *_: url)
@@ -367,7 +367,7 @@ def test_a_callers_templates_come_first_and_the_rest_stays(loader: BaseLoader) -
     assert in_words(INVOICE, templates=templates) == in_words(INVOICE)
 
 
-def test_a_template_without_a_known_end_is_escaped_too() -> None:
+def test_a_template_with_an_unknown_extension_is_escaped_too() -> None:
     loader = DictLoader({"x": "{{ business_name }}", "access_ended.html": "{% include 'x' %}"})
     notice = evolve(EVERY[6], business_name="<b>")
     assert in_words(notice, templates=Templates(loader)).html == "&lt;b&gt;"
@@ -404,11 +404,8 @@ def test_a_template_that_fails_says_which_and_why(text: str, reason: str) -> Non
         ("{{ business_name | moment }}", "InvalidValue"),
     ],
 )
-def test_a_template_that_fails_like_a_program_is_told_like_any_other(
-    text: str, reason: str
-) -> None:
-    """Nothing but InvalidValue leaves; the cause is kept, and its words, which may name a person,
-    are not repeated."""
+def test_an_exception_in_a_template_is_an_invalid_value(text: str, reason: str) -> None:
+    """The cause is kept, but its message, which may name a person, is not repeated."""
 
     def broken(_: str) -> str:
         raise OSError("Acme")
@@ -420,16 +417,16 @@ def test_a_template_that_fails_like_a_program_is_told_like_any_other(
     assert type(caught.value.__cause__).__name__ == reason
 
 
-def test_a_template_in_another_encoding_is_told(tmp_path: Path) -> None:
-    """A file that was saved as Latin-1 is the template's failure, and its name is told."""
+def test_a_template_in_another_encoding_raises(tmp_path: Path) -> None:
+    """The message names the template that was saved as Latin-1."""
     (tmp_path / "access_ended.txt").write_bytes("Zugang beendet für\n".encode("latin-1"))
     with pytest.raises(ca.InvalidValue, match=r"fail in access_ended\.txt: UnicodeDecodeError"):
         in_words(EVERY[6], templates=Templates(FileSystemLoader(tmp_path)))
 
 
 @pytest.mark.parametrize("made", ["activation_url", "practice_name"])
-def test_what_a_callers_own_function_raises_passes_through(made: str) -> None:
-    """It is the caller's, who knows what it means."""
+def test_an_exception_of_the_callers_function_is_not_caught(made: str) -> None:
+    """The caller knows what it means."""
 
     def broken(*_: object) -> str:
         raise OSError("no directory of practices")
@@ -439,7 +436,7 @@ def test_what_a_callers_own_function_raises_passes_through(made: str) -> None:
 
 
 @pytest.mark.parametrize("filters", [5, ["money"], {"money": 5}, {5: money}])
-def test_what_are_no_filters(filters: Any) -> None:
+def test_filters_that_are_not_functions_raise(filters: Any) -> None:
     with pytest.raises(ca.InvalidValue) as caught:
         Templates(filters=filters)
     assert caught.value.field == "filters"
@@ -456,7 +453,7 @@ def test_malformed_arguments(field: str, arguments: tuple[Any, dict[str, Any]]) 
     assert caught.value.field == field
 
 
-def test_what_is_no_loader() -> None:
+def test_a_loader_of_another_type_raises() -> None:
     with pytest.raises(ca.InvalidValue) as caught:
         Templates({"email.html": ""})  # type: ignore[arg-type]  # that is the point
     assert caught.value.field == "loader"
@@ -503,7 +500,7 @@ def test_amounts(amount: str, currency: str, expected: str) -> None:
 
 
 class Mailbox:
-    """What arrives at an SMTP server."""
+    """The emails that arrive at an SMTP server."""
 
     def __init__(self) -> None:
         self.arrived: list[tuple[str, list[str], bytes]] = []
@@ -532,7 +529,7 @@ def mail_server() -> Iterator[tuple[Mailbox, int]]:
 def test_a_client_is_let_in_by_the_email_that_a_mail_server_delivered(
     mail_server: tuple[Mailbox, int],
 ) -> None:
-    """From the subscription to the click: through a real SMTP server, and back."""
+    """From the subscription through a real SMTP server to the click."""
     mailbox, port = mail_server
     service = ca.ClientAccess(ca.MemoryRepository(), catalogue=CATALOGUE, clock=lambda: T0)
     name = "Ærø & <b>Søn</b> {{ 7 * 7 }}"

@@ -1,4 +1,4 @@
-"""One JSON form: what is written is read back equal, and nothing else is read at all."""
+"""The JSON form: what is written is read back equal, and nothing else is read."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _notices() -> Iterator[ca.Notice]:
 
 @cache
 def samples() -> dict[str, tuple[Any, ...]]:
-    """Return values of every kind, in every state that a client can come to stand in."""
+    """Return values of every kind, in every state that a client can reach."""
     histories = world.walk().histories
     return {
         "client": tuple(dict.fromkeys(there.client for there in histories)),
@@ -82,12 +82,12 @@ def _commands(by: ca.Actor) -> tuple[ca.Command, ...]:
 
 @cache
 def smallest() -> tuple[tuple[str, Any], ...]:
-    """Return one record of each kind, with what it is a record of."""
+    """Return one record of each kind, with the group of its kind."""
     found: dict[tuple[str, str], Any] = {}
     for what, values in samples().items():
         for value in values:
             record = dump(value)
-            # The one that says most, so that a part of every sort is there to be spoilt.
+            # The longest one has parts of every sort to break.
             key = (what, str(record["kind"]))
             if key not in found or len(str(found[key])) < len(str(record)):
                 found[key] = record
@@ -106,7 +106,7 @@ def test_every_value_is_read_back_equal_from_its_json(what: str) -> None:
 
 
 def test_the_samples_are_of_every_kind() -> None:
-    """The tests here leave out no class."""
+    """The tests here cover every class."""
     kinds = {what: {dump(value)["kind"] for value in samples()[what]} for what in LOADS}
     assert kinds == {
         "client": {"client"},
@@ -117,7 +117,7 @@ def test_the_samples_are_of_every_kind() -> None:
 
 
 def test_what_was_erased_is_read_back_equal() -> None:
-    """An erased address, bound to its client, and a placeholder go there and back (E2)."""
+    """An erased address and a placeholder are written and read back (E2)."""
     for there in world.walk().histories:
         erased = [erase_event(event) for event in there.events]
         assert [load_event(decode(encode(event))) for event in erased] == erased
@@ -139,8 +139,8 @@ def test_the_placeholder_of_another_client_is_corrupt() -> None:
 
 
 @pytest.mark.parametrize("address", ["x.invalid", f"{world.CLIENT_ID.hex}@other.invalid"])
-def test_an_invalid_address_that_is_no_placeholder_is_corrupt(address: str) -> None:
-    """Only the two addresses that this library makes lie under `.invalid`."""
+def test_an_invalid_address_that_is_not_a_placeholder_is_corrupt(address: str) -> None:
+    """Only the two addresses that this library makes are under `.invalid`."""
     record: Any = dump(samples()["client"][0])
     record["data"]["email"] = address
     with pytest.raises(ca.CorruptRecord):
@@ -148,7 +148,7 @@ def test_an_invalid_address_that_is_no_placeholder_is_corrupt(address: str) -> N
 
 
 def test_a_moment_is_written_in_utc() -> None:
-    """Moments are ISO 8601 in UTC, whatever zone they were given in."""
+    """Moments are ISO 8601 in UTC, in whatever zone they were given."""
     zone = timezone(timedelta(hours=2))
     activation = ca.Activation(
         world.FIRST_ACTIVATION, world.T0.astimezone(zone), world.SOON.astimezone(zone)
@@ -162,7 +162,7 @@ def test_a_moment_is_written_in_utc() -> None:
 
 
 def test_a_moment_without_a_form_in_utc_is_an_invalid_value() -> None:
-    """What cannot be written is told as malformed input."""
+    """A moment that cannot be written raises InvalidValue."""
     early = datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))
     with pytest.raises(ca.InvalidValue):
         dump(ca.AccessDisabled(world.CLIENT_ID, 2, early, world.NORTH))
@@ -278,7 +278,7 @@ def test_a_wrong_value_anywhere_is_corrupt_or_another_sound_value(what: str, rec
 
 @given(junk.plain)
 def test_junk_is_corrupt(value: object) -> None:
-    """Whatever is given: `CorruptRecord`."""
+    """Any other object raises `CorruptRecord`."""
     for load in LOADS.values():
         for record in (value, {"kind": value}, {"kind": "client", "format": 1, "data": value}):
             with pytest.raises(ca.CorruptRecord):
@@ -286,7 +286,7 @@ def test_junk_is_corrupt(value: object) -> None:
 
 
 def test_a_record_of_something_else_is_corrupt() -> None:
-    """Each function reads its own kinds only."""
+    """Each function reads only its own kinds."""
     for what, record in smallest():
         for load in (load for other, load in LOADS.items() if other != what):
             with pytest.raises(ca.CorruptRecord):
@@ -304,7 +304,7 @@ def test_a_record_of_something_else_is_corrupt() -> None:
     ],
 )
 def test_another_spelling_is_corrupt(field: str, value: Json) -> None:
-    """There is one JSON form."""
+    """Every value has one spelling."""
     record: Any = dump(samples()["client"][0])
     record["data"][field] = value
     with pytest.raises(ca.CorruptRecord):
@@ -335,7 +335,7 @@ def test_another_spelling_of_a_moment_is_corrupt(moment: str) -> None:
     "amount", ["1E+999999999", "NaN", "-1", "01.50", "1.00000", "9" * 20, "\uff11"]
 )
 def test_an_amount_that_no_catalogue_has_is_corrupt(amount: str) -> None:
-    """The line of an invoice is checked when it is read, for its class checks nothing (S6)."""
+    """An invoice line is checked when it is read, because its class checks nothing (S6)."""
     record: Any = next(r for _, r in smallest() if r["kind"] == "practice_invoice_changed")
     record = copy.deepcopy(record)
     line = (record["data"]["before"] + record["data"]["after"])[0]
@@ -344,14 +344,14 @@ def test_an_amount_that_no_catalogue_has_is_corrupt(amount: str) -> None:
         load_notice(record)
 
 
-def test_an_error_says_nothing_of_what_was_read() -> None:
-    """What is wrong is told without the value: it may be about a person."""
+def test_an_error_does_not_repeat_what_was_read() -> None:
+    """A message does not repeat the value, which may be about a person."""
     record: Any = dump(samples()["client"][0])
     record["data"]["status"] = "Secret Name"
-    with pytest.raises(ca.CorruptRecord) as told:
+    with pytest.raises(ca.CorruptRecord) as caught:
         load_client(record)
-    assert "Secret" not in str(told.value)
-    assert told.value.__cause__ is None
+    assert "Secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
 
 
 @pytest.mark.parametrize(
@@ -368,7 +368,7 @@ def test_an_error_says_nothing_of_what_was_read() -> None:
         "\ud800",
     ],
 )
-def test_text_that_is_no_json_is_corrupt(text: str | bytes) -> None:
+def test_text_that_is_not_json_is_corrupt(text: str | bytes) -> None:
     """Truncated or hostile text is `CorruptRecord`, deep nesting and huge numbers too."""
     with pytest.raises(ca.CorruptRecord):
         decode(text)
@@ -387,7 +387,7 @@ def test_json_cut_off_anywhere_is_corrupt() -> None:
 
 @pytest.mark.parametrize("data_format", [0, 2, -1, True, 1.0, "1", None, 10**400, []])
 def test_an_unknown_format_is_corrupt(data_format: object) -> None:
-    """A record of a later version than this is not guessed at."""
+    """A record of a later version raises `CorruptRecord`."""
     for what, record in smallest():
         with pytest.raises(ca.CorruptRecord):
             LOADS[what]({**record, "format": data_format})
@@ -404,7 +404,7 @@ def _split(data: dict[str, Json]) -> dict[str, Json]:
 
 
 def test_an_older_format_is_read_through_every_step_to_the_present_one() -> None:
-    """Older versions are read; whichever they are, they come out the same."""
+    """Every older version is read and gives the same value."""
     kinds = make_kinds(
         {"contact": ca.ContactDetails}, [("contact", 2, _split), ("contact", 1, _renamed)]
     )
@@ -431,14 +431,14 @@ def test_an_older_format_is_read_through_every_step_to_the_present_one() -> None
         [("nothing", 1, _split)],
     ],
 )
-def test_a_chain_with_a_gap_or_a_step_too_many_cannot_be_built(steps: Any) -> None:
-    """The chain is checked for gaps when it is built."""
+def test_a_missing_or_doubled_step_raises(steps: Any) -> None:
+    """The steps are checked when the kinds are made."""
     with pytest.raises(ValueError, match="step"):
         make_kinds({"contact": ca.ContactDetails}, steps)
 
 
-def test_a_step_may_change_all_that_it_is_given() -> None:
-    """Also what lies deeper: the record that is read stays as it was, and can be read again."""
+def test_a_step_may_change_its_argument() -> None:
+    """The record stays unchanged, at every depth, and can be read again."""
 
     def flattened(data: dict[str, Any]) -> dict[str, Any]:
         return {"name": data["person"].pop("name"), "phone": "", "address": ""}
@@ -449,8 +449,8 @@ def test_a_step_may_change_all_that_it_is_given() -> None:
     assert record == {"person": {"name": "Ann"}}
 
 
-def test_no_two_kinds_of_record_have_one_name() -> None:
-    """A kind alone tells what a record is of."""
+def test_no_two_kinds_share_a_name() -> None:
+    """The kind alone identifies the class of a record."""
     names = [name for kinds in KINDS.values() for name in kinds]
     assert len(set(names)) == len(names)
     assert all(kinds[name].name == name for kinds in KINDS.values() for name in kinds)
@@ -459,7 +459,7 @@ def test_no_two_kinds_of_record_have_one_name() -> None:
 # ── Schemas ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_schemas_are_those_that_the_classes_make() -> None:
+def test_the_schemas_are_up_to_date() -> None:
     """JSON Schemas are generated and committed: python docs/schemas/generate.py."""
     spec = importlib.util.spec_from_file_location("generate", SCHEMAS / "generate.py")
     assert spec is not None
@@ -471,7 +471,7 @@ def test_the_schemas_are_those_that_the_classes_make() -> None:
 
 
 def fits(value: Any, schema: dict[str, Any], definitions: dict[str, Any]) -> bool:
-    """Tell whether a value fits a schema, as far as these schemas go."""
+    """Return whether a value fits a schema, as far as these schemas go."""
     types = {"string": str, "boolean": bool, "integer": int, "null": type(None)}
     match schema:
         case {"$ref": name}:
@@ -498,14 +498,14 @@ def fits(value: Any, schema: dict[str, Any], definitions: dict[str, Any]) -> boo
 
 @pytest.mark.parametrize("what", LOADS)
 def test_every_record_fits_its_schema(what: str) -> None:
-    """A schema says what is written."""
+    """Everything that is written fits its schema."""
     schema = json.loads((SCHEMAS / f"{what}.json").read_text("utf-8"))
     for value in samples()[what]:
         assert fits(dump(value), schema, schema["$defs"])
 
 
 def test_a_date_is_written_as_one() -> None:
-    """A day has no time, and one spelling."""
+    """A date is written without a time, in one spelling."""
     held = ca.HeldService("start", evolve(world.SETUP, accounts_start=world.T0.date()))
     event = ca.ServiceAdded(UUID(int=1), 2, world.T0, world.NORTH, service=held, activation=None)
     record: Any = dump(event)

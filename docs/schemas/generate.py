@@ -1,7 +1,7 @@
-"""Writes the JSON Schemas beside it, from the classes: python docs/schemas/generate.py.
+"""Write the JSON Schemas of this directory from the classes: python docs/schemas/generate.py.
 
-A schema says what is written in the present format. What holds between fields is not in it: the
-constructors see to that when a record is read.
+A schema describes what is written in the present format. It does not describe the conditions
+between fields, which the constructors check when a record is read.
 """
 
 from __future__ import annotations

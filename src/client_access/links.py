@@ -1,9 +1,8 @@
 """Signed links to activate (rule E6); needs the extra `links`.
 
-A token binds its purpose, a client and an activation together with HMAC-SHA-256. It is made at the
-moment of sending and stands in no change, history or outbox. Redeeming it gives the command that
-the client's click means; whether the activation is still the pending one, the command's own checks
-say.
+A token signs its purpose, a client and an activation with HMAC-SHA-256. Make it when the email is
+sent: no change, history or outbox holds it. Redeeming a token returns the client's command. The
+command's own checks decide whether the activation is still pending.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class InvalidLink(ClientAccessError):
-    """A token is none that these keys signed for this purpose; it is not told how it fails."""
+    """A token was not made by these keys for this purpose. The message does not say what failed."""
 
     def __str__(self) -> str:
-        return "this is no valid activation link"
+        return "this is not a valid activation link"
 
 
 @final
@@ -41,19 +40,19 @@ class ActivationLinks:
     """Makes and redeems the tokens in activation links.
 
     Parameters:
-        secret_keys: the keys, oldest first. The last signs, all of them verify: to rotate, append
-            a new key, and drop an old one once the links that it signed have expired. Whoever
-            guesses a key activates every account, so each is random and of 32 bytes or more:
-            `secrets.token_urlsafe(32)`. Nothing but a blank key is refused.
+        secret_keys: the keys, oldest first. The last one signs, and all of them verify. To rotate,
+            append a new key, and drop an old one when the links that it signed have expired. A key
+            that is guessed activates every account, so make each with `secrets.token_urlsafe(32)`.
+            Only blank keys are refused; their length is not checked.
 
     Raises:
-        InvalidValue: there is no key, or one is blank, doubled or no key at all.
+        InvalidValue: there is no key, or one is blank, doubled, or not a str or bytes.
     """
 
     __slots__ = ("_signer",)
 
     def __init__(self, secret_keys: Sequence[str | bytes]) -> None:
-        # A lone str or bytes is a sequence too, but not of keys.
+        # One str or bytes is a sequence too.
         if isinstance(secret_keys, str | bytes):
             raise InvalidValue("secret_keys", "must be a sequence of keys, not one key")
         keys = [_to_key(key) for key in to_tuple("secret_keys", secret_keys)]
@@ -72,18 +71,18 @@ class ActivationLinks:
         """Return the token of a client's activation: 87 characters that are safe in a URL.
 
         Raises:
-            InvalidValue: an id is none.
+            InvalidValue: an id is not a UUID.
         """
         check_id("client_id", client_id)
         check_id("activation_id", activation_id)
         return self._signer.sign(base64_encode(client_id.bytes + activation_id.bytes)).decode()
 
     def redeem(self, token: str) -> Activate:
-        """Return the command that following a link means, by the client itself.
+        """Return the command of a client that follows a link.
 
         Raises:
-            InvalidLink: the token is anything but what :meth:`token` returned under one of the
-                keys, character for character; nothing else is raised, whatever is given.
+            InvalidLink: the token is not exactly what :meth:`token` returned with one of the keys.
+                Nothing else is raised, whatever the argument.
         """
         if not _is_well_formed(token):
             raise InvalidLink
@@ -95,30 +94,30 @@ class ActivationLinks:
         return Activate(client_id, ClientUser(client_id), activation_id=activation_id)
 
     def url(self, base: str) -> Callable[[UUID, UUID], str]:
-        """Return what makes the link of a client and its activation: the base, then the token.
+        """Return a function that makes the link of an activation: the base, then the token.
 
-        It is what :func:`client_access.rendering.render` takes as `activation_url`.
+        Pass it to :func:`client_access.rendering.render` as `activation_url`.
 
         Parameters:
             base: an address that ends where the token begins, such as
-                `https://app.example.com/activate/` or `https://app.example.com/activate#`. It is
-                `https`, but for a host that is this very machine.
+                `https://app.example.com/activate/` or `https://app.example.com/activate#`. It must
+                be `https`, unless the host is the local machine.
 
         Raises:
-            InvalidValue: the base is no such address.
+            InvalidValue: the base is not such an address.
         """
         _check_base(base)
         return lambda client_id, activation_id: base + self.token(client_id, activation_id)
 
 
 def _to_key(key: str | bytes) -> bytes:
-    """Return a key as bytes, or raise without repeating any of it."""
+    """Return a key as bytes. Errors do not repeat it."""
     match key:
         case str():
             try:
                 raw = key.encode()
             except UnicodeEncodeError:
-                raise InvalidValue("secret_keys", "has a key that is no text") from None
+                raise InvalidValue("secret_keys", "has a key that UTF-8 cannot encode") from None
         case bytes():
             raw = key
         case _:
@@ -129,7 +128,7 @@ def _to_key(key: str | bytes) -> bytes:
 
 
 def _is_well_formed(token: object) -> bool:
-    """Tell whether a token is spelt as one that is made: the spare last bits of a part are zero."""
+    """Return whether a token has the spelling of :meth:`token`: the spare last bits are zero."""
     match = _SHAPE.fullmatch(token) if isinstance(token, str) else None
     return match is not None and all(
         base64_encode(base64_decode(part)) == part.encode() for part in match.groups()
@@ -145,10 +144,10 @@ def _check_base(base: object) -> None:
         parts = urlsplit(base)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise InvalidValue("base", "is no web address") from None
+        raise InvalidValue("base", "is not a web address") from None
     if not host or parts.username is not None:
         raise InvalidValue("base", "must name a host, and no user")
     if not (parts.path or parts.query or base.endswith(("?", "#"))):
-        raise InvalidValue("base", "must go on after the host: the token follows it")
+        raise InvalidValue("base", "must continue after the host, because the token follows")
     if parts.scheme == "http" and host not in _LOCAL_HOSTS:
         raise InvalidValue("base", "must be https")

@@ -1,14 +1,14 @@
-"""Clients from a CSV file: read row by row, checked, imported, and written back (rules L1, E1).
+"""Import clients from a CSV file: read, check, import, and write back (rules L1, E1).
 
     for outcome in import_clients(access, read_clients_csv(file, by=PracticeUser("north"))):
         print(outcome.row.number, outcome.result, outcome.problems)
 
-Reading saves nothing. Every row comes back as an :class:`~client_access.ImportClient` or with what
-is wrong with it, whatever the file holds. A client's id follows from the practice and the row's own
-reference, else its address, else its name, so that a file uploaded twice adds nobody twice.
+Reading saves nothing. Every row comes back with an :class:`~client_access.ImportClient` or with its
+problems, whatever the file holds. A client's id is made from the practice and the row's reference,
+or else its address, or else its name, so a file that is uploaded twice adds no client twice.
 
-Memory does not grow with the file: the addresses and ids of earlier rows, which tell doubles, are
-kept by SQLite in a temporary file that ends with the reading, all but the latest.
+Rows are read one by one. Only their addresses and ids are kept, to find doubles: some 25 MB for
+100,000 rows.
 """
 
 from client_access.batch.importing import CHUNK, ImportOutcome, ImportResult, import_clients

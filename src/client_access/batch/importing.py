@@ -1,4 +1,4 @@
-"""Importing the rows that were read: those that are accepted, chunk by chunk."""
+"""Importing rows, a chunk at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from client_access.values import Actor, PracticeUser
 from client_access.values.validation import check_type
 
 CHUNK = 2000
-"""How many rows are decided on and saved together."""
+"""How many rows are decided on and saved together, unless the caller says otherwise."""
 
 
 class ImportResult(Enum):
@@ -36,12 +36,12 @@ class ImportResult(Enum):
 @final
 @frozen
 class ImportOutcome:
-    """A row that was imported, or why not.
+    """What became of a row, and why.
 
     Parameters:
         row: the row.
-        result: what became of it. Who is there already is left as it is, whatever the row says.
-        problems: why it was left out.
+        result: what became of it. A client that exists already is left unchanged.
+        problems: why the row was left out; empty if it was not.
     """
 
     row: CsvRow
@@ -52,22 +52,20 @@ class ImportOutcome:
 def import_clients(
     access: ClientAccess, rows: Iterable[CsvRow], *, chunk: int = CHUNK
 ) -> Iterator[ImportOutcome]:
-    """Import the rows that can be, and yield what became of each, in order.
+    """Import rows and yield what became of each, in order.
 
-    Rows are saved as the outcomes are asked for, a chunk in one transaction; a row that is left out
-    stops no other. Should it break off, the same file imported again adds what is missing.
-
-    A row that cannot be told from an earlier one is left out beside it only: in a file without the
-    earlier row it counts as already there.
+    Rows are saved while the outcomes are read, each chunk in one transaction. A row that is left
+    out stops no other row. After a failure, importing the same file again adds the missing clients.
+    A row like an earlier one is left out; in a file without the earlier one it is already there.
 
     Parameters:
-        access: where to.
+        access: imports the clients.
         rows: as :func:`read_clients_csv` yields them.
         chunk: how many rows are decided on and saved together.
 
     Raises:
-        InvalidValue: an argument is malformed; what `rows` yields is told when it is come to, and
-            nothing of its chunk is saved then.
+        InvalidValue: an argument is malformed. If `rows` yields something malformed, this is raised
+            when its chunk is reached, and nothing of that chunk is saved.
         StaleClient, EmailTaken, RepositoryError: as :meth:`~client_access.ClientAccess.handle`.
     """
     check_type("access", access, ClientAccess)
@@ -93,7 +91,7 @@ def _outcomes(access: ClientAccess, rows: Iterator[CsvRow], chunk: int) -> Itera
             if _is_refused(outcome, RefusalCode.CLIENT_EXISTS)
         }
         clients = _clients(access.repository, list(exist))
-        # By their places and not by their ids, of which a chunk may hold one twice.
+        # Outcomes are matched to rows by place, because two rows of a chunk may share an id.
         outcomes = iter(decided)
         for row in part:
             if row.command is None:
@@ -116,7 +114,7 @@ def _outcome(
     outcome: Change | CommandRefused,
     clients: Mapping[UUID, Client],
 ) -> ImportOutcome:
-    """Return what became of a row: what was decided on its command, in the words of a batch."""
+    """Return what became of a row, given the outcome of its command."""
     if isinstance(outcome, Change):
         return ImportOutcome(row, ImportResult.ADDED, ())
     if not _is_refused(outcome, RefusalCode.CLIENT_EXISTS):
@@ -126,8 +124,8 @@ def _outcome(
         return ImportOutcome(row, ImportResult.ALREADY_THERE, ())
     else:
         message = (
-            "This client was there before and has been deleted, or its practice's access has ended:"
-            " to add it again, give the row a reference of its own."
+            "This client was deleted, or the practice's access to it has ended. To add it again,"
+            " give the row a new reference."
         )
         problem = Problem(row.number, None, ProblemCode.CLIENT_GONE, message)
     return ImportOutcome(row, ImportResult.LEFT_OUT, (problem,))
@@ -138,7 +136,7 @@ def _is_refused(outcome: Change | CommandRefused, code: RefusalCode) -> bool:
 
 
 def _is_there(client: Client | None, by: Actor) -> bool:
-    """Tell whether a client is its practice's still."""
+    """Return whether a client still belongs to the practice that imports it."""
     return (
         client is not None and isinstance(by, PracticeUser) and client.practice_id == by.practice_id
     )

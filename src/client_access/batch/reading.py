@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
-from hashlib import sha1
+from contextlib import suppress
 from operator import itemgetter
 from typing import IO, final
 from uuid import UUID, uuid5
@@ -27,9 +25,6 @@ from client_access.values import ClientKind, ContactDetails, PracticeUser, fold
 from client_access.values.email_address import EmailAddress
 from client_access.values.validation import NAME_LENGTH, check_text, check_type, to_tuple
 
-_IN_MEMORY = 250_000
-"""How many addresses and ids of earlier rows are kept in memory, some 40 MB at the most."""
-
 _IDS = UUID("6f0f7f5c-3b0e-5f0a-9d53-0c6a3c1b7e21")
 _KINDS = {"": ClientKind.BUSINESS, **{kind.value: kind for kind in ClientKind}}
 _PAYERS = {"": None, **{payer.value: payer for payer in Payer}}
@@ -39,18 +34,18 @@ _NOBODY = ContactDetails()
 def read_clients_csv(file: IO[bytes], *, by: PracticeUser) -> Iterator[CsvRow]:
     """Yield the rows of a CSV file, one by one; nothing is saved.
 
-    UTF-8 with or without a byte order mark; divided by commas or semicolons; the columns of
-    :data:`COLUMNS` in any order, whatever their case. Unknown ones are carried along and not read.
-    A problem of the file as a whole comes as the row of its header, with no columns, and ends the
-    reading.
+    The file is UTF-8, with or without a byte order mark, and separates cells by commas or by
+    semicolons. The columns of :data:`COLUMNS` can be in any order and in any case. Unknown columns
+    are kept and not read. If something is wrong with the whole file, the only row is its header,
+    without columns.
 
     Parameters:
         file: opened for reading bytes; it stays open.
         by: who imports, for which practice.
 
     Raises:
-        InvalidValue: an argument is malformed, or the file was closed before it was read to its
-            end. What the file holds never raises anything.
+        InvalidValue: an argument is malformed, or the file was closed before its end was read.
+            No content raises anything.
     """
     check_type("by", by, PracticeUser)
     records = read_records(file)
@@ -71,20 +66,19 @@ def _rows(records: Iterator[tuple[int, list[str] | Fault]], by: PracticeUser) ->
     if problems:
         yield CsvRow(number, (), columns, None, problems)
         return
-    with closing(_Seen(_IN_MEMORY)) as seen:
-        reader = _RowReader(columns, names, by, seen)
-        for number, cells in records:
-            if isinstance(cells, Fault):
-                yield _faulty(number, columns, cells)
-            else:
-                yield reader.read(number, cells)
+    reader = _RowReader(columns, names, by)
+    for number, cells in records:
+        if isinstance(cells, Fault):
+            yield _faulty(number, columns, cells)
+        else:
+            yield reader.read(number, cells)
 
 
 def unknown_columns(columns: Iterable[str]) -> list[str]:
-    """Return those columns of a header that are not read.
+    """Return the columns of a header that are not read.
 
     Raises:
-        InvalidValue: these are no columns.
+        InvalidValue: a column is not a text.
     """
     names = to_tuple("columns", columns)
     for name in names:
@@ -93,7 +87,7 @@ def unknown_columns(columns: Iterable[str]) -> list[str]:
 
 
 def _name_of(column: str) -> str:
-    """Return a column as :data:`COLUMNS` has it: "Business Name" is business_name."""
+    """Return a column's name as in :data:`COLUMNS`: business_name for "Business Name"."""
     return "_".join(column.lower().replace("_", " ").replace("-", " ").split())
 
 
@@ -111,25 +105,23 @@ def _problems_of_header(number: int, names: Sequence[str]) -> Iterator[Problem]:
 
 @final
 class _RowReader:
-    """Makes a row of a record, knowing the header and the rows before."""
+    """Makes rows of records, given the header. Remembers addresses and ids, to find doubles."""
 
-    def __init__(
-        self, columns: tuple[str, ...], names: Sequence[str], by: PracticeUser, seen: _Seen
-    ) -> None:
+    def __init__(self, columns: tuple[str, ...], names: Sequence[str], by: PracticeUser) -> None:
         self._columns = columns
         self._by = by
-        self._seen = seen
-        # What uuid5 does, without making anew for each row what is the same for all.
-        self._ids = uuid5(_IDS, by.practice_id).bytes
-        # A column that the file lacks is found in an empty cell, added to each record.
+        self._ids = uuid5(_IDS, by.practice_id)
+        self._rows_by_email: dict[str, int] = {}
+        self._rows_by_id: dict[int, int] = {}
+        # A missing column is read from an empty cell that is added to each record.
         places = (names.index(name) if name in names else len(columns) for name in COLUMNS)
         self._texts = itemgetter(*places)
 
     def read(self, number: int, cells: list[str]) -> CsvRow:
-        """Return the row, with its command or with everything that is wrong."""
+        """Return the row, with its command or with all its problems."""
         width = len(self._columns)
         if len(cells) != width:
-            message = f"The row has {len(cells)} cells, and the header {width}."
+            message = f"The row has {len(cells)} cells, and the header has {width}."
             code = ProblemCode.WRONG_NUMBER_OF_CELLS
             return _broken(number, self._columns, code, None, message, cells)
         row_cells = tuple(cells)
@@ -137,7 +129,7 @@ class _RowReader:
         texts: tuple[str, ...] = self._texts(cells)
         command = None
         if UNREADABLE_CHARACTER not in "".join(texts):
-            # What is wrong is told below, with everything else that is.
+            # Any problem is found again below, with all the others.
             with suppress(InvalidValue, KeyError):
                 command = self._command(*texts)
         problems = () if command else tuple(_problems_of(number, texts))
@@ -168,9 +160,7 @@ class _RowReader:
         if contact_name or phone or address:
             contact = ContactDetails(contact_name, phone, _lines(address))
         return ImportClient(
-            UUID(
-                bytes=sha1(self._ids + own.encode(), usedforsecurity=False).digest()[:16], version=5
-            ),
+            uuid5(self._ids, own),
             self._by,
             business_name=business_name,
             kind=_KINDS[kind.lower()],
@@ -182,21 +172,23 @@ class _RowReader:
     def _double(
         self, number: int, texts: tuple[str, ...], command: ImportClient | None
     ) -> Problem | None:
-        """Tell which earlier row has the same address (E1), or cannot be told from this one."""
+        """Return a problem if an earlier row has the same address (E1) or the same id."""
         email = command.email if command else _email_or_none(texts[_EMAIL_PLACE])
-        if email is not None and (same := self._seen.earlier(email.key, number)):
-            message = f"The address is that of row {same} too, and each client needs its own."
-            return Problem(number, EMAIL, ProblemCode.SAME_EMAIL, message)
+        if email is not None:
+            same = self._rows_by_email.setdefault(email.key, number)
+            if same != number:
+                message = f"The address is that of row {same} too, and each client needs its own."
+                return Problem(number, EMAIL, ProblemCode.SAME_EMAIL, message)
         reference = texts[_REFERENCE_PLACE]
         if command is None or (email is not None and not reference):
             return None
-        same = self._seen.earlier(command.client_id.hex, number)
-        if same is None:
+        same = self._rows_by_id.setdefault(command.client_id.int, number)
+        if same == number:
             return None
         if reference:
             message = f"The reference is that of row {same} too."
             return Problem(number, REFERENCE, ProblemCode.SAME_CLIENT, message)
-        message = f"Nothing tells the row from row {same}: give each a reference or an address."
+        message = f"The row is like row {same}: give each a reference or an address."
         return Problem(number, BUSINESS_NAME, ProblemCode.SAME_CLIENT, message)
 
 
@@ -204,51 +196,8 @@ _REFERENCE_PLACE = COLUMNS.index(REFERENCE)
 _EMAIL_PLACE = COLUMNS.index(EMAIL)
 
 
-@final
-class _Seen:
-    """What earlier rows had. The latest is kept in memory, all before it in a temporary database.
-
-    Parameters:
-        in_memory: how much is kept in memory, so that it does not grow with the file.
-    """
-
-    def __init__(self, in_memory: int) -> None:
-        self._in_memory = in_memory
-        self._latest: dict[str, int] = {}
-        # A file of SQLite's own that nobody else sees, and only made when it is needed.
-        self._database = sqlite3.connect("", isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = OFF")
-        self._database.execute("CREATE TABLE seen (what TEXT PRIMARY KEY, row INT) WITHOUT ROWID")
-        self._spilt = False
-
-    def earlier(self, what: str, row: int) -> int | None:
-        """Return the row that had this first, or None and remember this one."""
-        found = self._latest.get(what)
-        if found is None and self._spilt:
-            question = "SELECT row FROM seen WHERE what = ?"
-            found = next((row for (row,) in self._database.execute(question, (what,))), None)
-        if found is None:
-            self._latest[what] = row
-            if len(self._latest) > self._in_memory:
-                self._spill()
-        return found
-
-    def close(self) -> None:
-        """Forget all of it."""
-        self._database.close()
-
-    def _spill(self) -> None:
-        self._database.execute("BEGIN")
-        # In order, which is how the database keeps them.
-        rows = ((what, self._latest[what]) for what in sorted(self._latest))
-        self._database.executemany("INSERT INTO seen VALUES (?, ?)", rows)
-        self._database.execute("COMMIT")
-        self._latest.clear()
-        self._spilt = True
-
-
 def _problems_of(number: int, texts: Sequence[str]) -> Iterator[Problem]:
-    """Tell everything that is wrong with the cells of a row."""
+    """Yield every problem of the cells of a row."""
     for column, text in zip(COLUMNS, texts, strict=True):
         if UNREADABLE_CHARACTER in text:
             yield _unreadable(number, column)
@@ -322,8 +271,8 @@ def _faulty(number: int, columns: tuple[str, ...], fault: Fault) -> CsvRow:
 
 
 _FAULTS = {
-    Fault.BAD_QUOTING: "A quotation mark is not closed, or stands inside a quoted cell: what it"
-    " swallowed was left out.",
-    Fault.TOO_LONG: "The row is too long to be read; perhaps a quotation mark is not closed, and"
-    " rows after it were swallowed.",
+    Fault.BAD_QUOTING: "A quotation mark is not closed, or is inside a quoted cell. The rows"
+    " that it spans were left out.",
+    Fault.TOO_LONG: "The row is too long. Perhaps a quotation mark is not closed, and it spans the"
+    " rows after it.",
 }

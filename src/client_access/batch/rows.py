@@ -1,4 +1,4 @@
-"""What a row of a file is, and what can be wrong with it."""
+"""The rows of a file and their problems."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ COLUMNS = (
     "phone",
     "address",
 )
-"""The columns that are read, in the template's order; all but the business name may be missing."""
+"""The columns that are read, in the template's order. Only the business name is required."""
 
 
 class ProblemCode(Enum):
-    """What can be wrong with a file, a row or a cell."""
+    """The problems of a file, a row or a cell."""
 
     EMPTY_FILE = "empty_file"
     MISSING_COLUMN = "missing_column"
@@ -41,7 +41,7 @@ class ProblemCode(Enum):
     MALFORMED = "malformed"
     SAME_EMAIL = "same_email"
     SAME_CLIENT = "same_client"
-    # Told when a row is imported:
+    # Found when a row is imported:
     EMAIL_TAKEN = "email_taken"
     CLIENT_GONE = "client_gone"
 
@@ -49,13 +49,13 @@ class ProblemCode(Enum):
 @final
 @frozen
 class Problem:
-    """What is wrong with a row.
+    """A problem of a row.
 
     Parameters:
         row: the row's number, as a spreadsheet counts: the header is 1.
-        column: the column, where the problem lies in one.
-        code: what is wrong, for programs.
-        message: what is wrong, in one sentence for people.
+        column: the column of the problem; None if it is not in one column.
+        code: the problem, for programs.
+        message: the problem, in a sentence for people.
     """
 
     row: int
@@ -67,14 +67,14 @@ class Problem:
 @final
 @frozen
 class CsvRow:
-    """A row of a file: a command, or what is wrong.
+    """A row of a file: a command, or problems.
 
     Parameters:
-        number: as a spreadsheet counts: the header is row 1, blank rows count too.
-        columns: the header of the file; none where the problem is the file's as a whole.
-        cells: the texts of the row, white space around them removed.
-        command: what imports the client; None where anything is wrong.
-        problems: everything that is wrong.
+        number: as a spreadsheet counts: the header is row 1, and blank rows count too.
+        columns: the header of the file; empty if the whole file has a problem.
+        cells: the texts of the row, without white space around them.
+        command: the command that imports the client; None if there are problems.
+        problems: all the problems.
     """
 
     number: int
@@ -85,9 +85,9 @@ class CsvRow:
 
     @property
     def texts(self) -> dict[str, str]:
-        """The cells by their column: what to correct and to write back.
+        """The cells by column, to correct and to write back.
 
-        Of columns with the same name the last is here, and cells beyond the header are not: `cells`
-        has them all.
+        If columns share a name, only the last is here, and cells beyond the header are missing.
+        `cells` has them all.
         """
         return dict(zip(self.columns, self.cells, strict=False))

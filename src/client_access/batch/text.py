@@ -1,4 +1,4 @@
-"""CSV as text: bytes to records and back, whatever the bytes are. Knows nothing of clients."""
+"""CSV as text: bytes to records and back. Nothing here is about clients."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from client_access.errors import InvalidValue
 from client_access.values.validation import check_type
 
 RECORD_LENGTH = 65_536
-"""The longest record, in characters, so that no file makes the reader hold more than that."""
+"""The longest record, in characters. It bounds the memory that a record can take."""
 
 UNREADABLE_CHARACTER = "\ufffd"
-"""What stands where bytes could not be decoded."""
+"""Replaces bytes that cannot be decoded."""
 
-# What makes a spreadsheet take a cell for a formula, after white space and apostrophes that it may
-# ignore; the full-width forms count in some of its languages.
+# The start of a cell that a spreadsheet would execute as a formula. It may ignore white space and
+# apostrophes before it, and in some languages it accepts full-width characters.
 _FORMULA = re.compile(r"['\s]*[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001 - the full-width forms are meant
-# A quoted cell, to its end or the line's; a quotation mark that begins no cell is a letter of it.
+# A quoted cell, up to its end or the end of the line. Other quotation marks are ordinary text.
 _QUOTED = re.compile('(?:^|(?<=[,;])) *"(?:[^"]|"")*(?:"|$)')
 
 
 class Fault(Enum):
-    """Why a record could not be read as CSV."""
+    """Why a record is not valid CSV."""
 
     BAD_QUOTING = "bad_quoting"
     TOO_LONG = "too_long"
 
 
 class _TooLong(Exception):
-    """A record is longer than is read."""
+    """A record is longer than RECORD_LENGTH."""
 
 
 @final
 class _Lines:
-    """The lines of a file as `csv.reader` asks for them, a record's length at the most at once."""
+    """The lines of a file, for `csv.reader`. Raises _TooLong for a record that is too long."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
@@ -63,11 +63,11 @@ class _Lines:
         return line
 
     def begin_record(self) -> None:
-        """Allow for a whole record again."""
+        """Count the length of a record from here."""
         self._room = RECORD_LENGTH
 
     def delimiter(self) -> str:
-        """Return what divides the cells of the first line: a comma or a semicolon."""
+        """Return what separates the cells of the first line: a comma or a semicolon."""
         line = self._read(RECORD_LENGTH + 1)
         self._first.append(line)
         bare = _QUOTED.sub("", line)
@@ -81,16 +81,16 @@ class _Lines:
 
 
 def read_records(file: IO[bytes]) -> Iterator[tuple[int, list[str] | Fault]]:
-    """Yield the records of a CSV file with their numbers, from 1; blank ones are only counted.
+    """Yield the records of a CSV file with their numbers, from 1. Skip blank ones, but count them.
 
-    UTF-8 with or without a byte order mark; what is not UTF-8 becomes U+FFFD. Cells come without
-    white space around them, and without what :func:`write_records` put before a formula.
+    The file is UTF-8, with or without a byte order mark; U+FFFD replaces what is not UTF-8. Cells
+    have no white space around them, and no apostrophe that :func:`write_records` added.
 
     Parameters:
         file: opened for reading bytes; it stays open.
 
     Raises:
-        InvalidValue: the file is not opened for reading bytes, or was closed meanwhile.
+        InvalidValue: the file is not open for reading bytes, or was closed meanwhile.
     """
     _check(file, "readable", "reading")
     return _records(file)
@@ -120,29 +120,29 @@ def _records(file: IO[bytes]) -> Iterator[tuple[int, list[str] | Fault]]:
                 if any(cells):
                     yield number, cells
     finally:
-        with suppress(ValueError):  # a file that was closed meanwhile has nothing to be detached
+        with suppress(ValueError):  # the file was closed meanwhile
             text.detach()
 
 
 def write_records(file: IO[bytes], records: Iterable[Iterable[str]]) -> None:
-    """Write records as CSV: UTF-8 with a byte order mark, by which spreadsheets know it.
+    """Write records as CSV, in UTF-8 with a byte order mark, by which spreadsheets recognise it.
 
-    No cell is a formula to a spreadsheet: an apostrophe is put before what would be one.
+    An apostrophe is added before any cell that a spreadsheet would execute as a formula.
 
     Parameters:
         file: opened for writing bytes; it stays open.
-        records: the cells of each.
+        records: the cells of each record.
 
     Raises:
-        InvalidValue: the file is not opened for writing bytes, or a cell is no text that UTF-8 can
-            write.
+        InvalidValue: the file is not open for writing bytes, or a cell is not a text that UTF-8 can
+            encode.
     """
     _check(file, "writable", "writing")
     # Unlike a TextIOWrapper, this leaves the file open when writing fails.
     text = codecs.getwriter("utf-8-sig")(file)
     each = ([_harmless(cell) for cell in cells] for cells in records)
     for header in islice(each, 1):
-        # By it a reader guesses what divides cells, and a bare semicolon would mislead it.
+        # Readers guess the separator from the header, and a bare semicolon would mislead them.
         if any(";" in cell for cell in header):
             csv.writer(text, quoting=csv.QUOTE_ALL).writerow(header)
         else:
@@ -154,7 +154,7 @@ def write_records(file: IO[bytes], records: Iterable[Iterable[str]]) -> None:
 def _check(file: object, method: str, purpose: str) -> None:
     try:
         able = not isinstance(file, io.TextIOBase) and getattr(file, method)()
-    except (AttributeError, TypeError, ValueError):  # no file, or one that is closed
+    except (AttributeError, TypeError, ValueError):  # not a file, or a closed one
         able = False
     if not able:
         raise InvalidValue("file", f"must be a file opened for {purpose} bytes")
@@ -169,12 +169,14 @@ def _harmless(cell: str) -> str:
     try:
         cell.encode()
     except UnicodeEncodeError:
-        raise InvalidValue("rows", "hold half of a surrogate pair, which is no character") from None
+        raise InvalidValue(
+            "rows", "have half of a surrogate pair, which is not a character"
+        ) from None
     return "'" + cell if _FORMULA.match(cell) else cell
 
 
 def _bare(cell: str) -> str:
-    """Undo :func:`_harmless`, of a cell with an apostrophe, and remove white space around it."""
+    """Undo :func:`_harmless` for a cell with an apostrophe, and remove white space around it."""
     cell = cell.lstrip()
     if cell[0] == "'" and _FORMULA.match(cell, 1):
         cell = cell[1:]

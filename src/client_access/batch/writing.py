@@ -1,4 +1,4 @@
-"""Writing rows back as CSV, to be corrected and read again."""
+"""Writing rows as CSV, to correct and read again."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def write_clients_csv(
     *,
     columns: Sequence[str] = COLUMNS,
 ) -> None:
-    """Write rows as CSV that :func:`read_clients_csv` reads back, and no spreadsheet executes.
+    """Write rows as CSV that :func:`read_clients_csv` reads back, and that spreadsheets do not run.
 
     Parameters:
         file: opened for writing bytes; it stays open.
-        rows: each the texts by column, as :attr:`CsvRow.texts` and :func:`texts_of` return them, or
-            the cells in the order of the columns, as they stand in :attr:`CsvRow.cells`. A column
-            that a mapping lacks is left empty, and what it has beyond the columns is not written;
-            cells are written as they are, however many.
+        rows: each row is a mapping of texts by column, as :attr:`CsvRow.texts` and :func:`texts_of`
+            return it, or a sequence of cells, as in :attr:`CsvRow.cells`. A column that is missing
+            in a mapping is left empty, and one that is not in `columns` is not written. Sequences
+            are written unchanged.
         columns: the header, in order.
 
     Raises:
-        InvalidValue: an argument is malformed; a row is told when it is come to.
+        InvalidValue: an argument is malformed; for a row, when it is reached.
     """
     try:
         each = iter(rows)
@@ -41,7 +41,7 @@ def write_clients_csv(
 def _header(columns: Sequence[str]) -> tuple[str, ...]:
     check_type("columns", columns, Sequence)
     if isinstance(columns, str):
-        raise InvalidValue("columns", "must be several texts, not one")
+        raise InvalidValue("columns", "must be a sequence of texts, not one text")
     for column in columns:
         check_type("columns", column, str)
     return tuple(columns)
@@ -59,15 +59,15 @@ def _records(columns: tuple[str, ...], rows: Iterator[object]) -> Iterator[Seque
 
 
 def texts_of(command: ImportClient, *, reference: str = "") -> dict[str, str]:
-    """Return the texts of a command by column: what imports a client with the same details.
+    """Return the texts of a command by column, for a row that imports the same details.
 
-    As with every row that is read, the client's id follows from the practice and the reference,
-    else the address, else the name. White space around a text is lost, and a text with U+FFFD, by
-    which a file that is no UTF-8 is told, does not come back.
+    The id of the client is made from the row again, so it may not be the command's. White space
+    around a text is lost. A text with U+FFFD cannot be read back, because that character marks a
+    file that is not UTF-8.
 
     Parameters:
         command: the command.
-        reference: what the row is to be known by, where it is more than address or name.
+        reference: the row's reference; without one, its address or else its name identifies it.
 
     Raises:
         InvalidValue: an argument is malformed.

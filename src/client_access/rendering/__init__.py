@@ -1,12 +1,11 @@
-"""Notices as texts for people: a subject, plain text and HTML; needs the extra `templates`.
+"""Notices as a subject, plain text and HTML; needs the extra `templates`.
 
-The link of an activation email is made here, when it is rendered for sending, and stands nowhere
-before (E6). The default texts are English. A caller replaces any of them by its name, for other
-words, another language or its own looks.
+The link of an activation email is made here, when the email is rendered, and is stored nowhere
+(E6). The default texts are English. A caller can replace each of them by its name.
 
-A notice's texts are two templates, named after its kind: `activation_email.txt`, whose first line
-is the subject, and `activation_email.html`, a fragment in which every value is escaped. What goes
-by email is put into the page `email.html`. Whatever a template names and does not get is an error.
+A notice has two templates, named after its kind: `activation_email.txt`, which begins with the
+subject in a line of its own, and `activation_email.html`, a fragment in which every value is
+escaped. Emails are put into the page `email.html`. An undefined name in a template is an error.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ from client_access.values import to_utc
 from client_access.values.validation import check_text, check_type, is_control
 
 ActivationUrl: TypeAlias = Callable[[UUID, UUID], str]
-"""Makes the link of a client's activation: takes the ids of the client and of the activation.
+"""Makes the link of an activation from the ids of the client and of the activation.
 
 :meth:`client_access.links.ActivationLinks.url` returns one."""
 
@@ -71,13 +70,13 @@ _WHOLE = re.compile("BIF|CLP|DJF|GNF|ISK|JPY|KMF|KRW|PYG|RWF|UGX|UYI|VND|VUV|XAF
 @final
 @frozen
 class RenderedNotice:
-    """A notice in words.
+    """The texts of a notice.
 
     Parameters:
         subject: one line without control characters.
         text: plain text.
-        html: HTML in which every value is escaped: a page of its own where it goes by email,
-            otherwise a fragment for the host's own page.
+        html: HTML in which every value is escaped: a whole page for an email, otherwise a fragment
+            for the host's page.
     """
 
     subject: str
@@ -92,7 +91,7 @@ def moment(at: datetime) -> str:
 
 
 def money(amount: Decimal, currency: str) -> str:
-    """Return an amount with its currency, such as `GBP 1,234.50`, to the last digit that counts."""
+    """Return an amount with its currency, such as `GBP 1,234.50`. It is never rounded."""
     whole, _, places = f"{amount:,f}".partition(".")
     places = places.rstrip("0").ljust(0 if _WHOLE.fullmatch(currency) else 2, "0")
     return f"{currency} {whole}.{places}" if places else f"{currency} {whole}"
@@ -100,16 +99,15 @@ def money(amount: Decimal, currency: str) -> str:
 
 @final
 class Templates:
-    """The texts of notices, the caller's own where it has them.
+    """The templates of notices: the caller's, and the defaults for the rest.
 
     Parameters:
-        loader: a Jinja2 loader that is asked first, by the names of the default templates; what it
-            lacks is taken from them.
-        filters: functions that templates use by name. The defaults are `moment` and `money`, which
-            another language replaces.
+        loader: a Jinja2 loader of templates that replace the defaults of the same names.
+        filters: functions for templates, by name. The defaults are `moment` and `money`; replace
+            them for another language.
 
     Raises:
-        InvalidValue: the loader is none, or the filters are not functions by their names.
+        InvalidValue: the loader is not a Jinja2 loader, or the filters are not functions by name.
     """
 
     __slots__ = ("_environment",)
@@ -127,7 +125,7 @@ class Templates:
         for name in own:
             check_type("filters", name, str)
         if not all(map(callable, own.values())):
-            raise InvalidValue("filters", "must be functions by their names")
+            raise InvalidValue("filters", "must be functions by name")
         defaults = PackageLoader("client_access.rendering", "templates")
         self._environment = Environment(
             loader=defaults if loader is None else ChoiceLoader([loader, defaults]),
@@ -147,14 +145,14 @@ class Templates:
         except TemplateError as problem:
             raise InvalidValue("templates", f"fail in {name}: {problem.message}") from problem
         except Exception as problem:
-            # A template is a program: it can fail in every way. Which way is told by its kind only,
-            # for the words may repeat a value.
+            # A template is a program and can raise anything. The message may repeat a value, so
+            # only the type of the exception is named.
             kind = type(problem).__name__
             raise InvalidValue("templates", f"fail in {name}: {kind}") from problem
 
 
 ENGLISH = Templates()
-"""The default texts."""
+"""The default templates."""
 
 
 def render(
@@ -164,20 +162,20 @@ def render(
     practice_name: Callable[[str], str] = str,
     templates: Templates = ENGLISH,
 ) -> RenderedNotice:
-    """Return a notice in words.
+    """Return the texts of a notice.
 
-    What `activation_url` and `practice_name` raise passes through.
+    Exceptions of `activation_url` and `practice_name` are not caught.
 
     Parameters:
-        notice: what to tell.
-        activation_url: makes the link, for an activation email; not asked for any other.
-        practice_name: what people call a practice, by its id; the id itself unless given.
-        templates: the texts.
+        notice: the notice.
+        activation_url: makes the link of an activation email. It is not called for other notices.
+        practice_name: returns the name of a practice, given its id. By default, the id itself.
+        templates: the templates.
 
     Raises:
-        InvalidValue: the notice is none; an activation email has no `activation_url`, or one that
-            makes no web address; a practice's name is no line of text; a template or a filter
-            fails, or a template gives no subject.
+        InvalidValue: the notice is not a notice; `activation_url` is missing for an activation
+            email, or does not return a web address; the name of a practice is not a line of text; a
+            template or a filter fails, or a template has no subject.
     """
     name = NOTICE_NAMES.get(type(notice))
     if name is None:
@@ -190,7 +188,7 @@ def render(
         raise InvalidValue("templates", f"give no subject in the first line of {name}.txt")
     html = templates._render(f"{name}.html", facts)
     if isinstance(notice.recipient, ToAddress):
-        # What was rendered from an .html template is escaped already.
+        # The rendered fragment is escaped already.
         page = {**facts, "subject": subject, "body": Markup(html)}
         html = templates._render("email.html", page)
     return RenderedNotice(subject, text.strip() + "\n", html)
@@ -199,7 +197,7 @@ def render(
 def _facts(
     notice: Notice, activation_url: ActivationUrl | None, practice_name: Callable[[str], str]
 ) -> dict[str, object]:
-    """Return what templates may use: the notice's own fields, and what is made of them."""
+    """Return the names for templates: the fields of the notice, and values made of them."""
     facts = {name: getattr(notice, name) for name in fields_dict(type(notice))}
     if "practice_id" in facts:
         facts["practice"] = None
@@ -223,10 +221,10 @@ def _facts(
 
 
 def _plain(field: str, value: object) -> str:
-    """Return a text as nothing but text: some kinds of `str` say that they need no escaping.
+    """Return a plain `str`, because a `Markup` would not be escaped.
 
     Raises:
-        InvalidValue: it is no text.
+        InvalidValue: the value is not a `str`.
     """
     check_type(field, value, str)
     assert isinstance(value, str)  # just checked
@@ -234,18 +232,18 @@ def _plain(field: str, value: object) -> str:
 
 
 def _check_url(url: str) -> None:
-    """Raise :class:`InvalidValue` unless a link is one that is safe to click and to mail."""
+    """Raise :class:`InvalidValue` unless a link is a web address in plain ASCII."""
     if not re.fullmatch("https?://[!-~]+", url):
-        raise InvalidValue("activation_url", "must make web addresses in plain ASCII")
+        raise InvalidValue("activation_url", "must return a web address in plain ASCII")
     try:
         host = urlsplit(url).hostname
     except ValueError:
         host = None
     if not host:
-        raise InvalidValue("activation_url", "must make web addresses with a host")
+        raise InvalidValue("activation_url", "must return a web address with a host")
 
 
 def _one_line(subject: str) -> str:
-    """Return a subject without whatever could end its line or change how it is read."""
+    """Return a subject without line breaks and control characters."""
     line = " ".join(subject.split())
     return "".join(character for character in line if not is_control(character))

@@ -1,11 +1,11 @@
 """The one JSON form of clients, commands, events and notices (needs the extra `sql`).
 
-A record is ``{"kind": …, "format": …, "data": {…}}``: the kind is the stable name of the class, the
-format counts from 1 and grows whenever the shape of that kind's data does, and the data has exactly
-the fields of the class. Moments are in UTC, enums by value, amounts and ids as text.
+A record is ``{"kind": …, "format": …, "data": {…}}``. The kind is the stable name of the class. The
+format begins at 1 and is raised whenever the shape of that kind's data changes. The data has
+exactly the fields of the class: moments in UTC, enums by value, amounts and ids as text.
 
-Reading goes through the constructors, so that nothing is read that could not have been made. What
-is older is brought up to date step by step first.
+Reading calls the constructors, so it checks everything that they check. An older record is brought
+to the present format first, step by step.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ __all__ = [
 ]
 
 UPCASTS: Final[Sequence[tuple[str, int, Upcast]]] = ()
-"""Every step from an older format to the next: the kind, the format that it reads, the step.
+"""Every step from an older format to the next: the kind, the format that it reads, the function.
 
-A change of shape adds one here for each kind that it concerns, and alters none that is here.
+To change the shape of a kind, add a step here. Never change a step that is here.
 """
 
 _ALL = make_kinds({"client": Client, **COMMANDS, **EVENTS, **NOTICES}, UPCASTS)
@@ -52,7 +52,7 @@ KINDS: Final[Mapping[str, Mapping[str, Kind]]] = {
     "event": {name: _ALL[name] for name in EVENTS},
     "notice": {name: _ALL[name] for name in NOTICES},
 }
-"""Every kind of record by its name, apart by what it is a record of."""
+"""Every kind of record by its name, grouped by what is recorded."""
 _WRITERS = {
     kind.cls: (kind.name, kind.format, converter.get_unstructure_hook(kind.cls))
     for kind in _ALL.values()
@@ -63,10 +63,10 @@ _WRITERS = {
 
 
 def dump(value: Client | Command | Event | Notice) -> dict[str, Json]:
-    """Return the record of a value, made of what JSON has.
+    """Return the record of a value, as a dict that JSON can hold.
 
     Raises:
-        InvalidValue: it is none of these, or a moment in it has no form in UTC.
+        InvalidValue: the value is of another type, or a moment in it has no form in UTC.
     """
     try:
         name, format_now, unstructure = _WRITERS[type(value)]
@@ -95,7 +95,7 @@ def load_client(record: object) -> Client:
     """Return the client of a record.
 
     Raises:
-        CorruptRecord: it is no sound record of a client, or one of a later format.
+        CorruptRecord: it is not a valid record of a client, or its format is a later one.
     """
     return cast("Client", _load(record, "client"))
 
@@ -104,7 +104,7 @@ def load_command(record: object) -> Command:
     """Return the command of a record.
 
     Raises:
-        CorruptRecord: it is no sound record of a command, or one of a later format.
+        CorruptRecord: it is not a valid record of a command, or its format is a later one.
     """
     return cast("Command", _load(record, "command"))
 
@@ -113,7 +113,7 @@ def load_event(record: object) -> Event:
     """Return the event of a record.
 
     Raises:
-        CorruptRecord: it is no sound record of an event, or one of a later format.
+        CorruptRecord: it is not a valid record of an event, or its format is a later one.
     """
     return cast("Event", _load(record, "event"))
 
@@ -122,21 +122,21 @@ def load_notice(record: object) -> Notice:
     """Return the notice of a record.
 
     Raises:
-        CorruptRecord: it is no sound record of a notice, or one of a later format.
+        CorruptRecord: it is not a valid record of a notice, or its format is a later one.
     """
     return cast("Notice", _load(record, "notice"))
 
 
 def decode(text: str | bytes) -> object:
-    """Return what JSON says, to be given to one of the functions above.
+    """Return the content of a JSON text, for one of the functions above.
 
     Raises:
-        CorruptRecord: it is no JSON.
+        CorruptRecord: the text is not valid JSON.
     """
     try:
         return _decode(text)
     except (msgspec.MsgspecError, *MALFORMED):
-        raise CorruptRecord("a record is no JSON") from None
+        raise CorruptRecord("a record is not valid JSON") from None
 
 
 _ENVELOPE = frozenset({"kind", "format", "data"})
@@ -147,5 +147,5 @@ def _load(record: object, expected: str) -> object:
         raise CorruptRecord("a record has a kind, a format and data, and nothing else")
     name, kinds = record["kind"], KINDS[expected]
     if type(name) is not str or name not in kinds:
-        raise CorruptRecord(f"a record is not of a {expected}, as it should be")
+        raise CorruptRecord(f"a record is of another kind than {expected}")
     return kinds[name].load(record["format"], record["data"])

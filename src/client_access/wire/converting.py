@@ -1,4 +1,7 @@
-"""How values become what JSON has, and back: exactly, and in one spelling only."""
+"""Converts values to what JSON has, and back. Every value has one spelling, and others are corrupt.
+
+cattrs converts, because msgspec cannot read a union of attrs classes, such as `Actor`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from decimal import Decimal
 from enum import Enum
 from operator import attrgetter
 from types import NoneType, UnionType
-from typing import Any, Final, Union, cast, get_args, get_origin
+from typing import Any, Final, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
 from attrs import fields, has
@@ -26,63 +29,66 @@ ACTORS: Final[Mapping[str, type[Actor]]] = {
     "client_user": ClientUser,
     "platform_user": PlatformUser,
 }
-"""Every actor by its stable name, which stands beside its fields as `kind`."""
+"""Every actor by its stable name, which is written beside its fields as `kind`."""
 RECIPIENTS: Final[Mapping[str, type[Recipient]]] = {
     "to_address": ToAddress,
     "to_client_service": ToClientService,
     "to_practice": ToPractice,
     "at_sign_in": AtSignIn,
 }
-"""Every recipient of a notice by its stable name, which stands beside its fields as `kind`."""
+"""Every recipient of a notice by its stable name, written beside its fields as `kind`."""
 
+_T = TypeVar("_T")
 _AMOUNT = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
-_LARGEST = 2**63  # beyond it no database holds a whole number
+_LIMIT = 2**63  # databases hold whole numbers below it
 
 
-def _exactly(kind: type, value: object) -> Any:
+def _exactly(kind: type[_T], value: object) -> _T:
     if type(value) is not kind:
-        raise CorruptRecord(f"something is no {kind.__name__}")
+        raise CorruptRecord(f"a value is not of type {kind.__name__}")
     return value
 
 
 def _load_str(value: object, _: object) -> str:
-    return cast("str", _exactly(str, value))
+    return _exactly(str, value)
 
 
 def _load_bool(value: object, _: object) -> bool:
-    return cast("bool", _exactly(bool, value))
+    return _exactly(bool, value)
 
 
 def _load_int(value: object, _: object) -> int:
-    if not -_LARGEST <= _exactly(int, value) < _LARGEST:
+    number = _exactly(int, value)
+    if not -_LIMIT <= number < _LIMIT:
         raise CorruptRecord("a number is too large")
-    return cast("int", value)
+    return number
 
 
 def _load_uuid(value: object, _: object) -> UUID:
-    return cast("UUID", _respelt(UUID(_exactly(str, value)), str, value))
+    return _spelt(UUID(_exactly(str, value)), str, value)
 
 
 def _load_moment(value: object, _: object) -> datetime:
     moment = datetime.fromisoformat(_exactly(str, value))
     if moment.tzinfo is not UTC:
         raise CorruptRecord("a moment is not in UTC")
-    return cast("datetime", _respelt(moment, datetime.isoformat, value))
+    return _spelt(moment, datetime.isoformat, value)
 
 
 def _load_date(value: object, _: object) -> date:
-    return cast("date", _respelt(date.fromisoformat(_exactly(str, value)), date.isoformat, value))
+    return _spelt(date.fromisoformat(_exactly(str, value)), date.isoformat, value)
 
 
 def _load_amount(value: object, _: object) -> Decimal:
-    if _AMOUNT.fullmatch(_exactly(str, value)) is None:
-        raise CorruptRecord("an amount is none")
-    return cast("Decimal", _respelt(Decimal(cast("str", value)), _dump_amount, value))
+    text = _exactly(str, value)
+    if _AMOUNT.fullmatch(text) is None:
+        raise CorruptRecord("an amount is not a decimal number")
+    return _spelt(Decimal(text), _dump_amount, value)
 
 
-def _respelt(value: object, spell: Callable[[Any], str], spelt: object) -> object:
-    if spell(value) != spelt:
-        raise CorruptRecord("something is not spelt as it is written")
+def _spelt(value: _T, spell: Callable[[_T], str], text: object) -> _T:
+    if spell(value) != text:
+        raise CorruptRecord("a value is not in the spelling that is written")
     return value
 
 
@@ -102,7 +108,7 @@ def _load_email(value: object, _: object) -> EmailAddress:
     for email in (EmailAddress.placeholder(client_id), EmailAddress.erased(client_id)):
         if email.address == address:
             return email
-    raise CorruptRecord("an address is none")
+    raise CorruptRecord("an address is not valid")
 
 
 def _make_converter() -> Converter:

@@ -1,4 +1,4 @@
-"""The kinds of record, and how older formats are brought up to date."""
+"""The kinds of record, and the steps from older formats to the present ones."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from client_access.errors import CorruptRecord, InvalidValue
 from client_access.wire.converting import converter
 
 Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
-"""What records are made of; there are no floats in them."""
+"""What records consist of. They have no floats."""
 Upcast: TypeAlias = "Callable[[dict[str, Json]], dict[str, Json]]"
-"""Returns the data of a record in the next format; it may change what it is given."""
+"""Returns the data of a record in the next format. It may change its argument."""
 
-# What reading a value of the wrong shape can raise; InvalidValue is among them.
+# What reading a value of the wrong shape can raise. InvalidValue is a ValueError.
 MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
@@ -41,7 +41,7 @@ class Kind:
         return len(self.upcasts) + 1
 
     def load(self, data_format: object, data: object) -> object:
-        """Return the value that data stands for.
+        """Return the value of some data.
 
         Raises:
             CorruptRecord: the format is unknown, or the data is not of that format.
@@ -50,7 +50,7 @@ class Kind:
             raise CorruptRecord(f"the format of a {self.name} is unknown")
         try:
             if data_format < self.format:
-                data = deepcopy(data)  # the steps may change what they are given
+                data = deepcopy(data)  # the steps may change their argument
             for upcast in self.upcasts[data_format - 1 :]:
                 data = upcast(dict(cast("dict[str, Json]", data)))
             return converter.structure(data, self.cls)
@@ -59,31 +59,33 @@ class Kind:
         except CorruptRecord as problem:
             reason = problem.reason
         except MALFORMED:
-            reason = "something is malformed"
-        # What was read stands in none of these texts, for it may be about a person.
+            reason = "a value is malformed"
+        # No reason repeats what was read, because it may be about a person.
         raise CorruptRecord(f"in the record of a {self.name}, {reason}")
 
 
 def make_kinds(
     classes: Mapping[str, type], upcasts: Sequence[tuple[str, int, Upcast]]
 ) -> dict[str, Kind]:
-    """Return kinds by name, each with its chain of steps.
+    """Return the kinds by name, each with its steps.
 
     Parameters:
         classes: the classes by stable name.
-        upcasts: the steps, as in :data:`UPCASTS`, in whatever order.
+        upcasts: the steps, as in :data:`UPCASTS`, in any order.
 
     Raises:
-        ValueError: a chain has a gap or a step twice, or is for no kind.
+        ValueError: a step is missing, doubled, or for an unknown kind.
     """
     chains: dict[str, dict[int, Upcast]] = {name: {} for name in classes}
     for name, data_format, upcast in upcasts:
         if name not in chains or data_format in chains[name]:
-            raise ValueError(f"a step from format {data_format} of {name} is one too many")
+            raise ValueError(
+                f"the step from format {data_format} of {name} is doubled, or its kind is unknown"
+            )
         chains[name][data_format] = upcast
     for name, chain in chains.items():
         if sorted(chain) != list(range(1, len(chain) + 1)):
-            raise ValueError(f"the steps of {name} do not lead on from format 1 without a gap")
+            raise ValueError(f"the steps of {name} do not begin at format 1, or one is missing")
     return {
         name: Kind(name, classes[name], tuple(chain[start] for start in sorted(chain)))
         for name, chain in chains.items()
