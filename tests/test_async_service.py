@@ -244,5 +244,5 @@ def test_the_async_service_decides_again_ten_times_at_the_most(
     else:
         with pytest.raises(ca.StaleClient) as told:
             asyncio.run(access.handle(command, command_id=command_id))
-        assert told.value.__notes__ == ["Decided 10 times; another writer was first each time."]
+        assert told.value.__notes__ == ["Tried 10 times; another writer was first each time."]
     assert (repository.memory.get(world.CLIENT_ID) is not None) is saved

@@ -169,7 +169,7 @@ def test_a_total_is_counted_where_it_can_be_and_summed_where_not() -> None:
 
 def test_a_practice_with_more_clients_than_one_batch_has_them_all_invoiced() -> None:
     """Nobody is left out or invoiced twice where the list is gone through in batches."""
-    from client_access.service.unit import BATCH
+    from client_access.questions.billing import BATCH
 
     office = Office()
     ids = [UUID(int=n) for n in range(1, BATCH + 12)]

@@ -217,7 +217,7 @@ def test_an_id_for_a_repository_that_remembers_none_is_malformed() -> None:
     """Better told than handled twice."""
     office = _office()
     access = ca.ClientAccess(_Forgetful(office.repository), catalogue=world.CATALOGUE)
-    with pytest.raises(ca.InvalidValue, match="remembers no commands"):
+    with pytest.raises(ca.InvalidValue, match="does not remember commands"):
         access.handle(RENAME, command_id="a")
     assert office.client().business_name == SECRET
 

@@ -34,7 +34,7 @@ from world import (
 )
 
 import client_access as ca
-from client_access.service.unit import ATTEMPTS
+from client_access.service.retries import ATTEMPTS
 
 ADD = ca.AddClient(CLIENT_ID, NORTH, business_name="Acme", email=FIRST)
 OTHER = ca.AddClient(OTHER_ID, NORTH, business_name="Bolt", email=TAKEN)
@@ -580,10 +580,10 @@ def test_what_a_service_works_with_is_checked_when_it_is_made(service: Any) -> N
         with pytest.raises(ca.InvalidValue, match=f"repository has no method {missing}"):
             service(type("Without", (), {**whole, missing: None})(), catalogue=CATALOGUE)
     repository = ca.MemoryRepository()
-    with pytest.raises(ca.InvalidValue, match="clock must be callable, which a datetime is not"):
+    with pytest.raises(ca.InvalidValue, match="clock must be callable, not a datetime"):
         service(repository, catalogue=CATALOGUE, clock=world.T0)
     for wrong in (timedelta(0), -timedelta(1), timedelta(days=10_000, microseconds=1)):
-        with pytest.raises(ca.InvalidValue, match="longer than nothing, and 10,000 days at most"):
+        with pytest.raises(ca.InvalidValue, match="must be positive, and at most 10,000 days"):
             service(repository, catalogue=CATALOGUE, remember_for=wrong)
     for right in (timedelta(microseconds=1), timedelta(days=10_000)):
         service(repository, catalogue=CATALOGUE, remember_for=right)

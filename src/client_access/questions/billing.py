@@ -25,6 +25,9 @@ from client_access.values.validation import (
     to_tuple,
 )
 
+BATCH = 500
+"""How many clients are loaded at once when the lines of an invoice are read."""
+
 
 @final
 @frozen

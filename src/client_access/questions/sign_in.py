@@ -8,7 +8,7 @@ from typing import assert_never, final
 from attrs import frozen
 
 from client_access.chapters.guards import ways_to_activate
-from client_access.chapters.rules import is_known
+from client_access.chapters.rules import UNKNOWN_CLIENT, is_invited, is_known
 from client_access.client import Client
 from client_access.commands import EnableAccess, ProvideDirectDebit
 from client_access.machines.lifecycle import Status
@@ -17,6 +17,7 @@ from client_access.refusals import (
     CHECK_ADDRESS,
     CONTACT_SUPPORT,
     JUNK_FOLDER,
+    CommandRefused,
     Refusal,
     RefusalCode,
     WayOut,
@@ -124,6 +125,20 @@ def services_open_to(client: Client, by: Actor, *, at: datetime) -> tuple[HeldSe
             return client.services
         case _:
             assert_never(by)
+
+
+def readable(client: Client | None, by: Actor) -> Client:
+    """Return a client if the actor may read it.
+
+    Raises:
+        CommandRefused: `unknown_client`: the actor does not have it, or is a practice that it has
+            only invited (C3).
+        InvalidValue: `by` is not an actor.
+    """
+    check_actor(by)
+    if client is None or not is_known(client, by) or is_invited(client, by):
+        raise CommandRefused(None, UNKNOWN_CLIENT)
+    return client
 
 
 def _refused(

@@ -12,8 +12,9 @@ from client_access.change import Change
 from client_access.client import Client
 from client_access.commands import Command
 from client_access.deciding import Actions, actions_of
-from client_access.errors import EmailTaken, StaleClient
+from client_access.errors import EmailTaken, InvalidValue, StaleClient
 from client_access.questions.billing import (
+    BATCH,
     Invoice,
     InvoiceReading,
     invoice_of_client,
@@ -21,24 +22,19 @@ from client_access.questions.billing import (
     total_of_counts,
 )
 from client_access.questions.lists import Cursor, Page, PageQuery, place_of
-from client_access.questions.sign_in import SignInDecision, services_open_to, sign_in_of
+from client_access.questions.sign_in import SignInDecision, readable, services_open_to, sign_in_of
 from client_access.refusals import CommandRefused
 from client_access.repository import CommandMemory, Lookup, Repository, ServiceCounts
-from client_access.service.unit import (
-    BATCH,
+from client_access.service.clock import utc_now
+from client_access.service.once import (
     LONGEST_MEMORY,
+    NO_MEMORY,
     REMEMBER_FOR,
-    Attempts,
-    Needs,
-    Outcomes,
-    Unit,
-    check_settings,
-    readable,
     recalled,
     to_command_id,
-    to_save,
-    utc_now,
 )
+from client_access.service.retries import Retries
+from client_access.service.unit import Needs, Outcomes, Unit, to_save
 from client_access.values import (
     DEFAULT_POLICY,
     Actor,
@@ -52,7 +48,14 @@ from client_access.values import (
 )
 from client_access.values.catalogue import Catalogue, InvoiceLine
 from client_access.values.email_address import EmailAddress, parse_email
-from client_access.values.validation import check_methods, to_id, to_span, to_tuple
+from client_access.values.validation import (
+    check_callable,
+    check_methods,
+    check_type,
+    to_id,
+    to_span,
+    to_tuple,
+)
 
 
 @final
@@ -82,13 +85,15 @@ class ClientAccess:
         clock: Callable[[], datetime] = utc_now,
         remember_for: timedelta = REMEMBER_FOR,
     ) -> None:
-        check_settings(catalogue, policy, clock)
         check_methods("repository", repository, Repository)
+        check_type("catalogue", catalogue, Catalogue)
+        check_type("policy", policy, Policy)
+        check_callable("clock", clock)
         self.repository = repository
         self.catalogue = catalogue
         self.policy = policy
         self.clock = clock
-        self.remember_for = to_span("remember_for", remember_for, LONGEST_MEMORY)
+        self.remember_for: timedelta = to_span("remember_for", remember_for, LONGEST_MEMORY)
 
     # ── Commands ─────────────────────────────────────────────────────────────────────────────────
 
@@ -315,7 +320,7 @@ class ClientAccess:
     def _save(
         self, commands: Sequence[Command], decide: Callable[[Unit, Sequence[Command]], Outcomes]
     ) -> Outcomes:
-        attempts = Attempts(self.repository)
+        retries = Retries.on(self.repository)
         while True:
             outcomes = decide(self._load(commands, self._now()), commands)
             changes = to_save(outcomes)
@@ -323,15 +328,16 @@ class ClientAccess:
                 if changes:
                     self.repository.save(changes)
             except (StaleClient, EmailTaken) as conflict:
-                attempts.failed(conflict)
+                retries.failed(conflict)
             else:
                 return outcomes
 
     def _handle_once(self, command: Command, given_id: str | UUID) -> Change:
         memory = self.repository
-        command_id = to_command_id(given_id, remembers=isinstance(memory, CommandMemory))
-        assert isinstance(memory, CommandMemory)  # just checked
-        attempts = Attempts(memory)
+        command_id = to_command_id(given_id)
+        if not isinstance(memory, CommandMemory):
+            raise InvalidValue("command_id", NO_MEMORY)
+        retries = Retries.on(memory)
         while True:
             at = self._now()
             if outcome := memory.recall(command_id, at=at):
@@ -340,6 +346,6 @@ class ClientAccess:
             try:
                 memory.save_once(command_id, change, at=at, until=later(at, self.remember_for))
             except (StaleClient, EmailTaken) as conflict:
-                attempts.failed(conflict)
+                retries.failed(conflict)
             else:
                 return change

@@ -16,8 +16,9 @@ from client_access.change import Change
 from client_access.client import Client
 from client_access.commands import Command
 from client_access.deciding import Actions, actions_of
-from client_access.errors import EmailTaken, StaleClient
+from client_access.errors import EmailTaken, InvalidValue, StaleClient
 from client_access.questions.billing import (
+    BATCH,
     Invoice,
     InvoiceReading,
     invoice_of_client,
@@ -25,7 +26,7 @@ from client_access.questions.billing import (
     total_of_counts,
 )
 from client_access.questions.lists import Cursor, Page, PageQuery, place_of
-from client_access.questions.sign_in import SignInDecision, services_open_to, sign_in_of
+from client_access.questions.sign_in import SignInDecision, readable, services_open_to, sign_in_of
 from client_access.refusals import CommandRefused
 from client_access.repository.awaited import (
     AsyncCommandMemory,
@@ -33,21 +34,16 @@ from client_access.repository.awaited import (
     AsyncRepository,
     AsyncServiceCounts,
 )
-from client_access.service.unit import (
-    BATCH,
+from client_access.service.clock import utc_now
+from client_access.service.once import (
     LONGEST_MEMORY,
+    NO_MEMORY,
     REMEMBER_FOR,
-    Attempts,
-    Needs,
-    Outcomes,
-    Unit,
-    check_settings,
-    readable,
     recalled,
     to_command_id,
-    to_save,
-    utc_now,
 )
+from client_access.service.retries import Retries
+from client_access.service.unit import Needs, Outcomes, Unit, to_save
 from client_access.values import (
     DEFAULT_POLICY,
     Actor,
@@ -61,7 +57,14 @@ from client_access.values import (
 )
 from client_access.values.catalogue import Catalogue, InvoiceLine
 from client_access.values.email_address import EmailAddress, parse_email
-from client_access.values.validation import check_methods, to_id, to_span, to_tuple
+from client_access.values.validation import (
+    check_callable,
+    check_methods,
+    check_type,
+    to_id,
+    to_span,
+    to_tuple,
+)
 
 
 @final
@@ -89,13 +92,15 @@ class AsyncClientAccess:
         clock: Callable[[], datetime] = utc_now,
         remember_for: timedelta = REMEMBER_FOR,
     ) -> None:
-        check_settings(catalogue, policy, clock)
         check_methods("repository", repository, AsyncRepository)
+        check_type("catalogue", catalogue, Catalogue)
+        check_type("policy", policy, Policy)
+        check_callable("clock", clock)
         self.repository = repository
         self.catalogue = catalogue
         self.policy = policy
         self.clock = clock
-        self.remember_for = to_span("remember_for", remember_for, LONGEST_MEMORY)
+        self.remember_for: timedelta = to_span("remember_for", remember_for, LONGEST_MEMORY)
 
     # ── Commands ─────────────────────────────────────────────────────────────────────────────────
 
@@ -227,7 +232,7 @@ class AsyncClientAccess:
     async def _save(
         self, commands: Sequence[Command], decide: Callable[[Unit, Sequence[Command]], Outcomes]
     ) -> Outcomes:
-        attempts = Attempts(self.repository)
+        retries = Retries.on(self.repository)
         while True:
             outcomes = decide(await self._load(commands, self._now()), commands)
             changes = to_save(outcomes)
@@ -235,15 +240,16 @@ class AsyncClientAccess:
                 if changes:
                     await self.repository.save(changes)
             except (StaleClient, EmailTaken) as conflict:
-                attempts.failed(conflict)
+                retries.failed(conflict)
             else:
                 return outcomes
 
     async def _handle_once(self, command: Command, given_id: str | UUID) -> Change:
         memory = self.repository
-        command_id = to_command_id(given_id, remembers=isinstance(memory, AsyncCommandMemory))
-        assert isinstance(memory, AsyncCommandMemory)  # just checked
-        attempts = Attempts(memory)
+        command_id = to_command_id(given_id)
+        if not isinstance(memory, AsyncCommandMemory):
+            raise InvalidValue("command_id", NO_MEMORY)
+        retries = Retries.on(memory)
         while True:
             at = self._now()
             if outcome := await memory.recall(command_id, at=at):
@@ -254,6 +260,6 @@ class AsyncClientAccess:
                     command_id, change, at=at, until=later(at, self.remember_for)
                 )
             except (StaleClient, EmailTaken) as conflict:
-                attempts.failed(conflict)
+                retries.failed(conflict)
             else:
                 return change

@@ -44,7 +44,7 @@ from client_access.cli.screen import GUTTER, Screen
 from client_access.cli.tour.previews import differences
 from client_access.links import ActivationLinks
 from client_access.rendering import render
-from client_access.service.outbox import Outbox
+from client_access.service.outbox import relay
 
 PORTAL = "https://portal.example.com/activate?"
 
@@ -198,7 +198,7 @@ class Stage:
         def deliver(notice: Notice) -> None:
             taken[type(notice.recipient)] += 1
 
-        report = Outbox(self.repository).relay(deliver)
+        report = relay(self.repository, deliver)
         self.asks("relays what has been waiting since each change was saved.", self.platform)
         self.screen.accepted(
             f"{report.delivered} delivered: {taken[ToAddress]} by email,"
