@@ -45,6 +45,8 @@ from client_access.questions.billing import total_of
 from client_access.values import to_utc
 from client_access.values.validation import check_text, check_type
 
+__all__ = ["ENGLISH", "ActivationUrl", "RenderedNotice", "Templates", "moment", "money", "render"]
+
 ActivationUrl: TypeAlias = Callable[[UUID, UUID], str]
 """Makes the link of a client's activation: takes the ids of the client and of the activation.
 
