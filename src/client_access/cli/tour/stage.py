@@ -79,13 +79,13 @@ class Stage:
         run: int,
     ) -> None:
         self.repository = repository
-        self.access = ClientAccess(repository, catalogue=catalogue)
+        self.access: ClientAccess = ClientAccess(repository, catalogue=catalogue)
         self.catalogue = catalogue
         self.screen = screen
         self.file = file
         self.run = run
-        self.practice = PracticeUser(practice_name(run), "you")
-        self.platform = PlatformUser("customer services")
+        self.practice: PracticeUser = PracticeUser(practice_name(run), "you")
+        self.platform: PlatformUser = PlatformUser("customer services")
         self.touched: dict[UUID, None] = {}
         self._scenes = 0
         self._links = ActivationLinks([uuid4().hex])
