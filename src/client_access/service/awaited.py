@@ -1,7 +1,7 @@
-"""The service for a repository that is awaited: the same straight lines as `service`.
+"""The service for a repository that is awaited.
 
-Every method does what its namesake in :class:`~client_access.ClientAccess` does, and raises the
-same.
+Every method does what the method of that name in :class:`~client_access.ClientAccess` does, and
+raises the same errors.
 """
 
 from __future__ import annotations
@@ -69,15 +69,15 @@ from client_access.values.validation import (
 
 @final
 class AsyncClientAccess:
-    """What a practice, its clients and the platform do, on a repository that is awaited.
+    """Commands and questions of practices, clients and the platform, on an awaited repository.
 
     Parameters:
         repository: where clients are stored.
-        catalogue: the services on offer, and those still held.
-        policy: what the platform has chosen.
+        catalogue: the services on offer, and those that clients still hold.
+        policy: the platform's choices.
         clock: returns the present time, with a time zone.
-        remember_for: how long an outcome is remembered by its command's id: longer than nothing,
-            and 10,000 days at most.
+        remember_for: how long the outcome of a command with a `command_id` is remembered; at most
+            10,000 days.
 
     Raises:
         InvalidValue: an argument is malformed.
@@ -105,27 +105,27 @@ class AsyncClientAccess:
     # ── Commands ─────────────────────────────────────────────────────────────────────────────────
 
     async def handle(self, command: Command, *, command_id: str | UUID | None = None) -> Change:
-        """Decide on a command and save what it changes; once only, given an id of its own."""
+        """Decide on a command and save what it changes; only once for each `command_id`."""
         if command_id is not None:
             return await self._handle_once(command, command_id)
         return (await self.handle_all((command,)))[0]
 
     async def handle_all(self, commands: Iterable[Command]) -> tuple[Change, ...]:
-        """Decide on commands in order, each seeing what those before it leave, all or none (S5)."""
+        """Decide on commands in order, and save all of their changes or none (S5)."""
         return await self._save(to_tuple("commands", commands), Unit.decide_all)
 
     async def handle_each(self, commands: Iterable[Command]) -> tuple[Change | CommandRefused, ...]:
-        """Decide on commands in order; save the accepted, and return why others are not."""
+        """Decide on commands in order, and save the changes of those that are accepted."""
         return await self._save(to_tuple("commands", commands), Unit.decide_each)
 
     async def preview(self, command: Command) -> Change:
-        """Return what :meth:`handle` would answer now; nothing is saved (S2)."""
+        """Return what :meth:`handle` would return now, and save nothing (S2)."""
         return (await self._load((command,), self._now())).decide(command)
 
     # ── Questions ────────────────────────────────────────────────────────────────────────────────
 
     async def actions(self, client_id: UUID, by: Actor) -> Actions:
-        """Return which commands an actor could give for a client now, and why not the others."""
+        """Return the commands that an actor could give for a client now, and why not the others."""
         return actions_of(
             await self._get(client_id),
             by,
@@ -139,7 +139,7 @@ class AsyncClientAccess:
         return readable(await self._get(client_id), by)
 
     async def services_open_to(self, client_id: UUID, by: Actor) -> tuple[HeldService, ...]:
-        """Return the services of a client that an actor can open now (§8)."""
+        """Return the services of a client that an actor can open now (rules §8)."""
         return services_open_to(await self.client(client_id, by), by, at=self._now())
 
     async def clients(
@@ -164,7 +164,7 @@ class AsyncClientAccess:
         )
 
     async def sign_in(self, email: str | EmailAddress) -> SignInDecision:
-        """Decide whether the client with an address gets in."""
+        """Decide whether the client with an address can sign in."""
         key = parse_email("email", email).key
         return sign_in_of(await self.repository.find_by_email(key), at=self._now())
 
@@ -176,7 +176,7 @@ class AsyncClientAccess:
         return Invoice(tuple(lines), self.catalogue.currency)
 
     async def invoice_lines(self, practice_id: str) -> AsyncIterator[InvoiceLine]:
-        """Yield the lines of a practice's next invoice, without holding them all."""
+        """Yield the lines of a practice's next invoice, a batch of clients at a time."""
         practice_id = to_practice_id(practice_id)
         reading = InvoiceReading(practice_id, self.catalogue)
         async for client in self._listed(practice_id, ClientList.INACTIVE):
@@ -188,14 +188,14 @@ class AsyncClientAccess:
             yield line
 
     async def next_invoice_total(self, practice_id: str) -> Decimal:
-        """Return what a practice's next invoice comes to."""
+        """Return the total of a practice's next invoice."""
         practice_id = to_practice_id(practice_id)
         if not isinstance(self.repository, AsyncServiceCounts):
             return total_of([line async for line in self.invoice_lines(practice_id)])
         return total_of_counts(await self.repository.service_counts(practice_id), self.catalogue)
 
     async def next_invoice_of_client(self, client_id: UUID) -> Invoice:
-        """Return a client's own next monthly invoice; without lines where it does not pay (S6)."""
+        """Return a client's own next monthly invoice; without lines if it does not pay (S6)."""
         client = readable(await self._get(client_id), PlatformUser())
         return invoice_of_client(client, self.catalogue)
 
