@@ -33,10 +33,10 @@ def _listed() -> dict[str, list[str]]:
 
 
 LISTED = _listed()
-"""The public names of the modules that have no others."""
+"""The public names of the modules that have a section of their own."""
 
 OTHERS = dict(re.findall(r"^\| `(client_access\.[\w.]+)` \| (.+?) \|", PAGE, re.MULTILINE))
-"""The public names of modules that are internal otherwise."""
+"""The public names of the modules that are otherwise internal."""
 
 CALLS = {
     "decide": "(client, command, *, at, catalogue, policy=, email_owner=)",
@@ -87,11 +87,11 @@ CALLS = {
     "ClientUser": "(client_id, user=)",
     "PlatformUser": "(user=)",
 }
-"""How they are called: positional, after * by keyword, with = where there is a default."""
+"""Their calls: arguments after * are given by keyword, and = marks a default."""
 
 
 def test_the_page_lists_the_public_modules() -> None:
-    """Whoever makes another module public says so here."""
+    """A new public module is added here too."""
     assert list(LISTED) == [
         "client_access",
         *(
@@ -104,7 +104,7 @@ def test_the_page_lists_the_public_modules() -> None:
 
 @pytest.mark.parametrize("module", LISTED)
 def test_what_a_module_exports_is_what_the_page_lists(module: str) -> None:
-    """Each name once, and each can be imported from that module."""
+    """Each name is there once, and can be imported from that module."""
     exported = import_module(module).__all__
     assert sorted(exported) == sorted(LISTED[module])
     assert len(set(exported)) == len(exported)
@@ -113,14 +113,14 @@ def test_what_a_module_exports_is_what_the_page_lists(module: str) -> None:
 
 
 @pytest.mark.parametrize(("module", "names"), OTHERS.items())
-def test_what_else_is_public_is_there(module: str, names: str) -> None:
+def test_the_public_names_of_other_modules_exist(module: str, names: str) -> None:
     assert _names(names)
     for name in _names(names):
         assert hasattr(import_module(module), name)
 
 
 def test_names_are_exported_in_the_order_of_the_page() -> None:
-    """Grouped by meaning, in both places alike."""
+    """They are grouped by meaning in both places."""
     assert client_access.__all__ == LISTED["client_access"]
 
 
@@ -152,7 +152,7 @@ def test_a_public_name_is_called_as_is_pinned_here(name: str, call: str) -> None
     assert _call(target) == call
 
 
-def test_both_services_are_called_alike() -> None:
+def test_both_services_have_the_same_calls() -> None:
     sync, awaited = client_access.ClientAccess, client_access.AsyncClientAccess
     names = {name for name in vars(sync) if not name.startswith("_")}
     assert names == {name for name in vars(awaited) if not name.startswith("_")}
@@ -160,14 +160,14 @@ def test_both_services_are_called_alike() -> None:
         assert _call(getattr(sync, name)) == _call(getattr(awaited, name))
 
 
-def test_every_public_thing_is_documented() -> None:
+def test_every_public_class_and_function_has_a_docstring() -> None:
     for name in client_access.__all__:
         thing = getattr(client_access, name)
         if inspect.isclass(thing) or inspect.isfunction(thing):
             assert inspect.getdoc(thing), name
 
 
-def test_an_event_for_each_command_by_its_identity() -> None:
+def test_commands_and_events_begin_with_their_identity() -> None:
     """Events begin with client, version, moment and actor; commands with client and actor."""
     for event in get_args(client_access.Event):
         assert _call(event).startswith("(client_id, version, at, by")
