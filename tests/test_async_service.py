@@ -1,4 +1,4 @@
-"""The async service gives every answer that the sync one gives."""
+"""The async service gives the same answers as the sync one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from client_access import ClientList
 
 
 class Clock:
-    """Tells the same times to both services."""
+    """Gives both services the same times."""
 
     def __init__(self) -> None:
         self.now = world.T0
@@ -27,7 +27,7 @@ class Clock:
 
 
 class AwaitedMemory:
-    """A repository in memory that is awaited, and yields to others each time."""
+    """An awaited repository in memory that yields to other tasks at each call."""
 
     in_host_transaction = False
 
@@ -87,7 +87,7 @@ class AwaitedMemory:
 
 
 class CountingMemory(AwaitedMemory):
-    """One that counts services itself."""
+    """A repository that counts services itself."""
 
     async def service_counts(self, practice_id: str) -> Mapping[str, int]:
         await asyncio.sleep(0)
@@ -95,7 +95,7 @@ class CountingMemory(AwaitedMemory):
 
 
 def answer(ask: Callable[..., object], *args: object, **more: object) -> object:
-    """Return what is answered, or the error as a value."""
+    """Return the answer, or the error as a value."""
     try:
         return ask(*args, **more)
     except ca.ClientAccessError as error:
@@ -103,7 +103,7 @@ def answer(ask: Callable[..., object], *args: object, **more: object) -> object:
 
 
 async def awaited(ask: Awaitable[object]) -> object:
-    """Return what is answered once awaited, or the error as a value."""
+    """Return the awaited answer, or the error as a value."""
     try:
         return await ask
     except ca.ClientAccessError as error:
@@ -120,8 +120,8 @@ def services(**more: Any) -> tuple[ca.ClientAccess, ca.AsyncClientAccess, Clock]
     )
 
 
-def test_both_services_answer_every_question_on_the_same_histories_alike() -> None:
-    """The same commands, reads and refusals, compared answer by answer."""
+def test_both_services_give_the_same_answers_on_the_same_histories() -> None:
+    """Commands, reads and refusals, compared answer by answer."""
     chance, client_id = random.Random(4), world.CLIENT_ID
 
     async def compare(there: world.Reached) -> None:
@@ -132,7 +132,7 @@ def test_both_services_answer_every_question_on_the_same_histories_alike() -> No
             assert isinstance(change, ca.Change)
             assert change == await other.handle(command, command_id=str(number))
             again = await other.handle(command, command_id=str(number))
-            if change.after.status is ca.Status.DELETED:  # and forgotten: its past as well (L5)
+            if change.after.status is ca.Status.DELETED:  # its history is erased too (L5)
                 assert (again.event, again.after) == (change.event, change.after)
             else:
                 assert again == change
@@ -182,7 +182,7 @@ def _many() -> list[ca.Command]:
 def test_lists_and_invoices_of_both_services_are_the_same(
     repository: type[AwaitedMemory],
 ) -> None:
-    """C2, S6: pages, and invoices in their stated order, streamed or counted."""
+    """C2, S6: pages, and the lines of invoices in order, streamed or counted."""
     sync, other, _ = services()
     other = ca.AsyncClientAccess(repository(), catalogue=world.CATALOGUE_THEN)
     sync.handle_all(_many())
@@ -231,10 +231,10 @@ def test_the_async_service_refuses_a_batch_whole_or_command_by_command() -> None
 
 @pytest.mark.parametrize("command_id", [None, "once", world.OTHER_ID])
 @pytest.mark.parametrize(("conflicts", "saved"), [(9, True), (10, False)])
-def test_the_async_service_decides_again_ten_times_at_the_most(
+def test_the_async_service_decides_again_at_most_ten_times(
     conflicts: int, saved: bool, command_id: str | UUID | None
 ) -> None:
-    """A conflict is tried again, a bounded number of times, and then told."""
+    """After ten attempts the conflict is raised."""
     repository = AwaitedMemory()
     repository.conflicts = [ca.StaleClient(world.CLIENT_ID) for _ in range(conflicts)]
     access = ca.AsyncClientAccess(repository, catalogue=world.CATALOGUE)
@@ -242,7 +242,7 @@ def test_the_async_service_decides_again_ten_times_at_the_most(
     if saved:
         asyncio.run(access.handle(command, command_id=command_id))
     else:
-        with pytest.raises(ca.StaleClient) as told:
+        with pytest.raises(ca.StaleClient) as malformed:
             asyncio.run(access.handle(command, command_id=command_id))
-        assert told.value.__notes__ == ["Decided 10 times; another writer was first each time."]
+        assert malformed.value.__notes__ == ["Tried 10 times; another writer was first each time."]
     assert (repository.memory.get(world.CLIENT_ID) is not None) is saved

@@ -8,7 +8,6 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
-from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -53,7 +52,7 @@ from client_access.batch.text import RECORD_LENGTH
 NORTH = PracticeUser("north", "nora")
 SOUTH = PracticeUser("south")
 CATALOGUE = Catalogue([Service("payroll", "Payroll", Decimal(7))])
-EXAMPLE = (files("client_access") / "examples" / "clients.csv").read_bytes()
+EXAMPLE = (Path(__file__).parents[1] / "examples" / "tour" / "clients.csv").read_bytes()
 
 
 def rows_of(content: bytes | str, by: PracticeUser = NORTH) -> list[CsvRow]:

@@ -26,7 +26,7 @@ from client_access.questions.billing import total_of
 
 
 def payer_of_lines(client: ca.Client) -> str | None:
-    """S6: on whose invoice a client's services stand."""
+    """S6: return who is invoiced for a client's services."""
     status, state = client.status.value, client.payer_state.value
     if status == "deleted" or not state.endswith("locked"):
         return None
@@ -35,8 +35,8 @@ def payer_of_lines(client: ca.Client) -> str | None:
     return "client" if status in {"both_access", "disabled", "unmanaged"} else None
 
 
-def test_every_client_stands_on_the_invoice_of_its_payer_and_on_no_other() -> None:
-    """S6: the practice's in any status but deleted; the client's own once it has activated."""
+def test_every_client_is_on_the_invoice_of_its_payer_and_on_no_other() -> None:
+    """S6: on the practice's in any status but deleted, on its own once it has activated."""
     seen: Counter[tuple[str, str | None]] = Counter()
     for client in world.clients():
         payer = payer_of_lines(client)
@@ -77,7 +77,7 @@ def _there(client: ca.Client) -> bool:
 
 
 def _put(office: Office, client: ca.Client) -> None:
-    """Store a client as it is, as if it had been there already."""
+    """Store a client without its history."""
     created = world.decide(None, ca.AddClient(client.id, NORTH, business_name="A"), world.T0)
     office.repository.save([evolve(created, after=client)])
 
@@ -103,7 +103,7 @@ def _many() -> Office:
 
 
 def test_an_invoice_is_ordered_by_folded_name_then_id_then_service() -> None:
-    """S6: and one line stands for each client and service; it mixes lists as names come."""
+    """S6: there is one line for each client and service, from all lists in one order."""
     office = _many()
     office.do(ca.GiveAccess(*_alone(office), email="x@y.com", confirm_email="x@y.com"))
     invoice = office.access.next_invoice("north")
@@ -139,7 +139,7 @@ def _alone(office: Office) -> tuple[UUID, ca.Actor]:
 
 
 class _NotCounting:
-    """A repository that counts nothing itself."""
+    """A repository that does not count services."""
 
     def __init__(self, memory: ca.MemoryRepository) -> None:
         self.get, self.page = memory.get, memory.page
@@ -147,7 +147,7 @@ class _NotCounting:
 
 
 class _OnlyCounting(_NotCounting):
-    """A repository that counts, and would not have its clients loaded for a total."""
+    """A repository that counts services, and fails if its clients are loaded for a total."""
 
     def __init__(self, memory: ca.MemoryRepository) -> None:
         super().__init__(memory)
@@ -158,7 +158,7 @@ class _OnlyCounting(_NotCounting):
         raise AssertionError("clients were loaded")
 
 
-def test_a_total_is_counted_where_it_can_be_and_summed_where_not() -> None:
+def test_a_total_is_counted_by_the_repository_if_it_can_and_summed_if_not() -> None:
     office = _many()
     total = office.access.next_invoice("north").total
     for kind in (_NotCounting, _OnlyCounting):
@@ -167,9 +167,9 @@ def test_a_total_is_counted_where_it_can_be_and_summed_where_not() -> None:
         assert access.next_invoice_total("south") == 0
 
 
-def test_a_practice_with_more_clients_than_one_batch_has_them_all_invoiced() -> None:
-    """Nobody is left out or invoiced twice where the list is gone through in batches."""
-    from client_access.service.unit import BATCH
+def test_every_client_is_invoiced_if_a_practice_has_more_than_one_batch() -> None:
+    """No client is left out or invoiced twice."""
+    from client_access.questions.billing import BATCH
 
     office = Office()
     ids = [UUID(int=n) for n in range(1, BATCH + 12)]
@@ -199,7 +199,7 @@ def test_a_practice_with_more_clients_than_one_batch_has_them_all_invoiced() -> 
 
 
 def _waiting_and_active(active: int, waiting: int) -> tuple[Office, list[ca.Activate]]:
-    """Return clients whose names mix both lists, and how each that waits activates."""
+    """Return clients whose names mix both lists, and the activations of those that wait."""
     office = Office()
     activations = []
     for n in range(1, active + waiting + 1):
@@ -223,8 +223,8 @@ def _waiting_and_active(active: int, waiting: int) -> tuple[Office, list[ca.Acti
     return office, activations
 
 
-def test_who_activates_while_an_invoice_is_read_stands_on_it_once() -> None:
-    """S6: one line for each client and service, at whatever line of the reading it happens."""
+def test_a_client_that_activates_while_an_invoice_is_read_is_on_it_once() -> None:
+    """S6: there is one line for each client and service, at whatever line it activates."""
     for after_lines in (1, 500, 1000, 1401, 1599):
         office, activations = _waiting_and_active(700, 100)
         total = office.access.next_invoice_total("north")
@@ -237,7 +237,7 @@ def test_who_activates_while_an_invoice_is_read_stands_on_it_once() -> None:
 
 
 class _Meanwhile:
-    """A repository in memory in which something happens before one of its pages is read."""
+    """A repository in memory in which something happens before a page is read."""
 
     def __init__(self, memory: ca.MemoryRepository, page: int, happens: Callable[[], Any]) -> None:
         self.get, self.save = memory.get, memory.save
@@ -271,11 +271,11 @@ def _read_by_both_services(inside: _Meanwhile, awaited: bool) -> ca.Invoice:
 
 @pytest.mark.parametrize("awaited", [False, True])
 @pytest.mark.parametrize("renamed", ["", "0", "zz"])
-def test_whoever_activates_before_whatever_page_is_neither_missed_nor_doubled(
+def test_a_client_that_activates_before_any_page_is_neither_missed_nor_doubled(
     monkeypatch: pytest.MonkeyPatch, awaited: bool, renamed: str
 ) -> None:
-    """S6: tried for every client that waits, before every page that is read, by both services; of
-    clients that are renamed at once, too, to come earlier or later.
+    """S6: for every client that waits, before every page, with both services; also if the client is
+    renamed at the same time, to come earlier or later.
     """
     monkeypatch.setattr("client_access.service.BATCH", 3)
     monkeypatch.setattr("client_access.service.awaited.BATCH", 3)
@@ -297,10 +297,10 @@ def test_whoever_activates_before_whatever_page_is_neither_missed_nor_doubled(
 
 
 @pytest.mark.parametrize("awaited", [False, True])
-def test_who_is_renamed_to_come_later_while_an_invoice_is_read_stands_on_it_once(
+def test_a_client_that_is_renamed_while_an_invoice_is_read_is_on_it_once(
     monkeypatch: pytest.MonkeyPatch, awaited: bool
 ) -> None:
-    """S6: even so, never twice."""
+    """S6: its new name comes later in the order, and still it has its lines once."""
     monkeypatch.setattr("client_access.service.BATCH", 3)
     monkeypatch.setattr("client_access.service.awaited.BATCH", 3)
     for page in range(1, 9):
@@ -313,7 +313,7 @@ def test_who_is_renamed_to_come_later_while_an_invoice_is_read_stands_on_it_once
             assert len(invoice.lines) == 26, (page, n)
 
 
-def test_prices_are_those_of_the_catalogue_at_present() -> None:
+def test_prices_are_the_present_prices_of_the_catalogue() -> None:
     """S6: no client and no event holds a price, so a new price is on the next invoice."""
     office = _many()
     dearer = ca.Catalogue(
@@ -328,14 +328,14 @@ def test_prices_are_those_of_the_catalogue_at_present() -> None:
         assert "Decimal" not in repr(office.client(client_id))
 
 
-def test_what_is_withdrawn_from_sale_is_invoiced_where_it_is_held() -> None:
-    """S4."""
+def test_a_service_withdrawn_from_sale_is_invoiced_if_it_is_held() -> None:
+    """S4: it stays in the catalogue."""
     held = [client for client in world.clients() if client.holds("legacy")]
     assert any(line.service == "legacy" for c in held for line in ca.monthly_lines(c, CATALOGUE))
 
 
-def test_a_service_that_the_catalogue_lacks_is_never_a_smaller_invoice() -> None:
-    """S4: the host's error, told as such, of every invoice and total that it concerns."""
+def test_a_service_that_the_catalogue_lacks_never_makes_a_smaller_invoice() -> None:
+    """S4: every invoice and total with that service raises the error."""
     office = _many()
     lacking = ca.ClientAccess(office.repository, catalogue=ca.Catalogue(CATALOGUE.services[:1]))
     for ask in (
@@ -344,16 +344,16 @@ def test_a_service_that_the_catalogue_lacks_is_never_a_smaller_invoice() -> None
         lambda: list(lacking.invoice_lines("north")),
         lambda: ca.monthly_lines(office.client(FIVE[0]), lacking.catalogue),
     ):
-        with pytest.raises(ca.InvalidValue, match="lacks the service 'payroll'") as told:
+        with pytest.raises(ca.InvalidValue, match="lacks the service 'payroll'") as malformed:
             ask()
-        assert told.value.field == "catalogue"
-    # Who pays for nothing yet is not concerned.
+        assert malformed.value.field == "catalogue"
+    # A client that is not invoiced yet is not concerned.
     assert lacking.next_invoice_of_client(FIVE[4]).lines == ()
     assert lacking.next_invoice("south").lines == ()
 
 
-def test_an_invoice_of_nobody_is_unknown() -> None:
-    """C3, L5: of a client that never was, or is deleted."""
+def test_the_invoice_of_an_unknown_client_is_refused() -> None:
+    """C3, L5: the client never existed, or was deleted."""
     office = Office()
     with pytest.raises(ca.CommandRefused, match="unknown_client") as refused:
         office.access.next_invoice_of_client(CLIENT_ID)
@@ -367,18 +367,18 @@ def test_an_invoice_of_nobody_is_unknown() -> None:
 
 
 def test_the_total_of_a_selection_is_known_before_it_is_saved() -> None:
-    """S2: by codes or by the mapping that the command takes; exact, of what is on offer only."""
+    """S2: from codes or the command's mapping. It is exact, and only of services on offer."""
     assert ca.monthly_total({"start": SETUP, "payroll": None}, CATALOGUE) == Decimal("11.50")
     assert ca.monthly_total(["extra"], CATALOGUE) == Decimal("1.25")
     assert ca.monthly_total([], CATALOGUE) == 0
     for codes in (["legacy"], ["teapot"], "extra", [5]):
-        with pytest.raises(ca.InvalidValue) as told:
+        with pytest.raises(ca.InvalidValue) as malformed:
             ca.monthly_total(codes, CATALOGUE)  # type: ignore[arg-type]
-        assert told.value.field == "services"
+        assert malformed.value.field == "services"
 
 
 def test_prices_add_up_exactly() -> None:
-    """Never a float on the way: thirty times a tenth is three."""
+    """No float is involved: thirty times a tenth is three."""
     catalogue = ca.Catalogue([ca.Service("x", "X", Decimal("0.1"))])
     assert ca.monthly_total(["x"] * 30, catalogue) == Decimal("3.0")
     line = ca.InvoiceLine(CLIENT_ID, "A", "x", "X", Decimal("0.1"))
@@ -386,11 +386,11 @@ def test_prices_add_up_exactly() -> None:
 
 
 HOSTILE = decimal.Context(prec=2, rounding=decimal.ROUND_UP, Emax=3, Emin=-3, clamp=1)
-"""What a host may have set for its own sums."""
+"""Decimal contexts that a host may have set."""
 
 
 def test_money_is_exact_whatever_the_host_rounds_to() -> None:
-    """S2, S6: no sum and no product goes by the decimal context of the host's thread."""
+    """S2, S6: no sum and no product depends on the decimal context of the host's thread."""
     catalogue = ca.Catalogue(
         [
             ca.Service("payroll", "Payroll", Decimal("1234.56")),
@@ -428,8 +428,8 @@ def test_money_is_exact_whatever_the_host_rounds_to() -> None:
         assert context.prec == 2
 
 
-def test_what_changed_between_two_invoices_and_why() -> None:
-    """S3: each line that differs, with its cause; nothing of those that do not."""
+def test_the_differences_between_two_invoices_have_their_causes() -> None:
+    """S3: each line that differs is returned with its cause, and no other line."""
     office = _many()
     before = office.access.next_invoice("north")
     office.do(
@@ -470,8 +470,8 @@ def test_what_changed_between_two_invoices_and_why() -> None:
     assert ca.differences(after, after) == ()
 
 
-def test_the_payer_is_told_just_what_changes_on_its_invoice() -> None:
-    """S3, §9: the lines in the notice are those by which the two invoices differ."""
+def test_the_payer_is_told_exactly_what_changes_on_its_invoice() -> None:
+    """S3, §9: the lines in the notice are those that differ between the two invoices."""
     office = _many()
     for command in (
         ca.AddService(FIVE[0], NORTH, service="extra"),

@@ -1,4 +1,4 @@
-"""The check-your-information step (S2): exactly what would happen, and nothing is saved."""
+"""The check-your-information step (S2): what would happen, while nothing is saved."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def shown(standing: Standing) -> tuple[Any, ...]:
     ],
     ids=lambda value: type(value[-1]).__name__ if isinstance(value, tuple) else "",
 )
-def test_what_is_shown_before_it_happens(
+def test_the_consequences_of_a_command(
     given: tuple[ca.Command, ...], before: Any, after: Any, final: list[str]
 ) -> None:
     found = preview(*given)
@@ -159,7 +159,7 @@ def test_what_is_shown_before_it_happens(
     assert [what.value for what in found.cannot_be_undone] == final
 
 
-def test_whose_lines_they_are_and_under_which_practice() -> None:
+def test_the_lines_have_the_client_and_the_standing_has_the_practice() -> None:
     found = preview(ADD, subscribe(), ACTIVATE, STOP)
     assert (found.before.practice_id, found.after.practice_id) == ("north", None)
     assert found.before.payer_locked
@@ -169,8 +169,8 @@ def test_whose_lines_they_are_and_under_which_practice() -> None:
     assert found.before.invoice.currency == "GBP"
 
 
-def test_sign_in_is_that_of_the_moment() -> None:
-    """A client that owes direct debit details gets in until they are due (P6)."""
+def test_sign_in_is_decided_at_the_given_moment() -> None:
+    """A client that owes direct debit details can sign in until they are due (P6)."""
     given = (ADD, subscribe(), ACTIVATE, STOP, ca.ProvideDirectDebit(CLIENT_ID, CLIENT))
     assert preview(*given, at=SOON).before.client_signs_in
     late = preview(*given, at=T0 + timedelta(days=30))
@@ -178,7 +178,7 @@ def test_sign_in_is_that_of_the_moment() -> None:
     assert late.after.client_signs_in
 
 
-def test_what_changes_nothing_has_no_consequences() -> None:
+def test_a_command_that_changes_nothing_has_no_consequences() -> None:
     again = ca.ChangeBusinessName(CLIENT_ID, NORTH, business_name="Acme")
     found = preview(ADD, again)
     assert found.before == found.after
@@ -190,7 +190,7 @@ def test_what_changes_nothing_has_no_consequences() -> None:
 
 @cache
 def every_change() -> tuple[ca.Change, ...]:
-    """Return a change for every way of making a step: from where, by what event, to where."""
+    """Return a change for each status before, event and status after."""
     changes = []
     for there in world.walk().histories:
         before = ca.replay(there.events[:-1]) if there.events[1:] else None
@@ -199,7 +199,7 @@ def every_change() -> tuple[ca.Change, ...]:
     return tuple(changes)
 
 
-def test_of_every_change_there_is_they_say_what_the_library_itself_does() -> None:
+def test_the_consequences_of_every_change_are_what_the_library_does() -> None:
     changes = every_change()
     assert len(changes) >= 50
     assert {type(change.event) for change in changes} == set(EVENTS.values())
@@ -217,7 +217,7 @@ def test_of_every_change_there_is_they_say_what_the_library_itself_does() -> Non
                 assert bool(theirs) == (standing.practice_opens and client.practice_id == "north")
             assert standing.invoice is not None
             assert standing.invoice.lines == ca.monthly_lines(client, CATALOGUE)
-        # What the notices say of the invoices is what is shown beforehand.
+        # The invoice notices have the lines that are shown beforehand.
         for notice in change.notices:
             match notice:
                 case ca.PracticeInvoiceChanged() | ca.ClientInvoiceChanged():
@@ -236,7 +236,7 @@ def test_of_every_change_there_is_they_say_what_the_library_itself_does() -> Non
                     pass
 
 
-def test_what_cannot_be_undone_is_told_of_every_change_that_does_it_and_of_no_other() -> None:
+def test_every_change_that_cannot_be_undone_is_shown_as_such_and_no_other() -> None:
     """The payer lock (P2), the payer passing to the client (P3), deleting (L5)."""
     met = set()
     for change in every_change():
@@ -263,7 +263,7 @@ def client_with_an_unknown_service() -> ca.Client:
     return changes[-1].after
 
 
-def test_removing_what_the_catalogue_lacks_is_shown_without_a_smaller_invoice() -> None:
+def test_removing_a_service_that_the_catalogue_lacks_shows_no_smaller_invoice() -> None:
     change = ca.decide(
         client_with_an_unknown_service(),
         ca.RemoveService(CLIENT_ID, NORTH, service="extra"),
@@ -279,7 +279,7 @@ def test_removing_what_the_catalogue_lacks_is_shown_without_a_smaller_invoice() 
     assert found.after.unpriced == ()
 
 
-def test_what_does_not_touch_services_is_shown_all_the_same() -> None:
+def test_a_change_without_services_is_shown_if_the_catalogue_lacks_one() -> None:
     change = ca.decide(
         client_with_an_unknown_service(),
         ca.ChangeContactDetails(CLIENT_ID, NORTH, contact=ca.ContactDetails("Ann")),
@@ -294,14 +294,14 @@ def test_what_does_not_touch_services_is_shown_all_the_same() -> None:
 # ── The values ───────────────────────────────────────────────────────────────────────────────────
 
 
-def test_each_has_one_sentence_for_people() -> None:
+def test_each_irreversible_consequence_has_a_sentence() -> None:
     assert set(SENTENCES) == set(Irreversible)
     for what in Irreversible:
         assert what.sentence.endswith(".")
         assert what.sentence.count(".") == 1
 
 
-def test_they_are_values() -> None:
+def test_consequences_are_values() -> None:
     found = preview(ADD, subscribe())
     assert hash(found) == hash(preview(ADD, subscribe()))
     for again in (pickle.loads(pickle.dumps(found)), copy.deepcopy(found)):
@@ -313,7 +313,7 @@ def test_they_are_values() -> None:
 @pytest.mark.parametrize(
     ("field", "wrong"), [("change", None), ("at", T0.replace(tzinfo=None)), ("catalogue", {})]
 )
-def test_malformed_arguments(field: str, wrong: Any) -> None:
+def test_a_malformed_argument_is_named(field: str, wrong: Any) -> None:
     change = world.decide(None, ADD, LATE)
     arguments: dict[str, Any] = {"change": change, "at": LATE, "catalogue": CATALOGUE}
     arguments[field] = wrong

@@ -1,4 +1,4 @@
-"""Erasing a person (L5): what was said about somebody goes, what happened stays."""
+"""Erasing a person (L5), and commands that are handled once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PERSONAL = {"business_name", "contact", "email", "services", "invitation"}
 
 
 def _marked(event: ca.Event) -> ca.Event:
-    """Put the secret wherever an event holds something about a person."""
+    """Put the secret into every field of an event that is about a person."""
     marks: dict[str, Any] = {}
     if isinstance(event.by, ca.ClientUser):
         marks["by"] = ca.ClientUser(event.by.client_id, SECRET)
@@ -39,7 +39,7 @@ def _marked(event: ca.Event) -> ca.Event:
 
 
 def test_an_erased_history_replays_to_the_client_without_the_person() -> None:
-    """For every history: nothing personal in it any more, every fact of the rules as it was."""
+    """Every history loses what is personal and keeps the facts that the rules depend on."""
     for there in (*world.walk().histories, *world.reachable()):
         events = [_marked(event) for event in there.events]
         before = ca.replay(events)
@@ -59,8 +59,8 @@ def test_an_erased_history_replays_to_the_client_without_the_person() -> None:
         ]
 
 
-def test_an_erased_notice_names_nobody() -> None:
-    """One by email could only have reached the person, and is gone; others lose the name."""
+def test_an_erased_notice_does_not_name_the_person() -> None:
+    """A notice by email is dropped, because it goes to the person. Others lose the name."""
     kinds = set()
     for client in world.clients():
         if client.status is ca.Status.DELETED:
@@ -84,7 +84,7 @@ def test_an_erased_notice_names_nobody() -> None:
 
 
 def _office() -> Office:
-    """An office where a client has been through much, with notices waiting."""
+    """Return an office with a client that has a long history and waiting notices."""
     return Office(
         (
             ca.AddClient(
@@ -102,8 +102,8 @@ def _office() -> Office:
     )
 
 
-def test_erasing_keeps_what_happened_and_frees_the_address() -> None:
-    """The history replays to what is stored, lists go by the new name, the address is free."""
+def test_erasing_keeps_the_history_and_frees_the_address() -> None:
+    """The history replays to the stored client, lists use the new name, the address is free."""
     office = _office()
     repository = office.repository
     repository.erase(CLIENT_ID)
@@ -120,11 +120,11 @@ def test_erasing_keeps_what_happened_and_frees_the_address() -> None:
     repository.erase(CLIENT_ID)
     assert office.client() == client
     repository.erase(world.OTHER_ID)
-    repository.erase(world.WRONG_ACTIVATION)  # nobody has this id, and nothing happens
+    repository.erase(world.WRONG_ACTIVATION)  # no client has this id, so nothing happens
 
 
 def test_deleting_erases_the_history_too() -> None:
-    """L5: every personal detail is forgotten, in the history and in the notices that wait."""
+    """L5: every personal detail is removed from the history and from waiting notices."""
     office = _office()
     office.do(ca.DeleteClient(CLIENT_ID, PLATFORM))
     repository = office.repository
@@ -144,8 +144,8 @@ def test_deleting_erases_the_history_too() -> None:
 RENAME = ca.ChangeBusinessName(CLIENT_ID, PLATFORM, business_name="Bolt")
 
 
-def test_a_command_given_again_by_its_id_has_its_first_outcome() -> None:
-    """Whatever happened since: the same change, and nothing is saved again."""
+def test_a_command_id_given_again_returns_the_first_outcome() -> None:
+    """The change is the same, whatever happened since, and nothing is saved again."""
     office = _office()
     first = office.access.handle(RENAME, command_id="a")
     office.do(ca.ChangeBusinessName(CLIENT_ID, PLATFORM, business_name="Cord"))
@@ -162,7 +162,7 @@ def test_a_command_given_again_by_its_id_has_its_first_outcome() -> None:
     assert office.client().business_name == "Bolt"
 
 
-def test_an_outcome_without_an_event_is_remembered_as_one() -> None:
+def test_an_outcome_without_an_event_is_remembered_too() -> None:
     office = _office()
     office.do(RENAME)
     assert office.access.handle(RENAME, command_id="a").event is None
@@ -179,7 +179,7 @@ def test_the_first_command_of_a_client_is_remembered_too() -> None:
     assert first.before is None
 
 
-def test_what_was_refused_is_not_remembered() -> None:
+def test_a_refusal_is_not_remembered() -> None:
     office = _office()
     accept = ca.AcceptPracticeInvitation(CLIENT_ID, SOUTH)
     for _ in range(2):
@@ -188,42 +188,42 @@ def test_what_was_refused_is_not_remembered() -> None:
     assert office.access.handle(RENAME, command_id="a").event is not None
 
 
-def test_an_id_is_of_one_command() -> None:
-    """Given to another command, or about another client, it is malformed."""
+def test_a_command_id_belongs_to_one_command() -> None:
+    """Given to another command, or to one about another client, it is malformed."""
     office = _office()
     office.access.handle(RENAME, command_id="a")
     for other in (
         ca.ResendActivation(CLIENT_ID, NORTH),
         ca.AddClient(world.OTHER_ID, NORTH, business_name="A"),
     ):
-        with pytest.raises(ca.InvalidValue) as told:
+        with pytest.raises(ca.InvalidValue) as malformed:
             office.access.handle(other, command_id="a")
-        assert told.value.field == "command_id"
-    for malformed in ("", "x" * 201, 5):
-        with pytest.raises(ca.InvalidValue) as told:
-            office.access.handle(RENAME, command_id=malformed)  # type: ignore[arg-type]
-        assert told.value.field == "command_id"
+        assert malformed.value.field == "command_id"
+    for wrong in ("", "x" * 201, 5):
+        with pytest.raises(ca.InvalidValue) as malformed:
+            office.access.handle(RENAME, command_id=wrong)  # type: ignore[arg-type]
+        assert malformed.value.field == "command_id"
 
 
 class _Forgetful:
-    """A repository that remembers no commands."""
+    """A repository that does not remember commands."""
 
     def __init__(self, memory: ca.MemoryRepository) -> None:
         self.get, self.find_by_email = memory.get, memory.find_by_email
         self.save, self.page = memory.save, memory.page
 
 
-def test_an_id_for_a_repository_that_remembers_none_is_malformed() -> None:
-    """Better told than handled twice."""
+def test_a_command_id_is_malformed_if_the_repository_does_not_remember_commands() -> None:
+    """Without memory, the command could be handled twice."""
     office = _office()
     access = ca.ClientAccess(_Forgetful(office.repository), catalogue=world.CATALOGUE)
-    with pytest.raises(ca.InvalidValue, match="remembers no commands"):
+    with pytest.raises(ca.InvalidValue, match="does not remember commands"):
         access.handle(RENAME, command_id="a")
     assert office.client().business_name == SECRET
 
 
-def test_two_that_give_one_id_at_once_have_one_outcome() -> None:
-    """The second finds the id taken when it saves, and answers as the first."""
+def test_two_callers_of_one_command_id_get_one_outcome() -> None:
+    """The second finds the id taken when it saves, and returns the first outcome."""
     office = _office()
     memory = office.repository
 
@@ -244,7 +244,7 @@ def test_two_that_give_one_id_at_once_have_one_outcome() -> None:
 
 
 def test_a_remembered_outcome_is_erased_with_the_person() -> None:
-    """L5: what is answered again says nothing of who was erased or deleted."""
+    """L5: the outcome that is returned again holds nothing about a person erased or deleted."""
     office = _office()
     resend = ca.ResendActivation(CLIENT_ID, NORTH)
     assert office.access.handle(resend, command_id="a").notices
@@ -258,10 +258,10 @@ def test_a_remembered_outcome_is_erased_with_the_person() -> None:
     assert office.access.handle(other, command_id="other") == others
 
 
-def test_an_id_given_with_another_command_is_malformed() -> None:
-    """Whoever asks for something else is not told that it was done, and another practice nothing.
+def test_a_command_id_given_to_another_command_is_malformed() -> None:
+    """Another command must not get the first outcome, nor must another practice.
 
-    Only an activation's own id may differ, for which a command draws a new one when it is made.
+    Only the id of an activation may differ, because each command draws a new one.
     """
     office = _office()
     office.access.handle(RENAME, command_id="a")
@@ -282,7 +282,7 @@ def test_an_id_given_with_another_command_is_malformed() -> None:
 
 
 @pytest.mark.parametrize("nonsense", [None, "rename", 5])
-def test_what_is_no_command_is_malformed_whatever_its_id(nonsense: object) -> None:
+def test_anything_but_a_command_is_malformed_with_any_id(nonsense: object) -> None:
     office = _office()
     office.access.handle(RENAME, command_id="a")
     for command_id in ("a", "b"):
@@ -290,8 +290,8 @@ def test_what_is_no_command_is_malformed_whatever_its_id(nonsense: object) -> No
             office.access.handle(nonsense, command_id=command_id)  # type: ignore[arg-type]  # tried
 
 
-def test_what_an_erased_person_asked_is_erased_and_still_known() -> None:
-    """L5: a command keeps nothing of the person, and is told from others where it can be."""
+def test_a_remembered_command_is_erased_and_still_recognised() -> None:
+    """L5: the command keeps nothing of the person, and is compared by what is left of it."""
     office = _office()
     commands: tuple[ca.Command, ...] = (
         RENAME,
@@ -310,13 +310,13 @@ def test_what_an_erased_person_asked_is_erased_and_still_known() -> None:
             assert secret not in repr(again)
     with pytest.raises(ca.InvalidValue, match="another command"):
         office.access.handle(ca.ResendActivation(CLIENT_ID, NORTH), command_id="0")
-    # What is kept of it cannot be asked again.
+    # The erased command itself is another command.
     with pytest.raises(ca.InvalidValue, match="was erased"):
         office.access.handle(erase_command(commands[1]))
 
 
 def test_a_change_decided_before_any_erasure_is_refused() -> None:
-    """Also before a second one, and where somebody is really named as the erased are."""
+    """Also before a second erasure, and if the client's real name is that of the erased."""
     office = _office()
     repository = office.repository
     for rename in (RENAME, evolve(RENAME, business_name="(erased)")):

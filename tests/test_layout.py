@@ -27,9 +27,10 @@ CORE = """
     chapters.adding  chapters.subscriptions  chapters.activation
     chapters.access  chapters.managing  chapters.invitations  chapters.details
     deciding
-    questions  questions.lists  questions.billing  questions.sign_in
+    questions  questions.lists  questions.billing  questions.sign_in  questions.consequences
     repository  repository.awaited  repository.erasing  repository.memory
-    service.unit  service  service.awaited
+    service.clock  service.retries  service.unit  service.once  service  service.awaited
+    service.outbox
     client_access
 """
 """The modules of the core from the bottom up: each imports only from those before it."""
@@ -39,9 +40,7 @@ OUTSIDE = {
     "batch",
     "cli",
     "links",
-    "questions.consequences",
     "rendering",
-    "service.outbox",
     "sql",
     "testing",
     "wire",

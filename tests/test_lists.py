@@ -27,7 +27,7 @@ def add(client_id: UUID, name: str, by: ca.PracticeUser = NORTH) -> ca.AddClient
 
 
 def filled(*names: str) -> Office:
-    """Return an office with a client for each name."""
+    """Return an office with one client for each name."""
     office = Office()
     office.access.handle_all(add(UUID(int=n), name) for n, name in enumerate(names, 1))
     return office
@@ -54,9 +54,9 @@ def all_rows(office: Office, limit: int, search: str = "") -> list[ca.Row]:
 # ── Which list, and what it shows ────────────────────────────────────────────────────────────────
 
 
-def test_every_client_is_shown_where_the_rules_say_and_nowhere_else() -> None:
-    """C1, for every client that there can be: list, label, and the client itself unless it is a
-    mere invitation, of which id, kind and name are all that is shown (C3).
+def test_every_client_is_in_the_list_that_the_rules_say_and_in_no_other() -> None:
+    """C1: every possible client has its list and label. A client that has only invited the practice
+    is shown by id, kind and name (C3).
     """
     labels = set()
     for client in world.clients():
@@ -84,7 +84,7 @@ def test_every_client_is_shown_where_the_rules_say_and_nowhere_else() -> None:
                 )
                 labels.add((which, row.label))
                 if invited:
-                    # It is no client of the practice's, so it reads nothing more of it (C3).
+                    # The practice does not have it, so it reads nothing more of it (C3).
                     with pytest.raises(ca.CommandRefused, match="unknown_client"):
                         access.client(client.id, ca.PracticeUser(practice))
                 else:
@@ -101,8 +101,8 @@ def test_every_client_is_shown_where_the_rules_say_and_nowhere_else() -> None:
     }
 
 
-def test_an_invitation_moves_from_list_to_list_as_it_is_answered() -> None:
-    """C1: it shows with the practice invited, then among its active clients, or nowhere."""
+def test_an_invitation_moves_from_list_to_list_when_it_is_answered() -> None:
+    """C1: it is in the list of the invited practice, then among its active clients or nowhere."""
     register = ca.RegisterCustomer(
         CLIENT_ID, PLATFORM, business_name="Acme", email=world.FIRST, services={"extra": None}
     )
@@ -154,10 +154,8 @@ def test_an_invitation_moves_from_list_to_list_as_it_is_answered() -> None:
         ("' OR 1=1 --", []),
     ],
 )
-def test_search_finds_what_the_name_contains_and_knows_no_wildcards(
-    search: str, found: list[str]
-) -> None:
-    """C2: the text, folded, within the name folded alike."""
+def test_search_finds_text_in_the_name_without_wildcards(search: str, found: list[str]) -> None:
+    """C2: the folded name contains the folded text."""
     office = filled("Zoë & Söhne", "Straße 5", "STRASSE 7", "100% Wool", "a_b", "Ärzte")
     page = office.access.clients("north", INACTIVE, search=search)
     assert sorted(names_of(page), key=fold) == sorted(found, key=fold)
@@ -173,7 +171,7 @@ name_texts = st.text("aAbB Ääß\u017fİIiμµ\u0301%_*", min_size=1, max_size=
 def test_search_is_containment_of_folded_text_in_order_of_code_points(
     names: list[str], search: str
 ) -> None:
-    """C2: what is found, and in which order: folded name by code point, then id."""
+    """C2: the rows are ordered by folded name, by code point, then by id."""
     office = filled(*names)
     everything = [(fold(name), UUID(int=n)) for n, name in enumerate(names, 1)]
     found = sorted(place for place in everything if fold(search) in place[0])
@@ -186,8 +184,8 @@ def test_search_is_containment_of_folded_text_in_order_of_code_points(
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 7, 8, 1000])
-def test_pages_together_are_the_list(limit: int) -> None:
-    """C2: nothing is skipped or repeated, whatever the length of a page, with equal names too."""
+def test_the_pages_together_are_the_list(limit: int) -> None:
+    """C2: no row is skipped or repeated, whatever the page length, also with equal names."""
     names = ["b", "a", "B", "ä", "a", "c", "A"]
     office = filled(*names)
     rows = all_rows(office, limit)
@@ -211,7 +209,7 @@ def test_pages_together_are_the_list(limit: int) -> None:
 def test_paging_neither_skips_nor_repeats_while_clients_come_and_go(
     names: list[str], limit: int, meanwhile: list[tuple[str, bool]]
 ) -> None:
-    """C2: between two pages others are added and deleted; whoever stays is seen exactly once."""
+    """C2: clients are added and deleted between two pages; those that stay come exactly once."""
     office = filled(*names)
     stay = {UUID(int=n) for n in range(1, len(names) + 1)}
     changes = iter(enumerate(meanwhile, 1000))
@@ -242,8 +240,8 @@ def _folded(
     return fold(names[number - 1] if number < 1000 else meanwhile[number - 1000][0])
 
 
-def test_a_cursor_marks_a_place_whether_or_not_anybody_stands_there() -> None:
-    """C2: deleted meanwhile, renamed away, or never there: what follows the place follows it."""
+def test_a_cursor_marks_a_place_even_if_no_client_is_there() -> None:
+    """C2: the client there was deleted or renamed, or there was none; the page begins after it."""
     office = filled("a", "b", "c", "d")
     page = office.access.clients("north", INACTIVE, limit=2)
     assert page.next == ("b", UUID(int=2))
@@ -261,8 +259,8 @@ def test_a_cursor_marks_a_place_whether_or_not_anybody_stands_there() -> None:
     assert names_of(office.access.clients("north", INACTIVE, after=("z", UUID(int=0)))) == []
 
 
-def test_a_cursor_grants_nothing() -> None:
-    """C2, C3: another practice's cursor leads through one's own list only."""
+def test_a_cursor_grants_no_access() -> None:
+    """C2, C3: with another practice's cursor, a practice reads only its own list."""
     office = filled("a", "b", "c")
     office.do(add(UUID(int=50), "bb", EAST))
     cursor = office.access.clients("north", INACTIVE, limit=1).next
@@ -270,15 +268,15 @@ def test_a_cursor_grants_nothing() -> None:
     assert names_of(office.access.clients("south", INACTIVE, after=cursor)) == []
 
 
-def test_a_cursor_that_has_been_through_another_format_is_still_one() -> None:
-    """A pair that came back as a list marks the same place."""
+def test_a_cursor_may_be_a_pair_that_went_through_json() -> None:
+    """A list of name and id marks the same place."""
     office = filled("a", "b")
     cursor: Any = list(office.access.clients("north", INACTIVE, limit=1).next or ())
     assert names_of(office.access.clients("north", INACTIVE, after=cursor)) == ["b"]
 
 
-def test_the_last_page_says_so_when_it_is_full() -> None:
-    """No empty page follows a full one."""
+def test_a_full_last_page_has_no_next() -> None:
+    """No empty page follows it."""
     office = filled("a", "b", "c", "d")
     page = office.access.clients("north", INACTIVE, limit=2)
     page = office.access.clients("north", INACTIVE, limit=2, after=page.next)
@@ -286,8 +284,8 @@ def test_the_last_page_says_so_when_it_is_full() -> None:
     assert page.next is None
 
 
-def test_a_list_of_nobody_is_empty() -> None:
-    """C3: of a practice that does not exist, as of one without clients."""
+def test_the_list_of_an_unknown_practice_is_empty() -> None:
+    """C3: as that of a practice without clients."""
     office = filled("a")
     for which in LISTS:
         assert office.access.clients("nowhere", which) == ca.Page((), None)
@@ -314,16 +312,16 @@ def test_a_list_of_nobody_is_empty() -> None:
         ({"after": ("b", UUID(int=1), "c")}, "after"),
     ],
 )
-def test_a_question_that_is_none_is_malformed(arguments: dict[str, Any], field: str) -> None:
+def test_a_malformed_argument_is_named(arguments: dict[str, Any], field: str) -> None:
     office = filled("a", "b", "c")
     asked = {"practice_id": "north", "client_list": INACTIVE, **arguments}
-    with pytest.raises(ca.InvalidValue) as told:
+    with pytest.raises(ca.InvalidValue) as malformed:
         office.access.clients(asked.pop("practice_id"), asked.pop("client_list"), **asked)
-    assert told.value.field == field
+    assert malformed.value.field == field
 
 
 def test_renaming_moves_a_client_in_its_list() -> None:
-    """C2: the order is that of the names as they are."""
+    """C2: rows are ordered by the present names."""
     office = filled("a", "b", "c")
     office.do(ca.ChangeBusinessName(UUID(int=1), NORTH, business_name="Bz"))
     assert names_of(office.access.clients("north", INACTIVE)) == ["b", "Bz", "c"]

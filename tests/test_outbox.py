@@ -1,4 +1,4 @@
-"""Delivering notices: at least once, in order for each client, and never for ever."""
+"""Delivery of notices: at least once, in order for each client, with a limit of attempts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 import world
 
 import client_access as ca
-from client_access.service.outbox import AsyncOutbox, Outbox, RelayPolicy, RelayReport
 
 HOUR = timedelta(hours=1)
 
@@ -53,7 +52,7 @@ def of_client(notices: Sequence[ca.Notice], client_id: UUID) -> list[UUID]:
 
 
 class AwaitedStore:
-    """The store that is awaited."""
+    """An awaited store."""
 
     def __init__(self, memory: ca.MemoryRepository) -> None:
         self.memory = memory
@@ -75,20 +74,24 @@ class AwaitedStore:
 
 
 class Relay:
-    """A relay, sync or awaited, that keeps what it is given, and fails when told to."""
+    """A relay, sync or awaited, that keeps what it delivers, and fails for chosen notices."""
 
-    def __init__(self, memory: ca.MemoryRepository, policy: RelayPolicy, *, awaited: bool) -> None:
+    def __init__(
+        self, memory: ca.MemoryRepository, policy: ca.RelayPolicy, *, awaited: bool
+    ) -> None:
         self.clock = Clock()
         self.taken: list[ca.Notice] = []
         self.failing: set[UUID] = set()
-        self._sync = Outbox(memory, clock=self.clock, policy=policy)
-        self._async = AsyncOutbox(AwaitedStore(memory), clock=self.clock, policy=policy)
+        self._memory = memory
+        self._policy = policy
         self._awaited = awaited
 
-    def run(self) -> RelayReport:
-        if self._awaited:
-            return asyncio.run(self._async.relay(self._deliver_awaited))
-        return self._sync.relay(self._deliver)
+    def run(self) -> ca.RelayReport:
+        clock, policy = self.clock, self._policy
+        if not self._awaited:
+            return ca.relay(self._memory, self._deliver, clock=clock, policy=policy)
+        store = AwaitedStore(self._memory)
+        return asyncio.run(ca.relay_async(store, self._deliver_awaited, clock=clock, policy=policy))
 
     def _deliver(self, notice: ca.Notice) -> None:
         if notice.id in self.failing:
@@ -104,27 +107,27 @@ def awaited(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
-def test_a_relay_delivers_all_that_waits_in_the_order_of_each_clients_changes(
+def test_a_relay_delivers_every_waiting_notice_in_the_order_of_each_clients_changes(
     awaited: bool,
 ) -> None:
-    """§9: the caller's outbox delivers every notice; nothing waits afterwards."""
+    """§9: every notice is delivered, and none waits afterwards."""
     repository = filled()
     expected = waiting(repository)
-    relay = Relay(repository, RelayPolicy(batch=1), awaited=awaited)
-    assert relay.run() == RelayReport(len(expected), ())
+    relay = Relay(repository, ca.RelayPolicy(batch=1), awaited=awaited)
+    assert relay.run() == ca.RelayReport(len(expected), ())
     for client_id in (world.CLIENT_ID, world.OTHER_ID):
         assert of_client(relay.taken, client_id) == of_client(expected, client_id)
     assert waiting(repository) == []
-    assert relay.run() == RelayReport(0, ())
+    assert relay.run() == ca.RelayReport(0, ())
 
 
 def test_a_failing_notice_holds_up_its_own_client_only_until_it_is_parked(
     awaited: bool,
 ) -> None:
-    """Back-off that doubles up to a bound; then parked, and those after it go on."""
+    """The delay doubles up to a limit. A parked notice does not hold up those after it."""
     repository = filled()
     first, *rest = of_client(waiting(repository), world.CLIENT_ID)
-    policy = RelayPolicy(first_delay=HOUR, longest_delay=1.5 * HOUR, attempts=4)
+    policy = ca.RelayPolicy(first_delay=HOUR, longest_delay=1.5 * HOUR, attempts=4)
     relay = Relay(repository, policy, awaited=awaited)
     relay.failing = {first}
     delays = []
@@ -136,7 +139,7 @@ def test_a_failing_notice_holds_up_its_own_client_only_until_it_is_parked(
         assert failure.retry_at is not None
         delays.append(failure.retry_at - relay.clock.now)
         relay.clock.now = failure.retry_at - timedelta(microseconds=1)
-        assert relay.run() == RelayReport(0, ())
+        assert relay.run() == ca.RelayReport(0, ())
         relay.clock.now = failure.retry_at
     assert delays == [HOUR, 1.5 * HOUR, 1.5 * HOUR]
     (failure,) = relay.run().failures
@@ -146,23 +149,23 @@ def test_a_failing_notice_holds_up_its_own_client_only_until_it_is_parked(
     assert waiting(repository) == []
 
     relay.failing = set()
-    assert relay.run() == RelayReport(0, ())
+    assert relay.run() == ca.RelayReport(0, ())
     assert not repository.retry(UUID(int=0), at=relay.clock.now)
     assert repository.retry(first, at=relay.clock.now)
     assert not repository.retry(first, at=relay.clock.now)
-    assert relay.run() == RelayReport(1, ())
+    assert relay.run() == ca.RelayReport(1, ())
     assert waiting(repository, parked=True) == []
 
 
-def test_what_a_dead_relay_has_claimed_is_anybodys_when_its_lease_ends(awaited: bool) -> None:
-    """A lease withholds a notice, and survives nobody."""
+def test_the_claims_of_a_dead_relay_are_free_when_their_lease_ends(awaited: bool) -> None:
+    """A leased notice is not claimed before the lease ends, and is claimed after it."""
     repository = filled(resent=0)
-    policy = RelayPolicy(lease=HOUR)
+    policy = ca.RelayPolicy(lease=HOUR)
     dead = repository.claim(at=world.T0, lease=HOUR, limit=100)
     assert len(dead) == 2
     relay = Relay(repository, policy, awaited=awaited)
     relay.clock.now = world.T0 + HOUR - timedelta(microseconds=1)
-    assert relay.run() == RelayReport(0, ())
+    assert relay.run() == ca.RelayReport(0, ())
     relay.clock.now = world.T0 + HOUR
     assert relay.run().delivered == 4
     assert not repository.delivered(dead[0])
@@ -172,9 +175,9 @@ def test_what_a_dead_relay_has_claimed_is_anybodys_when_its_lease_ends(awaited: 
 def test_a_relay_that_is_slower_than_its_lease_leaves_the_rest_to_be_claimed_again(
     awaited: bool,
 ) -> None:
-    """What it no longer holds it does not deliver on the old claim."""
+    """A relay does not deliver a notice when its lease has ended."""
     repository = filled(resent=0)
-    relay = Relay(repository, RelayPolicy(lease=HOUR), awaited=awaited)
+    relay = Relay(repository, ca.RelayPolicy(lease=HOUR), awaited=awaited)
     taken, tick = relay.taken, relay.clock
 
     class Slow(list[ca.Notice]):
@@ -205,14 +208,14 @@ def test_a_relay_policy_that_cannot_work_is_malformed(
     name: str, settings: dict[str, timedelta | int]
 ) -> None:
     with pytest.raises(ca.InvalidValue) as malformed:
-        RelayPolicy(**settings)  # type: ignore[arg-type]  # on purpose
+        ca.RelayPolicy(**settings)  # type: ignore[arg-type]  # on purpose
     assert malformed.value.field == name
 
 
 def test_a_relay_that_cannot_keep_a_lease_stops(awaited: bool) -> None:
-    """Where claiming takes longer than the lease nothing could ever be delivered."""
+    """If claiming takes longer than the lease, nothing can be delivered."""
     repository = filled()
-    relay = Relay(repository, RelayPolicy(lease=HOUR), awaited=awaited)
+    relay = Relay(repository, ca.RelayPolicy(lease=HOUR), awaited=awaited)
     claim, claimed = repository.claim, []
 
     def slow(*, at: datetime, lease: timedelta, limit: int) -> Sequence[ca.Claim]:
@@ -221,14 +224,14 @@ def test_a_relay_that_cannot_keep_a_lease_stops(awaited: bool) -> None:
         return claim(at=at, lease=lease, limit=limit)
 
     repository.claim = slow  # type: ignore[method-assign]  # slow on purpose
-    assert relay.run() == RelayReport(0, ())
+    assert relay.run() == ca.RelayReport(0, ())
     assert len(claimed) == 1
 
 
-def test_relays_that_died_are_no_failed_attempts(awaited: bool) -> None:
-    """A notice is parked after so many failures to deliver it, however often it was claimed."""
+def test_a_relay_that_died_is_not_a_failed_attempt(awaited: bool) -> None:
+    """Failed deliveries park a notice, not claims."""
     repository = filled(resent=0)
-    relay = Relay(repository, RelayPolicy(lease=HOUR, attempts=2), awaited=awaited)
+    relay = Relay(repository, ca.RelayPolicy(lease=HOUR, attempts=2), awaited=awaited)
     for _ in range(5):
         assert repository.claim(at=relay.clock.now, lease=HOUR, limit=100)
         relay.clock.now += HOUR
@@ -240,21 +243,21 @@ def test_relays_that_died_are_no_failed_attempts(awaited: bool) -> None:
 
 
 def test_a_clock_without_a_zone_is_malformed(awaited: bool) -> None:
-    relay = Relay(filled(), RelayPolicy(), awaited=awaited)
-    relay.clock.now = datetime(2026, 1, 5, 9, 0)  # noqa: DTZ001  # the mistake that is tried
+    relay = Relay(filled(), ca.RelayPolicy(), awaited=awaited)
+    relay.clock.now = datetime(2026, 1, 5, 9, 0)  # noqa: DTZ001  # the mistake under test
     with pytest.raises(ca.InvalidValue) as malformed:
         relay.run()
     assert malformed.value.field == "clock"
 
 
-def test_no_failure_is_no_reason_to_try_again() -> None:
+def test_retry_at_without_a_failure_is_malformed() -> None:
     with pytest.raises(ca.InvalidValue) as malformed:
-        RelayPolicy().retry_at(0, world.T0)
+        ca.RelayPolicy().retry_at(0, world.T0)
     assert malformed.value.field == "failures"
 
 
-def test_no_number_of_failures_makes_a_delay_beyond_the_calendar() -> None:
-    policy = RelayPolicy(
+def test_the_delay_stays_within_the_limit_after_any_number_of_failures() -> None:
+    policy = ca.RelayPolicy(
         first_delay=timedelta(days=365), longest_delay=timedelta(days=365), attempts=10**9
     )
     assert policy.retry_at(10**6, world.T0) == world.T0 + timedelta(days=365)

@@ -1,4 +1,4 @@
-"""The service: load, decide, save; all or none; again on a conflict; nothing on a preview."""
+"""The service loads, decides and saves: all or none, again on a conflict, never on a preview."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from world import (
 )
 
 import client_access as ca
-from client_access.service.unit import ATTEMPTS
+from client_access.service.retries import ATTEMPTS
 
 ADD = ca.AddClient(CLIENT_ID, NORTH, business_name="Acme", email=FIRST)
 OTHER = ca.AddClient(OTHER_ID, NORTH, business_name="Bolt", email=TAKEN)
@@ -52,8 +52,8 @@ def move(email: str, client_id: UUID = CLIENT_ID) -> ca.ChangeEmail:
 # ── Handling ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_is_accepted_is_saved_and_what_is_refused_is_not() -> None:
-    """§8: refused changes nothing, in the repository neither."""
+def test_an_accepted_command_is_saved_and_a_refused_one_is_not() -> None:
+    """§8: a refused command changes nothing in the repository."""
     office = Office((ADD, OTHER))
     before = office.snapshot(CLIENT_ID, OTHER_ID)
     for by in world.ACTORS:
@@ -68,7 +68,7 @@ def test_what_is_accepted_is_saved_and_what_is_refused_is_not() -> None:
 
 
 def test_a_command_that_changes_nothing_saves_nothing() -> None:
-    """§8: =, accepted without an event; the repository is not even asked to save."""
+    """§8: a command marked = is accepted without an event, and `save` is not called."""
     office = Office((ADD,))
     saves = Spy(office)
     change = saves.access.handle(rename("Acme"))
@@ -77,7 +77,7 @@ def test_a_command_that_changes_nothing_saves_nothing() -> None:
 
 
 class Spy:
-    """A repository in front of another that notes what it is given, and can be made to fail."""
+    """A repository in front of another that records what it is given, and can be made to fail."""
 
     def __init__(self, office: Office) -> None:
         self.inner = office.repository
@@ -113,22 +113,22 @@ class Spy:
 def test_a_conflict_is_decided_again_a_bounded_number_of_times(
     conflict: ca.RepositoryError,
 ) -> None:
-    """Another writer was first: it is loaded and decided anew, ten times at the most."""
+    """If another writer was first, the command is loaded and decided again, ten times at most."""
     office = Office((ADD,))
     spy = Spy(office)
     spy.conflicts = [conflict] * (ATTEMPTS - 1)
     assert spy.access.handle(rename("Bolt")).after == office.client()
     assert spy.loads == ATTEMPTS
     spy.conflicts = [conflict] * ATTEMPTS
-    with pytest.raises(type(conflict)) as told:
+    with pytest.raises(type(conflict)) as malformed:
         spy.access.handle(rename("Cord"))
-    assert told.value is conflict
-    assert any("10 times" in note for note in told.value.__notes__)
+    assert malformed.value is conflict
+    assert any("10 times" in note for note in malformed.value.__notes__)
     assert office.client().business_name == "Bolt"
 
 
-def test_what_is_decided_again_is_decided_on_what_is_there_then() -> None:
-    """E1, L5: what became true meanwhile is what counts: the change, or the refusal."""
+def test_a_command_is_decided_again_on_what_is_stored_then() -> None:
+    """E1, L5: a client that changed meanwhile leads to another change, or to a refusal."""
     office = Office((ADD,))
     spy = Spy(office)
     spy.meanwhile = [lambda: office.do(ca.DeleteClient(CLIENT_ID, NORTH))]
@@ -156,7 +156,7 @@ class _Hosted(Spy):
 
 
 def test_nothing_is_decided_again_inside_a_hosts_transaction() -> None:
-    """Only the host can begin its transaction anew."""
+    """Only the host can repeat its transaction."""
     office = Office((ADD,))
     spy = _Hosted(office)
     spy.conflicts = [ca.StaleClient(CLIENT_ID)]
@@ -166,7 +166,7 @@ def test_nothing_is_decided_again_inside_a_hosts_transaction() -> None:
 
 
 def test_a_failing_repository_is_not_asked_again() -> None:
-    """Only a conflict is; any other trouble is told at once."""
+    """Only after a conflict is a command tried again; any other error is raised at once."""
     office = Office((ADD,))
     spy = Spy(office)
     spy.conflicts = [ca.CorruptRecord("x")]
@@ -175,7 +175,7 @@ def test_a_failing_repository_is_not_asked_again() -> None:
     assert spy.loads == 1
 
 
-def test_the_clock_is_asked_once_for_each_attempt() -> None:
+def test_the_clock_is_read_once_for_each_attempt() -> None:
     """All commands of one unit of work happen at one moment."""
     office = Office()
     times = iter([world.T0, world.SOON])
@@ -187,8 +187,8 @@ def test_the_clock_is_asked_once_for_each_attempt() -> None:
 # ── All or none ──────────────────────────────────────────────────────────────────────────────────
 
 
-def test_commands_together_each_see_what_those_before_leave() -> None:
-    """§8: in order, addresses freed and taken included; saved in one go."""
+def test_commands_together_each_see_what_the_ones_before_leave() -> None:
+    """§8: in order, including addresses that are freed and taken; saved together."""
     office = Office((ADD, OTHER))
     spy = Spy(office)
     commands: list[ca.Command] = [
@@ -207,8 +207,8 @@ def test_commands_together_each_see_what_those_before_leave() -> None:
     assert office.repository.find_by_email(TAKEN) is None
 
 
-def test_the_first_refusal_refuses_them_all_and_names_its_command() -> None:
-    """S5, §8: nothing of the others is kept, before it or after it."""
+def test_the_first_refusal_refuses_all_commands_and_names_its_own() -> None:
+    """S5, §8: none of the other commands is saved, neither those before it nor those after it."""
     office = Office((ADD, OTHER))
     before = office.snapshot(CLIENT_ID, OTHER_ID, NEW_ID)
     wrong = ca.AddClient(NEW_ID, NORTH, business_name="Cord", email=FREE)
@@ -228,8 +228,8 @@ def test_the_first_refusal_refuses_them_all_and_names_its_command() -> None:
     assert office.snapshot(CLIENT_ID, OTHER_ID, NEW_ID) == before
 
 
-def test_the_same_services_for_many_imported_clients_all_or_none() -> None:
-    """S5: one of eighty that cannot have them stops all; without it all have them."""
+def test_many_imported_clients_are_subscribed_together_or_not_at_all() -> None:
+    """S5: one of eighty that is refused stops all; without it all are subscribed."""
     office = Office()
     ids = [UUID(int=n) for n in range(1, 81)]
     office.access.handle_all(ca.ImportClient(i, NORTH, business_name=f"{i.int}") for i in ids)
@@ -253,7 +253,7 @@ def test_the_same_services_for_many_imported_clients_all_or_none() -> None:
     assert len(office.access.clients("north", ca.ClientList.ACTIVE, limit=100).rows) == 80
 
 
-def test_nothing_together_is_nothing() -> None:
+def test_no_commands_make_no_changes() -> None:
     office = Office()
     spy = Spy(office)
     assert spy.access.handle_all([]) == ()
@@ -261,18 +261,18 @@ def test_nothing_together_is_nothing() -> None:
     assert spy.saved == []
 
 
-def test_each_for_itself_leaves_out_what_is_refused() -> None:
-    """A refusal stops nothing but its own command, and those after it see what is left."""
+def test_handle_each_leaves_out_what_is_refused() -> None:
+    """A refusal stops only its own command; those after it see what the others leave."""
     office = Office((ADD, OTHER))
     first = ca.AddClient(NEW_ID, NORTH, business_name="Cord", email=FREE)
     outcomes = office.access.handle_each(
         [move(TAKEN), first, move(FREE), rename("Acme"), first, move(THIRD)]
     )
-    told = [
+    answers = [
         o.refusal.code.value if isinstance(o, ca.CommandRefused) else o.event and type(o.event)
         for o in outcomes
     ]
-    assert told == [
+    assert answers == [
         "email_taken",
         ca.ClientAdded,
         "email_taken",
@@ -284,7 +284,7 @@ def test_each_for_itself_leaves_out_what_is_refused() -> None:
     assert office.client().version == 2
 
 
-def test_each_for_itself_still_stops_at_what_is_malformed() -> None:
+def test_handle_each_stops_at_malformed_input() -> None:
     office = Office((ADD,))
     before = office.snapshot(CLIENT_ID)
     needless = ca.RegisterCustomer(
@@ -298,9 +298,9 @@ def test_each_for_itself_still_stops_at_what_is_malformed() -> None:
 # ── Preview ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_preview_is_the_answer_of_handle_and_saves_nothing() -> None:
-    """S2: for every command by everybody, in a client of every status: the same change or refusal,
-    and the repository is as it was.
+def test_a_preview_gives_the_answer_of_handle_and_saves_nothing() -> None:
+    """S2: for every command, actor and status, the change or refusal is the same, and the
+    repository is unchanged.
     """
     for there in world.walk().histories[::8]:
         office = Office(catalogue=world.CATALOGUE_THEN)
@@ -329,8 +329,8 @@ def _answer(ask: Callable[[ca.Command], ca.Change], command: ca.Command) -> obje
         return str(problem)
 
 
-def test_what_was_previewed_is_what_happens() -> None:
-    """S2: the same change, its event, client and notices, at the same moment."""
+def test_a_previewed_change_is_the_change_that_handle_makes() -> None:
+    """S2: at the same moment, event, client and notices are the same."""
     office = Office((ADD,))
     subscribe = ca.Subscribe(
         CLIENT_ID,
@@ -348,8 +348,8 @@ def test_what_was_previewed_is_what_happens() -> None:
 # ── Races for one address ────────────────────────────────────────────────────────────────────────
 
 
-def test_of_two_racing_for_an_address_exactly_one_wins() -> None:
-    """E1: the other is refused `email_taken`, and nothing of it is kept."""
+def test_exactly_one_of_two_writers_gets_an_address() -> None:
+    """E1: the other is refused `email_taken`, and nothing of it is saved."""
     office = Office((ADD, OTHER))
     spy = Spy(office)
     spy.meanwhile = [lambda: office.do(move(FREE, OTHER_ID))]
@@ -360,7 +360,7 @@ def test_of_two_racing_for_an_address_exactly_one_wins() -> None:
 
 
 def test_threads_racing_for_one_address_and_one_client() -> None:
-    """E1: twenty at once, on the repository in memory: one has it; every version is one event."""
+    """E1: of twenty threads on the repository in memory one gets it; each version has one event."""
     from concurrent.futures import ThreadPoolExecutor
 
     office = Office((ADD,))
@@ -371,15 +371,15 @@ def test_threads_racing_for_one_address_and_one_client() -> None:
         return office.code_of(ca.AddClient(client_id, NORTH, business_name="Racer", email=FREE))
 
     with ThreadPoolExecutor(8) as threads:
-        told = Counter(threads.map(race, ids))
-    assert told == {"": 1, "email_taken": 19}
+        answers = Counter(threads.map(race, ids))
+    assert answers == {"": 1, "email_taken": 19}
     history = office.repository.history(CLIENT_ID)
     assert ca.replay(history) == office.client()
     assert office.client().version == 21
 
 
 def test_an_address_kept_by_a_practice_only_client_stays_taken() -> None:
-    """E2: given earlier, kept although unused, and nobody else's; deleting frees it (L5)."""
+    """E2: the address is kept although unused, and is free when the client is deleted (L5)."""
     office = Office((ADD,))
     office.do(
         ca.Subscribe(
@@ -404,7 +404,7 @@ EMAILS = tuple(f"{name}@example.com" for name in ("a", "B", "c", "d", "e", "f"))
 
 
 def _any_command(rng: random.Random, client: ca.Client | None, client_id: UUID) -> ca.Command:
-    """Return a command about a client: mostly one that could make sense, sometimes any."""
+    """Return a command about a client: usually one that could be accepted, sometimes any."""
     own = ca.ClientUser(client_id)
     practices = [NORTH, world.SOUTH]
     if client and client.practice_id and rng.random() < 0.8:
@@ -470,10 +470,12 @@ _LIVELY: dict[ca.Status | None, list[type]] = {
 }
 
 
-def test_a_long_walk_with_many_clients_goes_by_the_rules() -> None:
-    """Five clients at a time, thousands of commands by everybody, time passing: every answer is
-    the oracle's, every client is its history replayed, no two share an address, lists and invoices
-    hold just who belongs there. Visits are counted, so that it has been everywhere.
+def test_a_long_walk_with_many_clients_follows_the_rules() -> None:
+    """Five clients at a time get thousands of commands by all actors, while time passes.
+
+    Every answer is the oracle's. Every client is its history replayed, and no two share an address.
+    Lists and invoices have the right clients.
+    Visits are counted, so every status and event is reached.
     """
     rng = random.Random(20260105)
     visits: Counter[Any] = Counter()
@@ -533,7 +535,7 @@ LIFECYCLE = (
 
 
 def _check_all(office: Office) -> None:
-    """Hold the whole repository against the histories in it."""
+    """Compare the whole repository with its histories."""
     repository = office.repository
     clients = [client for i in IDS if (client := repository.get(i)) is not None]
     for client in clients:
@@ -564,15 +566,15 @@ def test_settings_are_checked_when_the_service_is_made() -> None:
         ("remember_for", {"catalogue": CATALOGUE, "remember_for": 7}),
     ]
     for field, settings in wrong:
-        with pytest.raises(ca.InvalidValue) as told:
+        with pytest.raises(ca.InvalidValue) as malformed:
             ca.ClientAccess(repository, **settings)
-        assert told.value.field == field
+        assert malformed.value.field == field
 
 
 @pytest.mark.parametrize("service", [ca.ClientAccess, ca.AsyncClientAccess])
-def test_what_a_service_works_with_is_checked_when_it_is_made(service: Any) -> None:
-    """Not at the first command: the repository has the methods of the protocol, the clock can be
-    called, and outcomes are remembered for a while that the calendar can hold.
+def test_the_repository_and_the_clock_are_checked_when_the_service_is_made(service: Any) -> None:
+    """The repository has the methods of the protocol, the clock can be called, and `remember_for`
+    is within its limits.
     """
     whole = dict.fromkeys(("get", "find_by_email", "save", "page"), print)
     service(type("Whole", (), whole)(), catalogue=CATALOGUE)
@@ -580,17 +582,17 @@ def test_what_a_service_works_with_is_checked_when_it_is_made(service: Any) -> N
         with pytest.raises(ca.InvalidValue, match=f"repository has no method {missing}"):
             service(type("Without", (), {**whole, missing: None})(), catalogue=CATALOGUE)
     repository = ca.MemoryRepository()
-    with pytest.raises(ca.InvalidValue, match="clock must be callable, which a datetime is not"):
+    with pytest.raises(ca.InvalidValue, match="clock must be callable, not a datetime"):
         service(repository, catalogue=CATALOGUE, clock=world.T0)
     for wrong in (timedelta(0), -timedelta(1), timedelta(days=10_000, microseconds=1)):
-        with pytest.raises(ca.InvalidValue, match="longer than nothing, and 10,000 days at most"):
+        with pytest.raises(ca.InvalidValue, match="must be positive, and at most 10,000 days"):
             service(repository, catalogue=CATALOGUE, remember_for=wrong)
     for right in (timedelta(microseconds=1), timedelta(days=10_000)):
         service(repository, catalogue=CATALOGUE, remember_for=right)
 
 
-def _asking_the_clock(access: Any) -> list[Callable[[], Any]]:
-    """Return every call of a service that asks what time it is."""
+def _reading_the_clock(access: Any) -> list[Callable[[], Any]]:
+    """Return every call of a service that reads the clock."""
     return [
         lambda: access.handle(rename("Other")),
         lambda: access.handle(rename("Other"), command_id="once"),
@@ -604,13 +606,13 @@ def _asking_the_clock(access: Any) -> list[Callable[[], Any]]:
 
 
 @pytest.mark.parametrize(
-    "told_time",
+    "returned",
     [datetime(2026, 1, 1), "2026-01-01", None],  # noqa: DTZ001  # without a zone, as is refused
 )
-def test_a_clock_that_tells_no_moment_is_malformed_everywhere(told_time: Any) -> None:
-    """Whatever is asked, by both services: the clock is named, and nothing has changed."""
+def test_a_clock_that_does_not_return_a_moment_is_malformed_everywhere(returned: Any) -> None:
+    """Every call of both services raises InvalidValue for the clock, and nothing changes."""
     office = Office((ADD,))
-    settings: dict[str, Any] = {"catalogue": CATALOGUE, "clock": lambda: told_time}
+    settings: dict[str, Any] = {"catalogue": CATALOGUE, "clock": lambda: returned}
     sync = ca.ClientAccess(office.repository, **settings)
     memory = AwaitedMemory()
     memory.memory = office.repository
@@ -619,19 +621,19 @@ def test_a_clock_that_tells_no_moment_is_malformed_everywhere(told_time: Any) ->
     async def awaited(ask: Callable[[], Any]) -> None:
         await ask()
 
-    for ask in _asking_the_clock(sync):
-        with pytest.raises(ca.InvalidValue) as told:
+    for ask in _reading_the_clock(sync):
+        with pytest.raises(ca.InvalidValue) as malformed:
             ask()
-        assert told.value.field == "clock"
-    for ask in _asking_the_clock(other):
-        with pytest.raises(ca.InvalidValue) as told:
+        assert malformed.value.field == "clock"
+    for ask in _reading_the_clock(other):
+        with pytest.raises(ca.InvalidValue) as malformed:
             asyncio.run(awaited(ask))
-        assert told.value.field == "clock"
+        assert malformed.value.field == "clock"
     assert office.client().version == 1
 
 
 def test_an_outcome_cannot_be_remembered_beyond_the_calendar() -> None:
-    """InvalidValue, not an overflow; and nothing is saved."""
+    """It raises InvalidValue and not OverflowError, and nothing is saved."""
     last = datetime.max.replace(tzinfo=UTC)
     office = Office(remember_for=timedelta(days=10_000))
     office.now = last
@@ -648,19 +650,19 @@ def test_the_clock_is_in_utc_unless_another_is_given() -> None:
     assert abs(change.event.at - ca.utc_now()) < timedelta(minutes=1)
 
 
-def test_a_decision_is_asked_about_the_client_that_the_command_names() -> None:
-    """A caller of the pure function that passes another client is told so."""
+def test_decide_is_given_the_client_that_the_command_names() -> None:
+    """Another client raises InvalidValue."""
     office = Office((ADD,))
-    with pytest.raises(ca.InvalidValue) as told:
+    with pytest.raises(ca.InvalidValue) as malformed:
         ca.decide(office.client(), OTHER, at=world.SOON, catalogue=CATALOGUE)
-    assert told.value.field == "client"
-    with pytest.raises(ca.InvalidValue) as told:
+    assert malformed.value.field == "client"
+    with pytest.raises(ca.InvalidValue) as malformed:
         ca.decide(None, ADD, at=world.SOON, catalogue=CATALOGUE, email_owner="x")  # type: ignore[arg-type]
-    assert told.value.field == "email_owner"
+    assert malformed.value.field == "email_owner"
 
 
-def test_a_history_that_does_not_fit_together_is_corrupt() -> None:
-    """None, one that begins in the middle, with a gap, twice the same, or of two clients."""
+def test_a_history_with_a_missing_or_foreign_event_is_corrupt() -> None:
+    """No events, no first event, a gap, an event twice, or events of two clients."""
     office = Office((ADD, rename("A"), rename("B")))
     one, two, three = office.repository.history(CLIENT_ID)
     (other,) = Office((OTHER,)).repository.history(OTHER_ID)
@@ -679,7 +681,7 @@ def test_a_history_that_does_not_fit_together_is_corrupt() -> None:
     assert ca.replay([one, two, three]) == office.client()
 
 
-def test_actions_of_the_service_are_those_of_the_client_now() -> None:
+def test_the_service_returns_the_actions_of_the_stored_client_now() -> None:
     office = Office((ADD,))
     for by in (NORTH, EAST, CLIENT, PLATFORM):
         assert office.access.actions(CLIENT_ID, by) == ca.actions_of(

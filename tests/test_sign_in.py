@@ -1,4 +1,4 @@
-"""Who gets in, and who can open what: the end of rules §8, and P6 at the exact moment."""
+"""Who can sign in and who can open what: the end of rules §8, and P6 to the moment."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LEFT = (ADD, SUBSCRIBE, ACTIVATE, STOP)
 
 
 def expected_code(client: dict[str, Any], at: Any) -> str | None:
-    """§8: why a client with this address does not get in; None where it does."""
+    """§8: return why a client with this address cannot sign in, or None if it can."""
     match client.get("status"):
         case None | "inactive" | "practice_only" | "deleted":
             return "unknown_address"
@@ -46,8 +46,8 @@ def expected_code(client: dict[str, Any], at: Any) -> str | None:
 
 
 @pytest.mark.parametrize("at", [SOON, LATE], ids=["soon", "late"])
-def test_every_client_is_answered_as_the_rules_say(at: Any) -> None:
-    """§8: by status and debt; let in with the services held, kept out with none."""
+def test_the_sign_in_of_every_client_follows_the_rules(at: Any) -> None:
+    """§8: by status and debt; with its services if it can sign in, without any if not."""
     seen: Counter[str | None] = Counter()
     for client in (None, *world.clients()):
         decision = ca.sign_in_of(client, at=at)
@@ -67,9 +67,9 @@ def test_every_client_is_answered_as_the_rules_say(at: Any) -> None:
 
 
 @pytest.mark.parametrize("at", [SOON, LATE], ids=["soon", "late"])
-def test_every_actor_opens_what_the_rules_say(at: Any) -> None:
-    """§8: the practice where it may open the data, the client as it signs in, the platform in any
-    but inactive and deleted; nobody else, and nothing where a practice is merely invited.
+def test_every_actor_opens_what_the_rules_allow(at: Any) -> None:
+    """§8: the practice that manages it, the client if it can sign in, and the platform, but in no
+    case an inactive or deleted client. A practice that was only invited opens nothing.
     """
     opened: Counter[tuple[str, str]] = Counter()
     for client in world.clients():
@@ -116,7 +116,7 @@ def test_every_actor_opens_what_the_rules_say(at: Any) -> None:
 
 
 def test_sign_in_is_by_the_identity_of_an_address() -> None:
-    """E1: however it is spelt; and any address of nobody is unknown."""
+    """E1: whatever its spelling. An address that no client has is unknown."""
     office = Office((ADD, SUBSCRIBE, ACTIVATE))
     for spelt in (FIRST, FIRST.upper(), ca.EmailAddress("First@Example.com")):
         assert office.access.sign_in(spelt).allowed
@@ -124,18 +124,18 @@ def test_sign_in_is_by_the_identity_of_an_address() -> None:
 
 
 def test_nobody_signs_in_with_a_placeholder() -> None:
-    """E2: it is no address, so asking with one is malformed, not unknown."""
+    """E2: a placeholder is not an address, so it is malformed and not unknown."""
     office = Office((ca.AddClient(CLIENT_ID, NORTH, business_name="Acme"),))
     for placeholder in (office.client().email, office.client().email.address):
-        with pytest.raises(ca.InvalidValue) as told:
+        with pytest.raises(ca.InvalidValue) as malformed:
             office.access.sign_in(placeholder)
-        assert told.value.field == "email"
+        assert malformed.value.field == "email"
 
 
 @pytest.mark.parametrize("erase", [False, True])
-def test_nobody_signs_in_with_what_stands_for_an_erased_address(erase: bool) -> None:
-    """E2: never signed in with: malformed as a placeholder is, of a value or spelt, whether or not
-    there is a client that has it; nor does the address that was erased let anybody in.
+def test_nobody_signs_in_with_an_erased_address(erase: bool) -> None:
+    """E2: what replaces an erased address is malformed like a placeholder, as a value or as text,
+    whether a client has it or not. The address that was erased does not sign in either.
     """
     office = Office((ADD, SUBSCRIBE, ACTIVATE))
     erased = ca.EmailAddress.erased(CLIENT_ID)
@@ -143,15 +143,15 @@ def test_nobody_signs_in_with_what_stands_for_an_erased_address(erase: bool) -> 
         office.repository.erase(CLIENT_ID)
         assert office.client().email == erased
     for given in (erased, erased.address):
-        with pytest.raises(ca.InvalidValue) as told:
+        with pytest.raises(ca.InvalidValue) as malformed:
             office.access.sign_in(given)
-        assert told.value.field == "email"
-        assert str(CLIENT_ID.hex) not in str(told.value)
+        assert malformed.value.field == "email"
+        assert str(CLIENT_ID.hex) not in str(malformed.value)
     assert office.access.sign_in(FIRST).allowed == (not erase)
 
 
-def test_the_old_address_does_not_sign_in_any_more() -> None:
-    """E4: from the change on it is the new one that signs in."""
+def test_the_old_address_no_longer_signs_in() -> None:
+    """E4: after the change only the new address signs in."""
     office = Office((ADD, SUBSCRIBE, ACTIVATE, ca.ChangeEmail(CLIENT_ID, CLIENT, email=FREE)))
     assert not office.access.sign_in(FIRST).allowed
     assert office.access.sign_in(FREE).allowed
@@ -160,8 +160,8 @@ def test_the_old_address_does_not_sign_in_any_more() -> None:
 # ── P6 ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_sign_in_is_closed_from_the_very_moment_and_not_before() -> None:
-    """P6: 30 days after the access ended, to the microsecond; prompted for until then."""
+def test_sign_in_is_refused_from_the_due_moment_and_not_before() -> None:
+    """P6: 30 days after the access ended, to the microsecond. The client is prompted until then."""
     office = Office(LEFT)
     due = world.T0 + timedelta(days=30)
     for at, allowed in ((due - TICK, True), (due, False), (due + TICK, False)):
@@ -176,7 +176,7 @@ def test_sign_in_is_closed_from_the_very_moment_and_not_before() -> None:
 
 
 def test_the_date_is_fixed_when_the_access_ends() -> None:
-    """P6: another policy afterwards moves nothing."""
+    """P6: another policy afterwards does not move it."""
     office = Office(LEFT)
     later = ca.ClientAccess(
         office.repository,
@@ -197,10 +197,10 @@ def test_the_date_is_fixed_when_the_access_ends() -> None:
         (timedelta(days=2), 2, False),
     ],
 )
-def test_how_long_is_a_policy_value(
+def test_the_policy_says_how_long_a_client_may_owe(
     unpaid_access: timedelta | None, days: float, allowed: bool
 ) -> None:
-    """P6: none for no limit, nothing for at once."""
+    """P6: None is no limit, and zero is at once."""
     office = Office(LEFT, policy=ca.Policy(unpaid_access=unpaid_access))
     office.later(days=days)
     decision = office.access.sign_in(FIRST)
@@ -209,7 +209,7 @@ def test_how_long_is_a_policy_value(
 
 
 def test_providing_the_details_opens_sign_in_again() -> None:
-    """P6: by the client or the platform, in time or late; and nothing is prompted for any more."""
+    """P6: by the client or the platform, in time or late. The client is no longer prompted."""
     for by in (CLIENT, PLATFORM):
         for days in (1, 30, 300):
             office = Office(LEFT)
@@ -219,9 +219,9 @@ def test_providing_the_details_opens_sign_in_again() -> None:
             assert (decision.allowed, decision.prompts) == (True, ())
 
 
-def test_what_is_owed_closes_sign_in_and_nothing_else() -> None:
-    """P6: the client's commands and a later practice's access are not closed; it goes on owing,
-    with the date that it has, whoever it invites and whoever leaves again.
+def test_owed_details_close_sign_in_and_nothing_else() -> None:
+    """P6: the client's commands and a later practice's access are not affected. The client owes the
+    details by the same date, whatever practice it invites or leaves.
     """
     office = Office(LEFT)
     due = world.T0 + timedelta(days=30)
@@ -241,8 +241,8 @@ def test_what_is_owed_closes_sign_in_and_nothing_else() -> None:
     assert office.access.sign_in(FIRST).allowed
 
 
-def test_direct_debit_is_asked_for_just_where_the_practice_paid() -> None:
-    """P6: by whomever its access ends, with or without services left."""
+def test_direct_debit_is_asked_for_only_if_the_practice_paid() -> None:
+    """P6: whoever ends its access, with or without services left."""
     asked: Counter[tuple[str, bool, bool]] = Counter()
     for client in world.clients():
         for by in ACTORS:
@@ -262,8 +262,8 @@ def test_direct_debit_is_asked_for_just_where_the_practice_paid() -> None:
 # ── The questions of the service ─────────────────────────────────────────────────────────────────
 
 
-def test_opening_what_is_not_ones_own_is_unknown() -> None:
-    """C3: a practice that is merely invited reads nothing, and a stranger not either."""
+def test_opening_a_client_that_the_actor_does_not_have_is_unknown() -> None:
+    """C3: neither a practice that was only invited nor a stranger can open it."""
     office = Office((*LEFT, ca.InvitePractice(CLIENT_ID, CLIENT, practice_id="south")))
     for by in (SOUTH, NORTH, world.EAST, world.STRANGER):
         for ask in (office.access.services_open_to, office.access.client):

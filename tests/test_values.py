@@ -426,38 +426,18 @@ def test_text_is_as_long_as_is_said_and_no_longer(
 
 
 class Text(str):
-    """Text that says anything of itself, as what is marked safe for HTML does."""
-
-    def __len__(self) -> int:
-        return 1
+    """Text with a `str()` of its own, as the members of an enum of texts have it."""
 
     def __str__(self) -> str:
-        return "other"
-
-    def __html__(self) -> str:
-        return self
-
-    def isprintable(self) -> bool:
-        return True
-
-    def isspace(self) -> bool:
-        return False
-
-    def replace(self, *_: object) -> str:
-        return "a"
+        return f"Text.{self.upper()}"
 
 
 class Number(int):
-    def __int__(self) -> int:
-        return 99
-
-    def __lt__(self, other: int) -> bool:
-        return False
+    pass
 
 
 class Amount(Decimal):
-    def is_finite(self) -> bool:
-        return True
+    pass
 
 
 class Id(UUID):
@@ -465,13 +445,11 @@ class Id(UUID):
 
 
 class Moment(datetime):
-    def utcoffset(self) -> timedelta:
-        return timedelta(hours=7)
+    pass
 
 
 class Day(date):
-    def isoformat(self) -> str:
-        return "other"
+    pass
 
 
 class Span(timedelta):
@@ -479,8 +457,7 @@ class Span(timedelta):
 
 
 class Several(tuple[Any, ...]):
-    def __iter__(self) -> Any:
-        return iter([5])
+    pass
 
 
 def _id_like(value: UUID) -> Id:
@@ -501,7 +478,7 @@ DISGUISES: dict[type, Callable[[Any], object]] = {
     timedelta: lambda value: Span(seconds=value.total_seconds()),
     tuple: Several,
 }
-"""How to make a value of a subclass that is the same as a plain one, and pretends to be another."""
+"""How to make an instance of a subclass that equals a plain value."""
 
 ANY_ITERABLE = {(kind, "services") for kind in (ca.RegisterCustomer, ca.Subscribe, ca.Catalogue)}
 """Made of what an iterable yields, whatever its class."""
@@ -516,8 +493,8 @@ DISGUISED = [
     ("kind", "name"), DISGUISED, ids=[f"{kind.__name__}.{name}" for kind, name in DISGUISED]
 )
 def test_what_is_kept_is_of_the_plain_type_whatever_was_given(kind: type, name: str) -> None:
-    """Text, numbers, amounts, ids, moments, days, spans and tuples of a subclass are kept as what
-    they are by their own type, in every field of every class; and can be written.
+    """Text, numbers, amounts, ids, moments, days, spans and tuples of a subclass are made plain, in
+    every field of every class, and can be written.
     """
     from client_access import wire
 
@@ -539,24 +516,6 @@ def test_there_is_something_of_every_type_to_disguise() -> None:
     setup = ca.ServiceSetup(ca.VatScheme.CASH, accounts_start=Day(2026, 4, 1))
     assert type(setup.accounts_start) is date
     assert setup.accounts_start == day
-
-
-@pytest.mark.parametrize(
-    ("kind", "name"), TEXT_FIELDS, ids=[f"{kind.__name__}.{name}" for kind, name in TEXT_FIELDS]
-)
-def test_no_text_talks_itself_past_the_checks(kind: type, name: str) -> None:
-    """What is too long or has control characters is refused, whatever its class says of it."""
-    for bad in ("a\x00b", "x" * 1001):
-        with pytest.raises(ca.InvalidValue) as told:
-            build(kind, **{name: Text(bad)})
-        assert told.value.field == name
-
-
-def test_no_number_talks_itself_past_the_checks() -> None:
-    with pytest.raises(ca.InvalidValue, match="times_sent must be at least 1"):
-        ca.Activation(CLIENT_ID, T0, SOON, Number(0))
-    with pytest.raises(ca.InvalidValue, match="monthly_price must be finite"):
-        ca.Service("x", "X", Amount("NaN"))
 
 
 def test_what_the_service_is_asked_for_is_plain() -> None:
@@ -601,49 +560,8 @@ def test_what_the_service_is_asked_for_is_plain() -> None:
     assert {type(value) for value in asked} == {UUID, str, int}
 
 
-class _NoId(UUID):
-    def __init__(self) -> None:
-        pass
-
-
-class _IdWithAnotherNumber(UUID):
-    """An id that says its number is another than the one it has."""
-
-    said: object
-
-    @property  # type: ignore[misc]  # it is final, which nothing enforces
-    def int(self) -> Any:
-        return self.said
-
-
-def _id_that_says(stored: object, said: object) -> UUID:
-    """Return an id with a stored number, as it passes every check, that tells another."""
-    value = _IdWithAnotherNumber.__new__(_IdWithAnotherNumber)
-    vars(UUID)["int"].__set__(value, stored)
-    object.__setattr__(value, "said", said)
-    return value
-
-
-@pytest.mark.parametrize("said", [1.5, True, -1, 2**128, "1", None])
-def test_an_id_is_the_number_that_is_stored_and_not_what_it_says(said: object) -> None:
-    """What a subclass makes of the number of an id is not looked at (values are kept plain)."""
-    kept = ca.ClientUser(_id_that_says(CLIENT_ID.int, said)).client_id
-    assert type(kept) is UUID
-    assert type(kept.int) is int
-    assert kept == CLIENT_ID
-
-
-@pytest.mark.parametrize("stored", [1.5, True, -1, 2**128, "1", None])
-def test_an_id_whose_stored_number_is_none_is_malformed(stored: object) -> None:
-    """An id is a whole number of 128 bits, whatever else a subclass may have put there."""
-    with pytest.raises(ca.InvalidValue, match="client_id is no sound UUID"):
-        ca.ClientUser(_id_that_says(stored, CLIENT_ID.int))
-
-
-def test_what_cannot_be_made_plain_is_malformed() -> None:
-    """A subclass is somebody else's code: whatever it raises stays inside."""
-    with pytest.raises(ca.InvalidValue, match="client_id is no sound UUID"):
-        ca.ClientUser(_NoId())
+def test_a_subclass_that_means_something_else_is_malformed() -> None:
+    """A moment is not a day, nor a day a moment."""
     with pytest.raises(ca.InvalidValue, match="sent_at must be a datetime, not a date"):
         ca.Activation(CLIENT_ID, date(2026, 1, 1), SOON)  # type: ignore[arg-type]  # refused here
     with pytest.raises(ca.InvalidValue, match="must be a date, not a Moment"):
@@ -678,7 +596,7 @@ def test_values_of_a_class_derived_from_the_librarys_are_malformed(
 
 
 def test_a_moment_in_a_zone_that_fails_is_malformed() -> None:
-    """A time zone is the caller's own code: whatever it raises or returns stays inside."""
+    """A time zone may be the caller's own class; whatever it raises or returns is InvalidValue."""
 
     class Zone(tzinfo):
         def tzname(self, _: object) -> str:
@@ -696,10 +614,9 @@ def test_a_moment_in_a_zone_that_fails_is_malformed() -> None:
             raise RuntimeError
 
     for zone in (Wrong(), Fails()):
-        for moment in (datetime(2026, 1, 1, tzinfo=zone), Moment(2026, 1, 1, tzinfo=zone)):
-            with pytest.raises(ca.InvalidValue) as told:
-                ca.DirectDebit(moment)
-            assert told.value.field == "asked_at"
+        with pytest.raises(ca.InvalidValue) as malformed:
+            ca.DirectDebit(datetime(2026, 1, 1, tzinfo=zone))
+        assert malformed.value.field == "asked_at"
 
 
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001  # what is refused here

@@ -42,7 +42,7 @@ from client_access.cli import words
 from client_access.cli.ending import Failure
 from client_access.links import ActivationLinks
 from client_access.rendering import render
-from client_access.service.outbox import Outbox
+from client_access.service.outbox import relay
 from client_access.sql import SqlRepository
 from examples.tour.previews import differences
 from examples.tour.screen import MARGIN, TourScreen
@@ -227,7 +227,7 @@ class Stage:
         def deliver(notice: Notice) -> None:
             taken[type(notice.recipient)] += 1
 
-        report = Outbox(self.repository).relay(deliver)
+        report = relay(self.repository, deliver)
         self.asks("delivers the notices that were saved with the changes.", self.platform)
         self.screen.accepted(
             f"{report.delivered} delivered: {taken[ToAddress]} by email,"

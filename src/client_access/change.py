@@ -1,4 +1,4 @@
-"""What an accepted command does: the one thing that a repository saves."""
+"""The change that an accepted command makes: what a repository saves."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def _kind(value: Command | Event | None) -> str:
 @final
 @frozen
 class Change:
-    """What an accepted command does to a client.
+    """The change that an accepted command makes to a client.
 
     Parameters:
-        command: what was asked.
-        before: the client as it was; None where the command creates it.
-        event: what happened; None where nothing changes.
-        after: the client as it is then, always what the event makes of `before`.
+        command: the command.
+        before: the client before it; None if the command creates the client.
+        event: what happened; None if nothing changes.
+        after: the client after it, which is always `evolve(before, event)`.
         notices: what to tell whom (rules §9); the caller delivers them.
     """
 

@@ -1,8 +1,8 @@
-"""What can go wrong, and by whose fault.
+"""The errors that this library raises.
 
-Malformed input is :class:`InvalidValue`, a rule's no is :class:`~client_access.CommandRefused`
-(which stands with the refusals), trouble with stored data is a :class:`RepositoryError`. Nothing
-else leaves the library.
+Malformed input raises :class:`InvalidValue`. A command that a rule refuses raises
+:class:`~client_access.CommandRefused`, which is defined with the refusals. A problem with stored
+data raises a :class:`RepositoryError`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from uuid import UUID
 
 
 class ClientAccessError(Exception):
-    """The root of every error that this library raises."""
+    """The base class of every error that this library raises."""
 
 
 class InvalidValue(ClientAccessError, ValueError):
-    """Malformed input: the caller's fault, told before any rule is asked.
+    """The caller's input is malformed. It is raised before any rule is checked, except S1 and E6.
 
     Attributes:
-        field: the name of the field or parameter that is malformed.
-        reason: what is wrong with it, without repeating the value.
+        field: the name of the malformed field or parameter.
+        reason: what is wrong with it; it does not repeat the value.
     """
 
     def __init__(self, field: str, reason: str) -> None:
@@ -32,11 +32,11 @@ class InvalidValue(ClientAccessError, ValueError):
 
 
 class RepositoryError(ClientAccessError):
-    """Stored data and the caller's expectation of it do not fit together."""
+    """The repository failed, or what it stores is not what the caller expected."""
 
 
 class StaleClient(RepositoryError):
-    """The stored client is not at the version that the change was decided on.
+    """The stored client is no longer the one that the change was decided on.
 
     Attributes:
         client_id: the client that another writer changed, created or deleted first.
@@ -51,10 +51,10 @@ class StaleClient(RepositoryError):
 
 
 class EmailTaken(RepositoryError):
-    """Another client has the address that a change would give to this one (E1).
+    """Another client has the address that a change gives to this one (E1).
 
     Attributes:
-        client_id: the client whose change could not be saved, never the one that has the address.
+        client_id: the client that the change is about, never the one that has the address.
     """
 
     def __init__(self, client_id: UUID) -> None:
@@ -66,10 +66,10 @@ class EmailTaken(RepositoryError):
 
 
 class CorruptRecord(RepositoryError):
-    """A stored record or a history is none that this library can have written.
+    """A stored record or a history is not one that this library can have written.
 
     Attributes:
-        reason: what does not fit.
+        reason: what is wrong with it.
     """
 
     def __init__(self, reason: str) -> None:

@@ -22,6 +22,8 @@ from client_access.errors import ClientAccessError, InvalidValue
 from client_access.values import ClientUser
 from client_access.values.validation import check_id, to_tuple
 
+__all__ = ["ActivationLinks", "InvalidLink"]
+
 _PURPOSE = b"client_access.links: activate, 1"
 # 32 bytes each, in URL-safe base64 without padding.
 _SHAPE = re.compile(r"([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{43})")

@@ -1,7 +1,7 @@
 """What is sent to whom (rules §9), as values: the caller, or its outbox, delivers them.
 
-A notice has a stable id, so that one delivered twice can be told. None holds a link: a link to
-activate is made at the moment of sending (E6).
+A notice has a stable id, by which its recipient can recognise one that is delivered twice. No
+notice holds a link: a link to activate is made when the email is sent (E6).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ToAddress:
 @final
 @frozen
 class ToClientService:
-    """In the client's own service, where it reads messages."""
+    """In the client's own service, where the client reads messages."""
 
     client_id: UUID = field(validator=is_a(UUID))
 
@@ -48,7 +48,7 @@ class ToClientService:
 @final
 @frozen
 class ToPractice:
-    """The practice, in the way that the platform reaches it."""
+    """To the practice, in whatever way the platform reaches it."""
 
     practice_id: str = field(validator=is_text(PRACTICE_ID_LENGTH))
 
@@ -69,12 +69,12 @@ _RECIPIENTS: tuple[type[Recipient], ...] = (ToAddress, ToClientService, ToPracti
 
 @frozen
 class _Notice:
-    """What every notice has.
+    """The fields of every notice.
 
     Parameters:
         client_id: the client that it is about.
-        version: the client's version that it follows from.
-        recipient: where it goes.
+        version: the client's version after the change that it is about.
+        recipient: where to send it.
         business_name: the client's name.
     """
 
@@ -85,20 +85,20 @@ class _Notice:
 
     @property
     def id(self) -> UUID:
-        """The same whenever the same notice is made: of client, version and kind."""
+        """The id made from client, version and kind: the same each time that the notice is made."""
         return uuid5(self.client_id, f"{self.version}/{NOTICE_NAMES[type(self)]}")  # type: ignore[index]  # only subclasses are made
 
 
 @final
 @frozen
 class ActivationEmail(_Notice):
-    """To the client's address: the activation, whose link is made when this is sent (E6).
+    """To the client's address: the activation. Its link is made when the email is sent (E6).
 
     Parameters:
-        practice_id: the practice that invites.
-        activation_id: what the link is bound to.
+        practice_id: the practice that invites the client.
+        activation_id: the activation that the link is bound to.
         expires_at: when the activation ends.
-        times_sent: how often it has been sent, this time included.
+        times_sent: how often the activation has been sent, including this time.
     """
 
     practice_id: str = field(kw_only=True, validator=is_text(PRACTICE_ID_LENGTH))
@@ -120,8 +120,8 @@ class PracticeLeft(_Notice):
 
     Parameters:
         practice_id: the practice whose access ended.
-        direct_debit_asked: whether direct debit details are to be entered now (P6).
-        direct_debit_due: by when; None for no limit.
+        direct_debit_asked: whether the client must enter direct debit details (P6).
+        direct_debit_due: when they are due; None for no limit.
     """
 
     practice_id: str = field(kw_only=True, validator=is_text(PRACTICE_ID_LENGTH))
@@ -132,7 +132,7 @@ class PracticeLeft(_Notice):
 @final
 @frozen
 class AccessEnded(_Notice):
-    """To the practice: its access to the client has ended, by the client or the platform."""
+    """To the practice: the client or the platform ended its access to the client."""
 
 
 @final
@@ -154,7 +154,7 @@ class InvitationAnswered(_Notice):
 
     Parameters:
         practice_id: the practice that answered.
-        accepted: its answer.
+        accepted: whether it accepted.
     """
 
     practice_id: str = field(kw_only=True, validator=is_text(PRACTICE_ID_LENGTH))
@@ -208,7 +208,7 @@ class DirectDebitNeeded(_Notice):
     """At sign-in: enter direct debit details (P6).
 
     Parameters:
-        due: by when; None for no limit.
+        due: when they are due; None for no limit.
     """
 
     due: datetime | None = field(kw_only=True, validator=is_aware_or_none)
@@ -241,6 +241,6 @@ NOTICES: dict[str, type[Notice]] = {
     "access_removed": AccessRemoved,
     "direct_debit_needed": DirectDebitNeeded,
 }
-"""Every notice by its stable name, in the order of rules §9."""
+"""Every kind of notice by its stable name, in the order of rules §9."""
 
 NOTICE_NAMES: dict[type[Notice], str] = {notice: name for name, notice in NOTICES.items()}

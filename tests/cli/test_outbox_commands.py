@@ -10,7 +10,7 @@ import world
 
 import client_access as ca
 from client_access.cli import main
-from client_access.service.outbox import Outbox, RelayPolicy
+from client_access.service.outbox import RelayPolicy, relay
 from client_access.sql import SqlRepository
 
 FAILED = 2
@@ -38,7 +38,7 @@ def parked(sqlite: str) -> UUID:
         def deliver(notice: ca.Notice) -> None:
             raise ConnectionError
 
-        Outbox(repository, policy=RelayPolicy(attempts=1)).relay(deliver)
+        relay(repository, deliver, policy=RelayPolicy(attempts=1))
         first, _ = repository.waiting(parked=True, limit=2)
         access.handle(ca.ResendActivation(world.CLIENT_ID, by))
     return first.notice.id

@@ -48,7 +48,7 @@ from client_access import (
     StopManaging,
     Subscribe,
 )
-from client_access.service.outbox import Outbox, RelayPolicy
+from client_access.service import outbox
 from client_access.sql import SqlRepository
 
 PRACTICE = PracticeUser("practice")
@@ -166,9 +166,9 @@ def relay(repository: SqlRepository) -> None:
             at=time.monotonic_ns(),
         )
 
-    outbox = Outbox(repository, policy=RelayPolicy(lease=timedelta(seconds=1)))
+    policy = outbox.RelayPolicy(lease=timedelta(seconds=1))
     while repository.waiting(parked=False, limit=1):
-        outbox.relay(deliver)
+        outbox.relay(repository, deliver, policy=policy)
 
 
 def _forever() -> Iterator[int]:

@@ -29,7 +29,7 @@ from client_access import (
     RepositoryError,
     SignIn,
 )
-from client_access.service.outbox import Outbox
+from client_access.service.outbox import DEFAULT_RELAY_POLICY, relay
 from client_access.sql import AsyncSqlRepository, SqlRepository, bring_up_to_date
 from client_access.sql.engines import parse_url
 from client_access.sql.tables import notices
@@ -186,8 +186,7 @@ def test_a_notice_that_cannot_be_read_holds_up_its_own_client_only(
 
     taken: list[UUID] = []
     now = T0
-    outbox = Outbox(repository, clock=lambda: now)
-    outbox.relay(lambda notice: taken.append(notice.id))
+    relay(repository, lambda notice: taken.append(notice.id), clock=lambda: now)
     of_others = {notice.id for change in changes[1:] for notice in change.notices}
     assert sorted(taken) == sorted(of_others)
     assert str(broken.id).replace("-", "") in caplog.text.replace("-", "")
@@ -196,8 +195,8 @@ def test_a_notice_that_cannot_be_read_holds_up_its_own_client_only(
 
     with engine.begin() as connection:
         connection.execute(update(notices).where(mine).values(data=kept))
-    now = T0 + outbox.policy.lease
-    outbox.relay(lambda notice: taken.append(notice.id))
+    now = T0 + DEFAULT_RELAY_POLICY.lease
+    relay(repository, lambda notice: taken.append(notice.id), clock=lambda: now)
     assert sorted(taken) == sorted(every)
 
 

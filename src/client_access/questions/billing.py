@@ -1,4 +1,4 @@
-"""Who is invoiced for what (rules S6, P4): lines are worked out when asked for, never stored."""
+"""Who is invoiced for what (rules S6, P4). Lines are calculated on demand and never stored."""
 
 from __future__ import annotations
 
@@ -25,14 +25,18 @@ from client_access.values.validation import (
     to_tuple,
 )
 
+BATCH = 500
+"""How many clients are loaded at once when the lines of an invoice are read."""
+
 
 @final
 @frozen
 class Invoice:
-    """A monthly invoice: by folded business name, client id and service code (S6).
+    """A monthly invoice (S6).
 
     Parameters:
-        lines: one for each client and service.
+        lines: one for each client and service, ordered by folded business name, client id and
+            service code.
         currency: the ISO 4217 code of every price.
 
     Raises:
@@ -48,7 +52,7 @@ class Invoice:
 
 
 class Cause(Enum):
-    """Why a line of an invoice differs from the one before."""
+    """Why a line differs between two invoices."""
 
     CLIENT_CAME = "client_came"
     CLIENT_LEFT = "client_left"
@@ -63,9 +67,9 @@ class InvoiceDifference:
     """One line that differs between two invoices, and why.
 
     Parameters:
-        before: the earlier line; None where there was none.
-        after: the later line; None where there is none.
-        cause: why. A client that holds no line in the other invoice came or left as a whole.
+        before: the earlier line; None if there was none.
+        after: the later line; None if there is none.
+        cause: why. A client that has no line in the other invoice came or left.
     """
 
     before: InvoiceLine | None = field(validator=is_a_or_none(InvoiceLine))
@@ -74,12 +78,12 @@ class InvoiceDifference:
 
 
 def _exact() -> Context:
-    """Return a context in which nothing is rounded, whatever the host's own is set to."""
+    """Return a context in which nothing is rounded, whatever the host's own context."""
     return Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX, clamp=0, flags=[], traps=[Inexact])
 
 
 def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
-    """Return the sum of amounts of money, to the last digit."""
+    """Return the exact sum of amounts of money."""
     exact, total = _exact(), Decimal(0)
     for amount in amounts:
         total = exact.add(total, amount)
@@ -87,15 +91,15 @@ def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def total_of(lines: Iterable[InvoiceLine]) -> Decimal:
-    """Return what lines come to a month."""
+    """Return the monthly total of lines."""
     return exact_sum(line.monthly_price for line in lines)
 
 
 def monthly_total(services: Iterable[str] | Mapping[str, object], catalogue: Catalogue) -> Decimal:
-    """Return what a selection costs a month, shown before it is saved (S2).
+    """Return the monthly cost of a selection, to be shown before it is saved (S2).
 
     Parameters:
-        services: the codes, or the mapping that a command takes.
+        services: the codes of the services, or the mapping that a command takes.
         catalogue: the services on offer.
 
     Raises:
@@ -114,7 +118,7 @@ def monthly_total(services: Iterable[str] | Mapping[str, object], catalogue: Cat
 def lines_for_practice(
     client: Client, practice_id: str, catalogue: Catalogue
 ) -> tuple[InvoiceLine, ...]:
-    """Return a client's lines on a practice's next invoice; none where another pays (S6)."""
+    """Return a client's lines on a practice's next invoice; empty if it does not pay (S6)."""
     theirs = client.practice_id == practice_id and invoice_payer(client) is Payer.PRACTICE
     return monthly_lines(client, catalogue) if theirs else ()
 
@@ -123,14 +127,13 @@ def lines_for_practice(
 class InvoiceReading:
     """The lines of a practice's next invoice, in order, while its two lists are read (S6).
 
-    Whoever a practice pays for stands in its active or its inactive list: the third holds nobody
-    with a service (C1). They are read one after the other, and a client may activate meanwhile,
-    which moves it from the inactive to the active one; nothing moves one that a practice pays for
-    back. So the inactive list is read first, whole, and misses nobody; and who is met again in the
-    active one has had its lines.
+    A client that a practice pays for is in its active or its inactive list: clients in the imported
+    list have no services (C1). A client may activate during the reading, which moves it from the
+    inactive to the active list. No client that the practice pays for moves back. So the inactive
+    list is read first, and no client is missed. A client that appears in both has its lines once.
 
     Parameters:
-        practice_id: whose invoice.
+        practice_id: the practice.
         catalogue: the services and their prices.
     """
 
@@ -146,7 +149,7 @@ class InvoiceReading:
             self._held.append((place_of(client), lines))
 
     def up_to(self, client: Client) -> Iterator[InvoiceLine]:
-        """Take the next client of the active list; yield the lines up to its own, and these."""
+        """Take the next client of the active list; yield the lines up to and including its own."""
         place = place_of(client)
         while self._held and self._held[0][0] < place:
             yield from self._held.popleft()[1]
@@ -158,7 +161,7 @@ class InvoiceReading:
             yield from lines
 
     def _lines_of(self, client: Client) -> tuple[InvoiceLine, ...]:
-        """Return a client's lines the first time that it has any, and none again."""
+        """Return a client's lines the first time that it has any, and none after that."""
         if client.id in self._seen:
             return ()
         lines = lines_for_practice(client, self._practice_id, self._catalogue)
@@ -168,13 +171,13 @@ class InvoiceReading:
 
 
 def invoice_of_client(client: Client, catalogue: Catalogue) -> Invoice:
-    """Return a client's own next invoice; without lines where it does not pay (S6)."""
+    """Return a client's own next invoice; it has no lines if the client does not pay (S6)."""
     own = invoice_payer(client) is Payer.CLIENT
     return Invoice(monthly_lines(client, catalogue) if own else (), catalogue.currency)
 
 
 def total_of_counts(counts: Mapping[str, int], catalogue: Catalogue) -> Decimal:
-    """Return what services come to a month, given how often each is held.
+    """Return the monthly total of services, given how many clients hold each.
 
     Raises:
         InvalidValue: the catalogue lacks one of them (S4).
@@ -189,10 +192,10 @@ def total_of_counts(counts: Mapping[str, int], catalogue: Catalogue) -> Decimal:
 def differences(earlier: Invoice, later: Invoice) -> tuple[InvoiceDifference, ...]:
     """Return what changed between two invoices, and why (S3).
 
-    The lines of the later invoice come first, in its order; then those that only the earlier has.
+    The lines of the later invoice come first, in its order, then those that only the earlier has.
 
     Raises:
-        InvalidValue: one of them is no invoice.
+        InvalidValue: an argument is not an invoice.
     """
     check_type("earlier", earlier, Invoice)
     check_type("later", later, Invoice)

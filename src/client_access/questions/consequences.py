@@ -1,7 +1,7 @@
-"""What a change would come to, in the terms of the check-your-information step (rule S2).
+"""The consequences of a change, for the check-your-information step (rule S2).
 
-Everything is worked out from a :class:`~client_access.Change`, as
-:meth:`~client_access.ClientAccess.preview` returns it: no repository is asked.
+They follow from the :class:`~client_access.Change` that
+:meth:`~client_access.ClientAccess.preview` returns. No repository is asked.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from client_access.values.validation import check_type
 
 
 class Irreversible(Enum):
-    """What a change does that no command undoes."""
+    """A consequence that no command can undo."""
 
     PAYER_LOCK = "payer_lock"
     PAYER_PASSES_TO_CLIENT = "payer_passes_to_client"
@@ -48,19 +48,19 @@ SENTENCES = {
 @final
 @frozen
 class Standing:
-    """How a client stands, before or after a change.
+    """The state of a client before or after a change, in the terms of a screen.
 
     Parameters:
-        status: where it stands in the lifecycle; None where it does not exist yet.
-        client_signs_in: whether the client itself gets in.
+        status: its status; None if it does not exist yet.
+        client_signs_in: whether the client can sign in.
         practice_opens: whether the practice that manages it can open its data.
-        practice_id: that practice; None for a client that none manages.
+        practice_id: that practice; None if no practice manages it.
         payer: who pays; None while that is undecided.
-        payer_locked: whether that can no longer be chosen.
-        invoiced_to: on whose next invoice the services stand; None for nobody's: there are none
-            before who pays is locked, and where the client pays, before it has activated (S6).
-        invoice: the client's lines on that invoice, without lines where there is none; None where
-            the catalogue lacks a service in `unpriced`, for it would be too small (S4).
+        payer_locked: whether the payer can no longer be chosen.
+        invoiced_to: who is invoiced for its services; None for nobody. Nobody is before the payer
+            is locked, nor a client that pays before it has activated (S6).
+        invoice: the client's lines on that invoice, without lines if nobody is invoiced. None if
+            the catalogue lacks a service in `unpriced`: the invoice would be too small (S4).
         unpriced: the codes of the services to be invoiced that the catalogue lacks.
     """
 
@@ -78,14 +78,14 @@ class Standing:
 @final
 @frozen
 class Consequences:
-    """What a change would come to, to be shown before it is made.
+    """The consequences of a change, to be shown before it is made.
 
-    Who is told of it stands in the change's own notices.
+    The change's own notices say who is told of it.
 
     Parameters:
-        before: how the client stands now.
-        after: how it would stand.
-        cannot_be_undone: what no command would undo afterwards.
+        before: the state of the client now.
+        after: its state after the change.
+        cannot_be_undone: the consequences that no command can undo.
     """
 
     before: Standing
@@ -94,12 +94,12 @@ class Consequences:
 
 
 def consequences_of(change: Change, *, at: datetime, catalogue: Catalogue) -> Consequences:
-    """Return what a change would come to.
+    """Return the consequences of a change.
 
     Parameters:
-        change: what was previewed, or done.
+        change: the change, previewed or saved.
         at: now, with a time zone.
-        catalogue: the services on offer, and those still held.
+        catalogue: the services on offer, and those that clients still hold.
 
     Raises:
         InvalidValue: an argument is malformed.
@@ -130,7 +130,7 @@ def _standing(client: Client | None, at: datetime, catalogue: Catalogue) -> Stan
     return Standing(
         client.status,
         sign_in_of(client, at=at).allowed,
-        # Of an inactive client there is nothing to open yet (§2).
+        # An inactive client has nothing to open yet (§2).
         client.managed and client.status is not Status.INACTIVE,
         client.practice_id,
         client.payer,

@@ -19,7 +19,7 @@ Cursor = tuple[str, UUID]
 
 
 def place_of(client: Client) -> Cursor:
-    """Return where a client stands in the order of a list (C2)."""
+    """Return the place of a client in the order of a list (C2)."""
     return fold(client.business_name), client.id
 
 
@@ -33,9 +33,10 @@ class Row:
     """One line of a client list.
 
     Parameters:
-        client_id, kind, business_name: all that a merely invited practice sees (C3).
+        client_id, kind, business_name: all that a practice sees of a client that has only invited
+            it (C3).
         label: the words for the status.
-        client: the client; None where the practice is merely invited by it.
+        client: the client; None if the client has only invited the practice.
     """
 
     client_id: UUID
@@ -52,7 +53,7 @@ class Page:
 
     Parameters:
         rows: in order of folded name, then id (C2).
-        next: what to pass as `after` for the rows that follow; None where none do.
+        next: what to pass as `after` for the next page; None on the last page.
     """
 
     rows: tuple[Row, ...]
@@ -62,7 +63,7 @@ class Page:
 @final
 @frozen
 class PageQuery:
-    """What to ask a repository for: checked, folded, and one more row than is shown."""
+    """The checked and folded arguments of a page, and the page that they lead to."""
 
     practice_id: str
     client_list: ClientList
@@ -79,10 +80,10 @@ class PageQuery:
         limit: int,
         after: Cursor | None,
     ) -> PageQuery:
-        """Check what a caller asks for.
+        """Check the arguments of a page.
 
         Raises:
-            InvalidValue: a part of it is malformed.
+            InvalidValue: an argument is malformed.
         """
         practice = to_practice_id(practice_id)
         check_type("client_list", client_list, ClientList)
@@ -99,11 +100,11 @@ class PageQuery:
                     to_id("after", client_id),
                 )
             case _:
-                raise InvalidValue("after", "must be what a page gave as next")
+                raise InvalidValue("after", "must be the next of a page")
         return cls(practice, client_list, fold(text), rows, place)
 
     def page(self, clients: Sequence[Client]) -> Page:
-        """Return the page that a repository's answer makes."""
+        """Return the page that shows these clients, which may be one more than its limit."""
         shown = clients[: self.limit]
         more = len(clients) > self.limit
         cursor = place_of(shown[-1]) if more else None

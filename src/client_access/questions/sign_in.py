@@ -1,4 +1,4 @@
-"""Who gets in (rules §8, P6): asked after the host has checked the password."""
+"""Who can sign in, and what an actor can read and open (rules §8, P6)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import assert_never, final
 
 from attrs import frozen
 
-from client_access.chapters.rules import is_known
+from client_access.chapters.rules import UNKNOWN_CLIENT, is_invited, is_known
 from client_access.chapters.ways_out import ways_to_activate
 from client_access.client import Client
 from client_access.commands import EnableAccess, ProvideDirectDebit
@@ -17,6 +17,7 @@ from client_access.refusals import (
     CHECK_ADDRESS,
     CONTACT_SUPPORT,
     JUNK_FOLDER,
+    CommandRefused,
     Refusal,
     RefusalCode,
     WayOut,
@@ -38,13 +39,13 @@ from client_access.values.validation import check_type
 @final
 @frozen
 class SignInDecision:
-    """Whether a client gets in, and what it finds.
+    """Whether a client can sign in, and what it finds.
 
     Parameters:
-        allowed: whether it gets in.
-        refusal: why not; None where it does.
-        services: what it can open; none where it does not get in.
-        prompts: what to show it at sign-in, let in or not.
+        allowed: whether it can sign in.
+        refusal: why not; None if it can.
+        services: what it can open; empty if it cannot sign in.
+        prompts: what to show it at sign-in, whether it can sign in or not.
     """
 
     allowed: bool
@@ -54,10 +55,12 @@ class SignInDecision:
 
 
 def sign_in_of(client: Client | None, *, at: datetime) -> SignInDecision:
-    """Decide whether the client with an address gets in.
+    """Decide whether the client with an address can sign in.
+
+    The host has checked the password before.
 
     Parameters:
-        client: whom the address belongs to; None where nobody has it.
+        client: the client that has the address; None if no client has it.
         at: now, with a time zone.
 
     Raises:
@@ -100,11 +103,11 @@ def sign_in_of(client: Client | None, *, at: datetime) -> SignInDecision:
 
 
 def services_open_to(client: Client, by: Actor, *, at: datetime) -> tuple[HeldService, ...]:
-    """Return the services of a client that an actor can open now; none where it may not (§8).
+    """Return the services of a client that an actor can open now (rules §8); empty if none.
 
     Parameters:
         client: the client.
-        by: who would open them.
+        by: the actor.
         at: now, with a time zone.
 
     Raises:
@@ -124,6 +127,20 @@ def services_open_to(client: Client, by: Actor, *, at: datetime) -> tuple[HeldSe
             return client.services
         case _:
             assert_never(by)
+
+
+def readable(client: Client | None, by: Actor) -> Client:
+    """Return a client if the actor may read it.
+
+    Raises:
+        CommandRefused: `unknown_client`: the actor does not have it, or is a practice that it has
+            only invited (C3).
+        InvalidValue: `by` is not an actor.
+    """
+    check_actor(by)
+    if client is None or not is_known(client, by) or is_invited(client, by):
+        raise CommandRefused(None, UNKNOWN_CLIENT)
+    return client
 
 
 def _refused(

@@ -43,6 +43,8 @@ from client_access.questions.billing import total_of
 from client_access.values import to_utc
 from client_access.values.validation import check_text, check_type, is_control
 
+__all__ = ["ENGLISH", "ActivationUrl", "RenderedNotice", "Templates", "moment", "money", "render"]
+
 ActivationUrl: TypeAlias = Callable[[UUID, UUID], str]
 """Makes the link of an activation from the ids of the client and of the activation.
 

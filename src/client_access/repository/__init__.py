@@ -1,7 +1,7 @@
-"""What a caller implements to store clients, and how changes are decided on what it stores.
+"""The protocols that a caller implements to store clients.
 
-The protocols say what an adapter must do, sync or async. What more it can do is a protocol of its
-own, which :class:`~client_access.ClientAccess` uses where it is there.
+Every adapter implements :class:`Repository`. The other protocols are optional:
+:class:`~client_access.ClientAccess` uses those that the repository has.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from client_access.values import ClientList
 
 
 class Repository(Protocol):
-    """Clients, by id, by address and by their place in a practice's lists."""
+    """Stored clients, by id, by address and by their place in a practice's lists."""
 
     def get(self, client_id: UUID) -> Client | None:
-        """Return the client with this id, a deleted one too; None where it was never used."""
+        """Return the client with this id, also if it was deleted; None if the id was never used."""
         ...
 
     def find_by_email(self, email_key: str) -> Client | None:
@@ -32,15 +32,14 @@ class Repository(Protocol):
         ...
 
     def save(self, changes: Sequence[Change]) -> None:
-        """Store what changes leave, in order, as if one by one, all or nothing.
+        """Store changes in order, as if one by one, all or nothing.
 
-        Where `before` is None the id must never have existed; otherwise the stored version must be
-        `before.version`, and the person erased as often as from `before`. Every change has an
-        event.
+        If `before` is None, the id must never have existed. Otherwise the stored client must have
+        the `version` and the `erasures` of `before`. Every change has an event.
 
         Raises:
-            StaleClient: another writer was there first, or the id exists.
-            EmailTaken: two clients would have one `email_key`, at any step.
+            StaleClient: another writer was first, or the id exists.
+            EmailTaken: after one of the changes, two clients would have the same `email_key`.
         """
         ...
 
@@ -56,20 +55,20 @@ class Repository(Protocol):
         """Return clients by their `listing`, ordered by folded name, then id, by code point (C2).
 
         Parameters:
-            practice_id, client_list: whose list, and which.
-            search: folded text that the folded name contains; empty for all.
-            limit: how many at the most.
-            after: the folded name and id that all of them come after; None for the first.
+            practice_id, client_list: the practice, and which of its lists.
+            search: folded text that the folded name must contain; empty for all.
+            limit: the largest number of clients.
+            after: the folded name and id after which the page begins; None for the first page.
         """
         ...
 
 
 @runtime_checkable
 class Lookup(Protocol):
-    """A repository that can answer for many clients at once."""
+    """A repository that can load many clients at once."""
 
     def get_many(self, client_ids: Iterable[UUID]) -> Mapping[UUID, Client]:
-        """Return those of the clients that exist, by id."""
+        """Return the clients that exist, by id."""
         ...
 
     def find_many_by_email(self, email_keys: Iterable[str]) -> Mapping[str, UUID]:
@@ -82,16 +81,16 @@ class History(Protocol):
     """A repository that keeps every event."""
 
     def history(self, client_id: UUID) -> Sequence[Event]:
-        """Return a client's events in order; none where there is no such client."""
+        """Return a client's events in order; empty if there is no such client."""
         ...
 
 
 @runtime_checkable
 class ServiceCounts(Protocol):
-    """A repository that can count what a practice is invoiced for, without loading its clients."""
+    """A repository that can count the services on a practice's invoice without loading clients."""
 
     def service_counts(self, practice_id: str) -> Mapping[str, int]:
-        """Return how many clients hold each service for which the practice is the payer (S6)."""
+        """Return, by service code, how many clients hold it for which the practice pays (S6)."""
         ...
 
 
@@ -99,7 +98,8 @@ class ServiceCounts(Protocol):
 class HostTransaction(Protocol):
     """A repository that may work inside a transaction of its host.
 
-    There, nothing is decided again on a conflict: only the host can begin its transaction anew.
+    There, a command is not decided again after a conflict: only the host can repeat its
+    transaction.
     """
 
     @property
@@ -110,31 +110,31 @@ class HostTransaction(Protocol):
 
 @runtime_checkable
 class CommandMemory(Protocol):
-    """A repository that remembers outcomes by a command's own id, so that it is handled once.
+    """A repository that remembers outcomes by a command's own id, so that it handles each once.
 
     Times are compared as moments, whatever their time zones.
     """
 
     def recall(self, command_id: str, *, at: datetime) -> Change | None:
-        """Return the change that was remembered under an id and is not forgotten yet, or None.
+        """Return the change that is remembered under an id, or None.
 
-        Of a person erased meanwhile, everything in it is erased too: the command, the client before
-        and after, the event and the notices.
+        If the person was erased meanwhile, the command, the client before and after, the event and
+        the notices are erased too.
         """
         ...
 
     def save_once(self, command_id: str, change: Change, *, at: datetime, until: datetime) -> None:
-        """Store a change as save does, if it has an event, and remember it, in one transaction.
+        """Store a change as :meth:`Repository.save` does and remember it, in one transaction.
 
         Parameters:
-            command_id: the command's own id, of at most 200 characters.
-            change: with or without an event.
-            at: now; what was remembered until then is forgotten.
-            until: when this is forgotten.
+            command_id: the command's own id, at most 200 characters.
+            change: the change. If it has no event, it is only remembered.
+            at: now. Changes that were remembered until then are forgotten.
+            until: when this change is forgotten.
 
         Raises:
-            StaleClient: as save, for a change without an event too; and where another process has
-                remembered this id meanwhile.
+            StaleClient: as :meth:`Repository.save`, also for a change without an event; or another
+                process has remembered this id meanwhile.
             EmailTaken: as :meth:`Repository.save`.
         """
         ...
@@ -142,60 +142,63 @@ class CommandMemory(Protocol):
 
 @runtime_checkable
 class Erasure(Protocol):
-    """A repository that can erase a person and keep what happened."""
+    """A repository that can erase a person and keep the history (L5)."""
 
     def erase(self, client_id: UUID) -> None:
         """Erase name, contact details and address from the client, its history and its notices.
 
-        The history still replays, to the client as it is then stored. A notice that goes to the
-        person's address is dropped, and one that cannot be read; the others stay, with their
-        leases, attempts and parking.
-        Deleting a client erases it too, in the transaction that saves the deletion (L5). Nothing
-        happens where there is none. The version stays as it is, yet a change decided before the
-        erasure is refused as StaleClient by save, and by save_once.
+        The history still replays to the stored client. Notices to the person's address, and those
+        that cannot be read, are dropped. The others stay, with their leases, attempts and parking.
+        The version does not change, yet `save` and `save_once` refuse a change that was decided
+        before the erasure, with StaleClient.
+
+        Deleting a client erases it too, in the transaction that saves the deletion (L5). If there
+        is no such client, nothing happens.
         """
         ...
 
 
 @runtime_checkable
 class OutboxStore(Protocol):
-    """A repository that keeps every notice, from the change that made it until it is delivered.
+    """A repository that keeps every notice until it is delivered.
 
-    Notices are saved in the transaction of their change. A claimed one is leased: until its lease
-    ends nobody else is given it, and afterwards anybody may be, so a relay that dies loses nothing.
-    Times are compared as moments, whatever their time zones.
+    Notices are saved in the transaction of their change. A claimed notice is leased: it is not
+    claimed again until its lease ends, so a relay that dies loses nothing. Times are compared as
+    moments, whatever their time zones.
     """
 
     def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
-        """Lease notices that are due, the first undelivered one of each client only.
+        """Lease up to `limit` notices that are due, only the first undelivered one of each client.
 
-        All of those, up to `limit`, have been leased when this returns. A parked notice does not
-        hold up those after it, and one that cannot be read holds up only those of its own client.
+        They have been leased when this returns. A parked notice does not hold up those after it. A
+        notice that cannot be read holds up only those of its own client.
         """
         ...
 
     def delivered(self, claim: Claim) -> bool:
-        """Forget a notice that was delivered; False where the lease had passed to another."""
+        """Forget a delivered notice; return False if another relay has claimed it since."""
         ...
 
     def failed(self, claim: Claim, *, retry_at: datetime | None) -> bool:
-        """Give a notice back, to be tried from a time on, or parked where that is None.
+        """Give a notice back, and count the failure; False if another relay has claimed it.
 
-        The failure is counted. False where the lease had passed to another.
+        Parameters:
+            claim: the claimed notice.
+            retry_at: when it is due again; None to park it.
         """
         ...
 
     def waiting(self, *, parked: bool, limit: int) -> Sequence[Claim]:
-        """Return notices that wait, or those that are parked, oldest first; lease none.
+        """Return notices that wait, or those that are parked, oldest first, and lease none.
 
-        Those that cannot be read are left out.
+        Notices that cannot be read are left out.
         """
         ...
 
     def retry(self, notice_id: UUID, *, at: datetime) -> bool:
-        """Make a parked notice due again from a time on, as if it had never failed.
+        """Make a parked notice due at a time, as if it had never failed.
 
-        False where it is not parked.
+        Return False if it is not parked.
         """
         ...
 
@@ -206,10 +209,10 @@ class Claim:
     """A notice in an outbox.
 
     Parameters:
-        notice: what to deliver.
-        attempts: how many attempts to deliver it have failed.
-        lease: tells this claim from later ones of the same notice.
-        due: when it may be claimed next; None where it is parked.
+        notice: the notice to deliver.
+        attempts: how many deliveries of it have failed.
+        lease: the id of this claim, which a later claim of the same notice does not have.
+        due: when it may be claimed next; None if it is parked.
     """
 
     notice: Notice

@@ -1,6 +1,6 @@
 """The protocols of :mod:`client_access.repository`, for repositories that are awaited.
 
-Each method does what its namesake there does, under the same contract.
+Each method has the contract of the method of that name there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class AsyncRepository(Protocol):
     """As :class:`~client_access.Repository`."""
 
     async def get(self, client_id: UUID) -> Client | None:
-        """Return the client with this id, a deleted one too; None where it was never used."""
+        """Return the client with this id, also if it was deleted; None if the id was never used."""
         ...
 
     async def find_by_email(self, email_key: str) -> Client | None:
@@ -29,7 +29,7 @@ class AsyncRepository(Protocol):
         ...
 
     async def save(self, changes: Sequence[Change]) -> None:
-        """Store what changes leave, in order, as if one by one, all or nothing."""
+        """Store changes in order, as if one by one, all or nothing."""
         ...
 
     async def page(
@@ -50,7 +50,7 @@ class AsyncLookup(Protocol):
     """As :class:`~client_access.Lookup`."""
 
     async def get_many(self, client_ids: Iterable[UUID]) -> Mapping[UUID, Client]:
-        """Return those of the clients that exist, by id."""
+        """Return the clients that exist, by id."""
         ...
 
     async def find_many_by_email(self, email_keys: Iterable[str]) -> Mapping[str, UUID]:
@@ -63,7 +63,7 @@ class AsyncHistory(Protocol):
     """As :class:`~client_access.History`."""
 
     async def history(self, client_id: UUID) -> Sequence[Event]:
-        """Return a client's events in order; none where there is no such client."""
+        """Return a client's events in order; empty if there is no such client."""
         ...
 
 
@@ -72,7 +72,7 @@ class AsyncServiceCounts(Protocol):
     """As :class:`~client_access.ServiceCounts`."""
 
     async def service_counts(self, practice_id: str) -> Mapping[str, int]:
-        """Return how many clients hold each service for which the practice is the payer (S6)."""
+        """Return, by service code, how many clients hold it for which the practice pays (S6)."""
         ...
 
 
@@ -81,13 +81,13 @@ class AsyncCommandMemory(Protocol):
     """As :class:`~client_access.CommandMemory`."""
 
     async def recall(self, command_id: str, *, at: datetime) -> Change | None:
-        """Return the change that was remembered under an id and is not forgotten yet, or None."""
+        """Return the change that is remembered under an id, or None."""
         ...
 
     async def save_once(
         self, command_id: str, change: Change, *, at: datetime, until: datetime
     ) -> None:
-        """Store a change, if it has an event, and remember it, in one transaction."""
+        """Store a change as `save` does and remember it, in one transaction."""
         ...
 
 
@@ -105,21 +105,21 @@ class AsyncOutboxStore(Protocol):
     """As :class:`~client_access.OutboxStore`."""
 
     async def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
-        """Lease notices that are due, the first undelivered one of each client only."""
+        """Lease notices that are due, only the first undelivered one of each client."""
         ...
 
     async def delivered(self, claim: Claim) -> bool:
-        """Forget a notice that was delivered; False where the lease had passed to another."""
+        """Forget a delivered notice; return False if another relay has claimed it since."""
         ...
 
     async def failed(self, claim: Claim, *, retry_at: datetime | None) -> bool:
-        """Give a notice back, to be tried from a time on, or parked where that is None."""
+        """Give a notice back, and count the failure; False if another relay has claimed it."""
         ...
 
     async def waiting(self, *, parked: bool, limit: int) -> Sequence[Claim]:
-        """Return notices that wait, or those that are parked, oldest first; lease none."""
+        """Return notices that wait, or those that are parked, oldest first, and lease none."""
         ...
 
     async def retry(self, notice_id: UUID, *, at: datetime) -> bool:
-        """Make a parked notice due again from a time on; False where it is not parked."""
+        """Make a parked notice due at a time; return False if it is not parked."""
         ...

@@ -1,6 +1,6 @@
-"""Erasing a person: what was said about somebody goes, what happened stays (rule L5).
+"""Erasing a person: what is known about the person goes, what happened stays (rule L5).
 
-Erased events replay to an erased client, so nothing but the events need be erased.
+Erased events replay to an erased client, so only the events need be erased.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ Said = TypeVar("Said", bound=Event | Command)
 
 
 def erase_history(events: Sequence[Event]) -> tuple[Event, ...]:
-    """Return a client's events without the person; the first of them counts the erasures.
+    """Return a client's events without the person; the first event counts the erasures.
 
-    By that count a change that was decided on before is told from one decided on since. They are
-    the same events where nothing in them is about a person.
+    The count lets `save` refuse a change that was decided before the erasure. If nothing in the
+    events is about a person, they are returned unchanged.
 
     Parameters:
         events: the whole history, in order.
@@ -38,17 +38,17 @@ def erase_history(events: Sequence[Event]) -> tuple[Event, ...]:
 
 
 def erase_event(event: Said) -> Said:
-    """Return an event without the name, contact details, address and VAT number that it holds."""
+    """Return an event without its name, contact details, address and VAT number."""
     return _without_person(event)
 
 
 def erase_command(command: Said) -> Said:
-    """Return a command without the name, contact details, address and VAT number that it holds."""
+    """Return a command without its name, contact details, address and VAT number."""
     return _without_person(command)
 
 
 def erase_notice(notice: Notice) -> Notice | None:
-    """Return a notice without the client's name, or None where only the person could have it."""
+    """Return a notice without the client's name; None if it goes to the person's address."""
     if isinstance(notice.recipient, ToAddress):
         return None
     changes: dict[str, Any] = {"business_name": ERASED_NAME}

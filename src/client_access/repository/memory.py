@@ -42,11 +42,11 @@ class MemoryRepository:
         self._remembered: dict[str, _Remembered] = {}
 
     def get(self, client_id: UUID) -> Client | None:
-        """Return the client with this id, a deleted one too."""
+        """Return the client with this id, also if it was deleted."""
         return self._clients.get(client_id)
 
     def get_many(self, client_ids: Iterable[UUID]) -> Mapping[UUID, Client]:
-        """Return those of the clients that exist."""
+        """Return the clients that exist, by id."""
         with self._lock:
             return {i: self._clients[i] for i in client_ids if i in self._clients}
 
@@ -57,16 +57,16 @@ class MemoryRepository:
             return None if owner is None else self._clients[owner]
 
     def find_many_by_email(self, email_keys: Iterable[str]) -> Mapping[str, UUID]:
-        """Return who has these addresses."""
+        """Return the ids of the clients that have these addresses."""
         with self._lock:
             return {key: self._owners[key] for key in email_keys if key in self._owners}
 
     def save(self, changes: Sequence[Change]) -> None:
-        """Store what changes leave, all or nothing.
+        """Store changes in order, all or nothing.
 
         Raises:
-            StaleClient: another writer was there first, or the id exists.
-            EmailTaken: two clients would have one address.
+            StaleClient: another writer was first, or the id exists.
+            EmailTaken: two clients would have the same address.
         """
         with self._lock:
             self._check(changes)
@@ -82,7 +82,7 @@ class MemoryRepository:
         limit: int,
         after: tuple[str, UUID] | None,
     ) -> Sequence[Client]:
-        """Return clients of one list in order, from a place on."""
+        """Return clients of one list in order, after a place."""
         with self._lock:
             places = self._lists.get((practice_id, client_list), [])
             start = 0 if after is None else bisect_right(places, after)
@@ -111,7 +111,7 @@ class MemoryRepository:
             )
 
     def recall(self, command_id: str, *, at: datetime) -> Change | None:
-        """Return the change that was remembered under an id and is not forgotten yet."""
+        """Return the change that is remembered under an id, or None."""
         with self._lock:
             remembered = self._remembered.get(command_id)
             if remembered is None or remembered.until <= at:
@@ -127,8 +127,8 @@ class MemoryRepository:
         """Store a change and remember it.
 
         Raises:
-            StaleClient: another writer was there first, or has remembered the id.
-            EmailTaken: two clients would have one address.
+            StaleClient: another writer was first, or has remembered the id.
+            EmailTaken: two clients would have the same address.
         """
         with self._lock:
             self._remembered = {
@@ -161,7 +161,7 @@ class MemoryRepository:
             self._forget(client_id)
 
     def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
-        """Lease notices that are due, the first undelivered one of each client only."""
+        """Lease notices that are due, only the first undelivered one of each client."""
         with self._lock:
             firsts = (
                 next((entry for entry in entries if not entry.parked), None)
@@ -171,7 +171,7 @@ class MemoryRepository:
             return [entry.claim(at + lease) for entry in due]
 
     def delivered(self, claim: Claim) -> bool:
-        """Forget a notice that was delivered; False where the lease had passed to another."""
+        """Forget a delivered notice; return False if another relay has claimed it since."""
         with self._lock:
             entry = self._claimed(claim)
             if entry is None:
@@ -180,7 +180,7 @@ class MemoryRepository:
             return True
 
     def failed(self, claim: Claim, *, retry_at: datetime | None) -> bool:
-        """Give a notice back, to be tried from a time on, or parked where that is None."""
+        """Give a notice back, and count the failure; False if another relay has claimed it."""
         with self._lock:
             entry = self._claimed(claim)
             if entry is None:
@@ -197,7 +197,7 @@ class MemoryRepository:
             return [entry.shown() for entry in entries if entry.parked is parked][:limit]
 
     def retry(self, notice_id: UUID, *, at: datetime) -> bool:
-        """Make a parked notice due again from a time on; False where it is not parked."""
+        """Make a parked notice due at a time; return False if it is not parked."""
         with self._lock:
             for entry in (entry for waiting in self._outbox.values() for entry in waiting):
                 if entry.notice.id == notice_id and entry.parked:
@@ -206,7 +206,7 @@ class MemoryRepository:
             return False
 
     def _check(self, changes: Sequence[Change]) -> None:
-        """Go through the changes one by one on paper, so that none is stored if any fails."""
+        """Check every change before the first is stored, so that none is stored if one fails."""
         clients: dict[UUID, Client] = {}
         owners: dict[str, UUID | None] = {}
         for change in changes:
@@ -229,7 +229,7 @@ class MemoryRepository:
         if stored := self._clients.get(after.id):
             self._remove(stored)
         self._insert(after)
-        assert event is not None  # the protocol says so
+        assert event is not None  # the protocol requires it
         self._events[after.id].append(event)
         for notice in change.notices:
             self._outbox[after.id].append(_Waiting(notice, event.at, next(self._numbers)))
@@ -251,7 +251,7 @@ class MemoryRepository:
             insort(places, (listing.folded_name, client.id))
 
     def _forget(self, client_id: UUID) -> None:
-        """Erase a person from notices that wait, and from changes that are remembered."""
+        """Erase the person from waiting notices and remembered changes."""
         kept = []
         for entry in self._outbox.pop(client_id, []):
             if (notice := erase_notice(entry.notice)) is not None:
@@ -286,7 +286,7 @@ class _Waiting:
         return self.due <= at
 
     def claim(self, until: datetime) -> Claim:
-        """Lease the notice: while it is leased it is not due."""
+        """Lease the notice: it is not due until the lease ends."""
         self.lease, self.due = uuid4(), until
         return Claim(self.notice, self.attempts, self.lease, until)
 
@@ -296,7 +296,7 @@ class _Waiting:
 
 @define
 class _Remembered:
-    """A change that is remembered, without what the history tells."""
+    """A remembered change, without what the history holds."""
 
     command: Command
     client_id: UUID
@@ -307,7 +307,7 @@ class _Remembered:
 
 
 def _state(client: Client | None) -> tuple[int, int] | None:
-    """Return what tells whether a client is still the one that was decided on."""
+    """Return what differs if the client is no longer the one that was decided on."""
     return None if client is None else (client.version, client.erasures)
 
 

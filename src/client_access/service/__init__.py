@@ -1,4 +1,4 @@
-"""The service: load, decide, save, in front of a caller's repository."""
+"""The service: it loads clients from a repository, decides on commands and saves the changes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from client_access.change import Change
 from client_access.client import Client
 from client_access.commands import Command
 from client_access.deciding import Actions, actions_of
-from client_access.errors import EmailTaken, StaleClient
+from client_access.errors import EmailTaken, InvalidValue, StaleClient
 from client_access.questions.billing import (
+    BATCH,
     Invoice,
     InvoiceReading,
     invoice_of_client,
@@ -21,24 +22,19 @@ from client_access.questions.billing import (
     total_of_counts,
 )
 from client_access.questions.lists import Cursor, Page, PageQuery, place_of
-from client_access.questions.sign_in import SignInDecision, services_open_to, sign_in_of
+from client_access.questions.sign_in import SignInDecision, readable, services_open_to, sign_in_of
 from client_access.refusals import CommandRefused
 from client_access.repository import CommandMemory, Lookup, Repository, ServiceCounts
-from client_access.service.unit import (
-    BATCH,
+from client_access.service.clock import utc_now
+from client_access.service.once import (
     LONGEST_MEMORY,
+    NO_MEMORY,
     REMEMBER_FOR,
-    Attempts,
-    Needs,
-    Outcomes,
-    Unit,
-    check_settings,
-    readable,
     recalled,
     to_command_id,
-    to_save,
-    utc_now,
 )
+from client_access.service.retries import Retries
+from client_access.service.unit import Needs, Outcomes, Unit, to_save
 from client_access.values import (
     DEFAULT_POLICY,
     Actor,
@@ -52,22 +48,29 @@ from client_access.values import (
 )
 from client_access.values.catalogue import Catalogue, InvoiceLine
 from client_access.values.email_address import EmailAddress, parse_email
-from client_access.values.validation import check_methods, to_id, to_span, to_tuple
+from client_access.values.validation import (
+    check_callable,
+    check_methods,
+    check_type,
+    to_id,
+    to_span,
+    to_tuple,
+)
 
 
 @final
 class ClientAccess:
-    """What a practice, its clients and the platform do, on a repository.
+    """Commands and questions of practices, clients and the platform, on a repository.
 
-    Cheap to make: a host may make one for each transaction.
+    It is cheap to make: a host may make one for each transaction.
 
     Parameters:
         repository: where clients are stored.
-        catalogue: the services on offer, and those still held.
-        policy: what the platform has chosen.
+        catalogue: the services on offer, and those that clients still hold.
+        policy: the platform's choices.
         clock: returns the present time, with a time zone.
-        remember_for: how long an outcome is remembered by its command's id: longer than nothing,
-            and 10,000 days at most.
+        remember_for: how long the outcome of a command with a `command_id` is remembered; at most
+            10,000 days.
 
     Raises:
         InvalidValue: an argument is malformed.
@@ -82,13 +85,15 @@ class ClientAccess:
         clock: Callable[[], datetime] = utc_now,
         remember_for: timedelta = REMEMBER_FOR,
     ) -> None:
-        check_settings(catalogue, policy, clock)
         check_methods("repository", repository, Repository)
+        check_type("catalogue", catalogue, Catalogue)
+        check_type("policy", policy, Policy)
+        check_callable("clock", clock)
         self.repository = repository
         self.catalogue = catalogue
         self.policy = policy
         self.clock = clock
-        self.remember_for = to_span("remember_for", remember_for, LONGEST_MEMORY)
+        self.remember_for: timedelta = to_span("remember_for", remember_for, LONGEST_MEMORY)
 
     # ── Commands ─────────────────────────────────────────────────────────────────────────────────
 
@@ -96,19 +101,19 @@ class ClientAccess:
         """Decide on a command and save what it changes.
 
         Parameters:
-            command: what is asked.
-            command_id: the caller's own id of this very request, of at most 200 characters. Given
-                again, by whichever process, it returns the first outcome and changes nothing. What
-                was refused is not remembered, and is decided on again.
+            command: the command.
+            command_id: the caller's own id of this request, at most 200 characters. If any process
+                gives the same id again, the first outcome is returned and nothing changes. A
+                refusal is not remembered: the command is decided on again.
 
         Returns:
-            The change; its notices are the caller's to deliver, or its outbox's.
+            The change. The caller or its outbox delivers the notices.
 
         Raises:
-            CommandRefused: a rule says no; nothing has changed.
-            InvalidValue: the command is malformed; or `command_id` is, was given to another
-                command, or the repository does not remember any.
-            StaleClient, EmailTaken: other writers were first, time after time.
+            CommandRefused: a rule refuses the command; nothing has changed.
+            InvalidValue: the command or `command_id` is malformed, `command_id` was given to
+                another command, or the repository does not remember commands.
+            StaleClient, EmailTaken: other writers were first each time that it was tried.
             RepositoryError: the repository failed.
         """
         if command_id is not None:
@@ -116,28 +121,32 @@ class ClientAccess:
         return self.handle_all((command,))[0]
 
     def handle_all(self, commands: Iterable[Command]) -> tuple[Change, ...]:
-        """Decide on commands in order, each seeing what those before it leave, all or none (S5).
+        """Decide on commands in order, and save all of their changes or none (S5).
+
+        Each command sees what the commands before it leave.
 
         Raises:
-            CommandRefused: the first refusal, which names the command that it fell on; nothing
-                has changed.
+            CommandRefused: the first refusal, with its command; nothing has changed.
             InvalidValue, StaleClient, EmailTaken, RepositoryError: as :meth:`handle`.
         """
         return self._save(to_tuple("commands", commands), Unit.decide_all)
 
     def handle_each(self, commands: Iterable[Command]) -> tuple[Change | CommandRefused, ...]:
-        """Decide on commands in order; save those that are accepted, and return why others are not.
+        """Decide on commands in order, and save the changes of those that are accepted.
 
-        Unlike :meth:`handle_all`, a refusal stops nothing but its own command.
+        Unlike :meth:`handle_all`, a refusal does not stop the other commands.
+
+        Returns:
+            For each command its change, or its refusal.
 
         Raises:
             InvalidValue, StaleClient, EmailTaken, RepositoryError: as :meth:`handle`; nothing has
-                changed then.
+                changed.
         """
         return self._save(to_tuple("commands", commands), Unit.decide_each)
 
     def preview(self, command: Command) -> Change:
-        """Return what :meth:`handle` would answer now; nothing is saved (S2).
+        """Return what :meth:`handle` would return now, and save nothing (S2).
 
         Raises:
             CommandRefused, InvalidValue, RepositoryError: as :meth:`handle`.
@@ -147,7 +156,7 @@ class ClientAccess:
     # ── Questions ────────────────────────────────────────────────────────────────────────────────
 
     def actions(self, client_id: UUID, by: Actor) -> Actions:
-        """Return which commands an actor could give for a client now, and why not the others.
+        """Return the commands that an actor could give for a client now, and why not the others.
 
         Raises:
             InvalidValue: an argument is malformed.
@@ -165,15 +174,15 @@ class ClientAccess:
         """Return a client that the actor has.
 
         Raises:
-            CommandRefused: `unknown_client`, for one that is not the actor's, and for a practice
-                that is merely invited (C3).
+            CommandRefused: `unknown_client`: the actor does not have the client, or is a practice
+                that it has only invited (C3).
             InvalidValue: an argument is malformed.
             RepositoryError: the repository failed.
         """
         return readable(self._get(client_id), by)
 
     def services_open_to(self, client_id: UUID, by: Actor) -> tuple[HeldService, ...]:
-        """Return the services of a client that an actor can open now (§8).
+        """Return the services of a client that an actor can open now (rules §8).
 
         Raises:
             CommandRefused: `unknown_client`, as :meth:`client`.
@@ -194,11 +203,11 @@ class ClientAccess:
         """Return a page of one of a practice's lists (C1, C2).
 
         Parameters:
-            practice_id: whose list.
-            client_list: which of the three.
-            search: text that the business name contains, whatever its case; empty for all.
-            limit: how many rows at the most, from 1 to 1,000.
-            after: what the page before gave as `next`; None for the first.
+            practice_id: the practice.
+            client_list: which of its lists.
+            search: text that the business name must contain, in any case; empty for all rows.
+            limit: the largest number of rows, from 1 to 1,000.
+            after: the `next` of the page before; None for the first page.
 
         Raises:
             InvalidValue: an argument is malformed.
@@ -216,10 +225,12 @@ class ClientAccess:
         )
 
     def sign_in(self, email: str | EmailAddress) -> SignInDecision:
-        """Decide whether the client with an address gets in; the host has checked the password.
+        """Decide whether the client with an address can sign in.
+
+        The host has checked the password before.
 
         Raises:
-            InvalidValue: it is no address, or a placeholder (E2).
+            InvalidValue: it is not an email address, or is a placeholder (E2).
             RepositoryError: the repository failed.
         """
         key = parse_email("email", email).key
@@ -230,7 +241,7 @@ class ClientAccess:
     def next_invoice(self, practice_id: str) -> Invoice:
         """Return a practice's next monthly invoice (S6).
 
-        What holds while others write is said of :meth:`invoice_lines`.
+        See :meth:`invoice_lines` for what it holds if others write meanwhile.
 
         Raises:
             InvalidValue: the id is malformed, or the catalogue lacks a service that is held (S4).
@@ -239,14 +250,14 @@ class ClientAccess:
         return Invoice(tuple(self.invoice_lines(practice_id)), self.catalogue.currency)
 
     def invoice_lines(self, practice_id: str) -> Iterator[InvoiceLine]:
-        """Yield the lines of a practice's next invoice, without holding them all.
+        """Yield the lines of a practice's next invoice, a batch of clients at a time.
 
-        They come by folded business name, client id and service code. Held are the lines of the
-        clients that have not activated yet, and the ids of those that were read.
+        They are ordered by folded business name, client id and service code. Memory holds the lines
+        of the clients that have not activated yet, and the ids of the clients that were read.
 
-        Others may write meanwhile. Each client then has its lines as they are at some moment of
-        the reading: never twice, and never none because it activated. Only one that is renamed
-        meanwhile may be passed over (C2).
+        If others write meanwhile, each client has the lines that it has at some moment of the
+        reading. No line comes twice, and a client that activates is not missed. Only a client that
+        is renamed may be missed (C2).
 
         Raises:
             InvalidValue, RepositoryError: as :meth:`next_invoice`.
@@ -260,9 +271,9 @@ class ClientAccess:
         yield from reading.rest()
 
     def next_invoice_total(self, practice_id: str) -> Decimal:
-        """Return what a practice's next invoice comes to.
+        """Return the total of a practice's next invoice.
 
-        Where the repository counts services itself, no client is loaded.
+        No client is loaded if the repository counts services itself.
 
         Raises:
             InvalidValue, RepositoryError: as :meth:`next_invoice`.
@@ -273,10 +284,10 @@ class ClientAccess:
         return total_of_counts(self.repository.service_counts(practice_id), self.catalogue)
 
     def next_invoice_of_client(self, client_id: UUID) -> Invoice:
-        """Return a client's own next monthly invoice; without lines where it does not pay (S6).
+        """Return a client's own next monthly invoice; without lines if it does not pay (S6).
 
         Raises:
-            CommandRefused: `unknown_client`: there is none, or it was deleted.
+            CommandRefused: `unknown_client`: there is no such client, or it was deleted.
             InvalidValue: the id is malformed, or the catalogue lacks a service that is held (S4).
             RepositoryError: the repository failed.
         """
@@ -315,7 +326,7 @@ class ClientAccess:
     def _save(
         self, commands: Sequence[Command], decide: Callable[[Unit, Sequence[Command]], Outcomes]
     ) -> Outcomes:
-        attempts = Attempts(self.repository)
+        retries = Retries.on(self.repository)
         while True:
             outcomes = decide(self._load(commands, self._now()), commands)
             changes = to_save(outcomes)
@@ -323,15 +334,16 @@ class ClientAccess:
                 if changes:
                     self.repository.save(changes)
             except (StaleClient, EmailTaken) as conflict:
-                attempts.failed(conflict)
+                retries.failed(conflict)
             else:
                 return outcomes
 
     def _handle_once(self, command: Command, given_id: str | UUID) -> Change:
         memory = self.repository
-        command_id = to_command_id(given_id, remembers=isinstance(memory, CommandMemory))
-        assert isinstance(memory, CommandMemory)  # just checked
-        attempts = Attempts(memory)
+        command_id = to_command_id(given_id)
+        if not isinstance(memory, CommandMemory):
+            raise InvalidValue("command_id", NO_MEMORY)
+        retries = Retries.on(memory)
         while True:
             at = self._now()
             if outcome := memory.recall(command_id, at=at):
@@ -340,6 +352,6 @@ class ClientAccess:
             try:
                 memory.save_once(command_id, change, at=at, until=later(at, self.remember_for))
             except (StaleClient, EmailTaken) as conflict:
-                attempts.failed(conflict)
+                retries.failed(conflict)
             else:
                 return change

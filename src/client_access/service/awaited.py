@@ -1,7 +1,7 @@
-"""The service for a repository that is awaited: the same straight lines as `service`.
+"""The service for a repository that is awaited.
 
-Every method does what its namesake in :class:`~client_access.ClientAccess` does, and raises the
-same.
+Every method does what the method of that name in :class:`~client_access.ClientAccess` does, and
+raises the same errors.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from client_access.change import Change
 from client_access.client import Client
 from client_access.commands import Command
 from client_access.deciding import Actions, actions_of
-from client_access.errors import EmailTaken, StaleClient
+from client_access.errors import EmailTaken, InvalidValue, StaleClient
 from client_access.questions.billing import (
+    BATCH,
     Invoice,
     InvoiceReading,
     invoice_of_client,
@@ -25,7 +26,7 @@ from client_access.questions.billing import (
     total_of_counts,
 )
 from client_access.questions.lists import Cursor, Page, PageQuery, place_of
-from client_access.questions.sign_in import SignInDecision, services_open_to, sign_in_of
+from client_access.questions.sign_in import SignInDecision, readable, services_open_to, sign_in_of
 from client_access.refusals import CommandRefused
 from client_access.repository.awaited import (
     AsyncCommandMemory,
@@ -33,21 +34,16 @@ from client_access.repository.awaited import (
     AsyncRepository,
     AsyncServiceCounts,
 )
-from client_access.service.unit import (
-    BATCH,
+from client_access.service.clock import utc_now
+from client_access.service.once import (
     LONGEST_MEMORY,
+    NO_MEMORY,
     REMEMBER_FOR,
-    Attempts,
-    Needs,
-    Outcomes,
-    Unit,
-    check_settings,
-    readable,
     recalled,
     to_command_id,
-    to_save,
-    utc_now,
 )
+from client_access.service.retries import Retries
+from client_access.service.unit import Needs, Outcomes, Unit, to_save
 from client_access.values import (
     DEFAULT_POLICY,
     Actor,
@@ -61,20 +57,27 @@ from client_access.values import (
 )
 from client_access.values.catalogue import Catalogue, InvoiceLine
 from client_access.values.email_address import EmailAddress, parse_email
-from client_access.values.validation import check_methods, to_id, to_span, to_tuple
+from client_access.values.validation import (
+    check_callable,
+    check_methods,
+    check_type,
+    to_id,
+    to_span,
+    to_tuple,
+)
 
 
 @final
 class AsyncClientAccess:
-    """What a practice, its clients and the platform do, on a repository that is awaited.
+    """Commands and questions of practices, clients and the platform, on an awaited repository.
 
     Parameters:
         repository: where clients are stored.
-        catalogue: the services on offer, and those still held.
-        policy: what the platform has chosen.
+        catalogue: the services on offer, and those that clients still hold.
+        policy: the platform's choices.
         clock: returns the present time, with a time zone.
-        remember_for: how long an outcome is remembered by its command's id: longer than nothing,
-            and 10,000 days at most.
+        remember_for: how long the outcome of a command with a `command_id` is remembered; at most
+            10,000 days.
 
     Raises:
         InvalidValue: an argument is malformed.
@@ -89,38 +92,40 @@ class AsyncClientAccess:
         clock: Callable[[], datetime] = utc_now,
         remember_for: timedelta = REMEMBER_FOR,
     ) -> None:
-        check_settings(catalogue, policy, clock)
         check_methods("repository", repository, AsyncRepository)
+        check_type("catalogue", catalogue, Catalogue)
+        check_type("policy", policy, Policy)
+        check_callable("clock", clock)
         self.repository = repository
         self.catalogue = catalogue
         self.policy = policy
         self.clock = clock
-        self.remember_for = to_span("remember_for", remember_for, LONGEST_MEMORY)
+        self.remember_for: timedelta = to_span("remember_for", remember_for, LONGEST_MEMORY)
 
     # ── Commands ─────────────────────────────────────────────────────────────────────────────────
 
     async def handle(self, command: Command, *, command_id: str | UUID | None = None) -> Change:
-        """Decide on a command and save what it changes; once only, given an id of its own."""
+        """Decide on a command and save what it changes; only once for each `command_id`."""
         if command_id is not None:
             return await self._handle_once(command, command_id)
         return (await self.handle_all((command,)))[0]
 
     async def handle_all(self, commands: Iterable[Command]) -> tuple[Change, ...]:
-        """Decide on commands in order, each seeing what those before it leave, all or none (S5)."""
+        """Decide on commands in order, and save all of their changes or none (S5)."""
         return await self._save(to_tuple("commands", commands), Unit.decide_all)
 
     async def handle_each(self, commands: Iterable[Command]) -> tuple[Change | CommandRefused, ...]:
-        """Decide on commands in order; save the accepted, and return why others are not."""
+        """Decide on commands in order, and save the changes of those that are accepted."""
         return await self._save(to_tuple("commands", commands), Unit.decide_each)
 
     async def preview(self, command: Command) -> Change:
-        """Return what :meth:`handle` would answer now; nothing is saved (S2)."""
+        """Return what :meth:`handle` would return now, and save nothing (S2)."""
         return (await self._load((command,), self._now())).decide(command)
 
     # ── Questions ────────────────────────────────────────────────────────────────────────────────
 
     async def actions(self, client_id: UUID, by: Actor) -> Actions:
-        """Return which commands an actor could give for a client now, and why not the others."""
+        """Return the commands that an actor could give for a client now, and why not the others."""
         return actions_of(
             await self._get(client_id),
             by,
@@ -134,7 +139,7 @@ class AsyncClientAccess:
         return readable(await self._get(client_id), by)
 
     async def services_open_to(self, client_id: UUID, by: Actor) -> tuple[HeldService, ...]:
-        """Return the services of a client that an actor can open now (§8)."""
+        """Return the services of a client that an actor can open now (rules §8)."""
         return services_open_to(await self.client(client_id, by), by, at=self._now())
 
     async def clients(
@@ -159,7 +164,7 @@ class AsyncClientAccess:
         )
 
     async def sign_in(self, email: str | EmailAddress) -> SignInDecision:
-        """Decide whether the client with an address gets in."""
+        """Decide whether the client with an address can sign in."""
         key = parse_email("email", email).key
         return sign_in_of(await self.repository.find_by_email(key), at=self._now())
 
@@ -171,7 +176,7 @@ class AsyncClientAccess:
         return Invoice(tuple(lines), self.catalogue.currency)
 
     async def invoice_lines(self, practice_id: str) -> AsyncIterator[InvoiceLine]:
-        """Yield the lines of a practice's next invoice, without holding them all."""
+        """Yield the lines of a practice's next invoice, a batch of clients at a time."""
         practice_id = to_practice_id(practice_id)
         reading = InvoiceReading(practice_id, self.catalogue)
         async for client in self._listed(practice_id, ClientList.INACTIVE):
@@ -183,14 +188,14 @@ class AsyncClientAccess:
             yield line
 
     async def next_invoice_total(self, practice_id: str) -> Decimal:
-        """Return what a practice's next invoice comes to."""
+        """Return the total of a practice's next invoice."""
         practice_id = to_practice_id(practice_id)
         if not isinstance(self.repository, AsyncServiceCounts):
             return total_of([line async for line in self.invoice_lines(practice_id)])
         return total_of_counts(await self.repository.service_counts(practice_id), self.catalogue)
 
     async def next_invoice_of_client(self, client_id: UUID) -> Invoice:
-        """Return a client's own next monthly invoice; without lines where it does not pay (S6)."""
+        """Return a client's own next monthly invoice; without lines if it does not pay (S6)."""
         client = readable(await self._get(client_id), PlatformUser())
         return invoice_of_client(client, self.catalogue)
 
@@ -227,7 +232,7 @@ class AsyncClientAccess:
     async def _save(
         self, commands: Sequence[Command], decide: Callable[[Unit, Sequence[Command]], Outcomes]
     ) -> Outcomes:
-        attempts = Attempts(self.repository)
+        retries = Retries.on(self.repository)
         while True:
             outcomes = decide(await self._load(commands, self._now()), commands)
             changes = to_save(outcomes)
@@ -235,15 +240,16 @@ class AsyncClientAccess:
                 if changes:
                     await self.repository.save(changes)
             except (StaleClient, EmailTaken) as conflict:
-                attempts.failed(conflict)
+                retries.failed(conflict)
             else:
                 return outcomes
 
     async def _handle_once(self, command: Command, given_id: str | UUID) -> Change:
         memory = self.repository
-        command_id = to_command_id(given_id, remembers=isinstance(memory, AsyncCommandMemory))
-        assert isinstance(memory, AsyncCommandMemory)  # just checked
-        attempts = Attempts(memory)
+        command_id = to_command_id(given_id)
+        if not isinstance(memory, AsyncCommandMemory):
+            raise InvalidValue("command_id", NO_MEMORY)
+        retries = Retries.on(memory)
         while True:
             at = self._now()
             if outcome := await memory.recall(command_id, at=at):
@@ -254,6 +260,6 @@ class AsyncClientAccess:
                     command_id, change, at=at, until=later(at, self.remember_for)
                 )
             except (StaleClient, EmailTaken) as conflict:
-                attempts.failed(conflict)
+                retries.failed(conflict)
             else:
                 return change

@@ -1,8 +1,8 @@
-"""Delivering the notices that changes have left behind: at least once, in order for each client.
+"""Delivery of the notices that wait in a repository: at least once, in order for each client.
 
-A relay claims what is due, delivers it, and says so. One that dies in between holds a lease that
-ends by itself; another then delivers the same notice again, with the same id, by which it can be
-told. Several relays side by side share the work.
+A relay claims the notices that are due, delivers them, and marks them as delivered. If it dies in
+between, its lease ends, and another relay delivers the same notice again, with the same id. Several
+relays side by side share the work.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from client_access.errors import InvalidValue
 from client_access.notices import Notice
 from client_access.repository import Claim, OutboxStore
 from client_access.repository.awaited import AsyncOutboxStore
-from client_access.service.unit import utc_now
-from client_access.values.validation import check_type, is_a, is_count, to_aware
+from client_access.service.clock import utc_now
+from client_access.values.validation import check_type, is_a, is_count, to_aware, to_span
 
-_NOTHING = timedelta(0)
 _LONGEST = timedelta(days=365)
 _LARGEST_BATCH = 10_000
 
@@ -28,14 +27,18 @@ _LARGEST_BATCH = 10_000
 @final
 @frozen(kw_only=True)
 class RelayPolicy:
-    """How a relay goes about failing deliveries.
+    """The retry policy of a relay.
 
     Parameters:
         lease: how long a claimed notice is withheld from other relays; at most a year.
-        first_delay: how long after a first failure it is tried again; doubled with each further.
-        longest_delay: the longest delay between two tries.
-        attempts: after how many failures a notice is parked.
+        first_delay: how long after the first failure a notice is tried again; at most a year. Each
+            further failure doubles the delay.
+        longest_delay: the longest delay between two attempts; at most a year.
+        attempts: the number of failures after which a notice is parked.
         batch: how many notices are claimed at once; at most 10,000.
+
+    Raises:
+        InvalidValue: a setting is malformed.
     """
 
     lease: timedelta = field(default=timedelta(minutes=5), validator=is_a(timedelta))
@@ -46,24 +49,27 @@ class RelayPolicy:
 
     def __attrs_post_init__(self) -> None:
         for name in ("lease", "first_delay", "longest_delay"):
-            if not _NOTHING < getattr(self, name) <= _LONGEST:
-                raise InvalidValue(name, "must be longer than nothing, and a year at the most")
+            to_span(name, getattr(self, name), _LONGEST)
         if self.longest_delay < self.first_delay:
             raise InvalidValue("longest_delay", "must not be shorter than first_delay")
         if self.batch > _LARGEST_BATCH:
-            raise InvalidValue("batch", f"must be {_LARGEST_BATCH} at the most")
+            raise InvalidValue("batch", f"must be at most {_LARGEST_BATCH:,}")
 
     def retry_at(self, failures: int, at: datetime) -> datetime | None:
-        """Return when to try again after so many failures, or None where it is parked.
+        """Return when to try a notice again, or None if it is parked.
+
+        Parameters:
+            failures: how often it has failed, from 1.
+            at: when it failed last.
 
         Raises:
-            InvalidValue: there are no failures.
+            InvalidValue: `failures` is less than 1.
         """
         if failures < 1:
             raise InvalidValue("failures", "must be at least 1")
         if failures >= self.attempts:
             return None
-        doublings = min(failures - 1, 20)  # a year times that is within a timedelta
+        doublings = min(failures - 1, 20)  # a timedelta can hold a year times 2**20
         return at + min(self.first_delay * (1 << doublings), self.longest_delay)
 
 
@@ -72,13 +78,13 @@ DEFAULT_RELAY_POLICY = RelayPolicy()
 
 @final
 @frozen
-class Failure:
+class FailedDelivery:
     """A delivery that failed.
 
     Parameters:
         notice: what could not be delivered.
         error: what `deliver` raised.
-        retry_at: when it is tried again; None where it is parked.
+        retry_at: when it is tried again; None if it is parked.
     """
 
     notice: Notice
@@ -92,23 +98,23 @@ class RelayReport:
     """What one run of a relay did.
 
     Parameters:
-        delivered: how many notices `deliver` took.
+        delivered: how many notices were delivered.
         failures: every delivery that failed.
     """
 
     delivered: int
-    failures: tuple[Failure, ...]
+    failures: tuple[FailedDelivery, ...]
 
 
 class _Run:
-    """One run of a relay, apart from what it awaits."""
+    """What a run of either relay does without I/O."""
 
     def __init__(self, policy: RelayPolicy, clock: Callable[[], datetime]) -> None:
         check_type("policy", policy, RelayPolicy)
         self.policy = policy
         self.clock = clock
         self.delivered = 0
-        self.failures: list[Failure] = []
+        self.failures: list[FailedDelivery] = []
         self.claimed_at = self.now()
         self.handled = False
 
@@ -116,13 +122,13 @@ class _Run:
         return to_aware("clock", self.clock())
 
     def begin(self) -> datetime:
-        """Return the time of the next claim."""
+        """Begin a claim, and return its time."""
         self.handled = False
         self.claimed_at = self.now()
         return self.claimed_at
 
     def held(self, claims: Sequence[Claim]) -> Iterator[Claim]:
-        """Yield claims while their lease lasts; those after it are anybody's again."""
+        """Yield claims until their lease ends; the others may be claimed again by then."""
         for claim in claims:
             if self.now() >= self.claimed_at + self.policy.lease:
                 return
@@ -130,104 +136,74 @@ class _Run:
             yield claim
 
     def failed(self, claim: Claim, error: Exception) -> datetime | None:
-        """Note a failure, and return when to try again."""
+        """Record a failure, and return when to try again."""
         retry_at = self.policy.retry_at(claim.attempts + 1, self.now())
-        self.failures.append(Failure(claim.notice, error, retry_at))
+        self.failures.append(FailedDelivery(claim.notice, error, retry_at))
         return retry_at
 
     def report(self) -> RelayReport:
         return RelayReport(self.delivered, tuple(self.failures))
 
 
-@final
-class Outbox:
-    """The notices that wait in a repository, and how they are delivered.
+def relay(
+    store: OutboxStore,
+    deliver: Callable[[Notice], None],
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    policy: RelayPolicy = DEFAULT_RELAY_POLICY,
+) -> RelayReport:
+    """Deliver the notices that are due, until none is.
+
+    Each notice is delivered at least once, and those of one client in the order of its changes. A
+    notice has the same id each time. One that keeps failing is parked, and does not hold up those
+    after it.
 
     Parameters:
         store: the repository.
+        deliver: takes a notice. Any `Exception` that it raises is a failed delivery.
         clock: returns the present time, with a time zone.
-        policy: how failing deliveries are gone about.
+        policy: when a failed delivery is tried again.
+
+    Returns:
+        What was delivered, and what failed and why.
+
+    Raises:
+        InvalidValue: the policy or the time is malformed.
+        RepositoryError: the repository failed. What was claimed is due again after its lease.
     """
-
-    def __init__(
-        self,
-        store: OutboxStore,
-        *,
-        clock: Callable[[], datetime] = utc_now,
-        policy: RelayPolicy = DEFAULT_RELAY_POLICY,
-    ) -> None:
-        self.store = store
-        self.clock = clock
-        self.policy = policy
-
-    def relay(self, deliver: Callable[[Notice], None]) -> RelayReport:
-        """Deliver what is due, until nothing is.
-
-        Each notice is delivered at least once, a client's in the order of its changes; the same
-        notice has the same id each time. One that keeps failing is parked, and those after it go
-        on.
-
-        Parameters:
-            deliver: takes a notice; any `Exception` that it raises is a failed delivery.
-
-        Returns:
-            What was delivered, and what failed and why.
-
-        Raises:
-            RepositoryError: the repository failed; what was claimed is due again after the lease.
-        """
-        run = _Run(self.policy, self.clock)
-        while claims := self.store.claim(
-            at=run.begin(), lease=self.policy.lease, limit=self.policy.batch
-        ):
-            for claim in run.held(claims):
-                try:
-                    deliver(claim.notice)
-                except Exception as error:  # the host's own; it is in the report
-                    self.store.failed(claim, retry_at=run.failed(claim, error))
-                else:
-                    self.store.delivered(claim)
-                    run.delivered += 1
-            if not run.handled:  # claiming takes longer than the lease: it would go on for ever
-                break
-        return run.report()
+    run = _Run(policy, clock)
+    while claims := store.claim(at=run.begin(), lease=policy.lease, limit=policy.batch):
+        for claim in run.held(claims):
+            try:
+                deliver(claim.notice)
+            except Exception as error:  # the host's own; it is in the report
+                store.failed(claim, retry_at=run.failed(claim, error))
+            else:
+                store.delivered(claim)
+                run.delivered += 1
+        if not run.handled:  # claiming takes longer than the lease, so this would never end
+            break
+    return run.report()
 
 
-@final
-class AsyncOutbox:
-    """As :class:`Outbox`, for a repository that is awaited.
-
-    Parameters:
-        store: the repository.
-        clock: returns the present time, with a time zone.
-        policy: how failing deliveries are gone about.
-    """
-
-    def __init__(
-        self,
-        store: AsyncOutboxStore,
-        *,
-        clock: Callable[[], datetime] = utc_now,
-        policy: RelayPolicy = DEFAULT_RELAY_POLICY,
-    ) -> None:
-        self.store = store
-        self.clock = clock
-        self.policy = policy
-
-    async def relay(self, deliver: Callable[[Notice], Awaitable[None]]) -> RelayReport:
-        """Deliver what is due, until nothing is; as :meth:`Outbox.relay`."""
-        run = _Run(self.policy, self.clock)
-        while claims := await self.store.claim(
-            at=run.begin(), lease=self.policy.lease, limit=self.policy.batch
-        ):
-            for claim in run.held(claims):
-                try:
-                    await deliver(claim.notice)
-                except Exception as error:  # the host's own; it is in the report
-                    await self.store.failed(claim, retry_at=run.failed(claim, error))
-                else:
-                    await self.store.delivered(claim)
-                    run.delivered += 1
-            if not run.handled:
-                break
-        return run.report()
+async def relay_async(
+    store: AsyncOutboxStore,
+    deliver: Callable[[Notice], Awaitable[None]],
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    policy: RelayPolicy = DEFAULT_RELAY_POLICY,
+) -> RelayReport:
+    """Do as :func:`relay`, with a repository and a `deliver` that are awaited."""
+    run = _Run(policy, clock)
+    while claims := await store.claim(at=run.begin(), lease=policy.lease, limit=policy.batch):
+        for claim in run.held(claims):
+            try:
+                await deliver(claim.notice)
+            except Exception as error:  # the host's own; it is in the report
+                await store.failed(claim, retry_at=run.failed(claim, error))
+            else:
+                await store.delivered(claim)
+                run.delivered += 1
+        if not run.handled:
+            break
+    return run.report()

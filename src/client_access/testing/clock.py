@@ -24,7 +24,7 @@ class FixedClock:
     """
 
     def __init__(self, now: datetime = START, *, step: timedelta = timedelta(0)) -> None:
-        self.now = to_utc("now", now)
+        self.now: datetime = to_utc("now", now)
         self.step = step
 
     def __call__(self) -> datetime:

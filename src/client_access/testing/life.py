@@ -67,7 +67,7 @@ class Life:
         self.catalogue = catalogue
         self.policy = policy
         self.changes: list[Change] = []
-        self.saved = 0
+        self.saved: int = 0
         """How many of the changes a repository was given."""
 
     @property

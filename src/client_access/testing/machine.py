@@ -86,8 +86,8 @@ class RepositoryMachine(RuleBasedStateMachine):
         tag = uuid4().hex[:12]
         self._closing = ExitStack()
         repository = self._closing.enter_context(type(self).open_repository()())
-        self.clock = FixedClock()
-        self.model = MemoryRepository()
+        self.clock: FixedClock = FixedClock()
+        self.model: MemoryRepository = MemoryRepository()
         self.repository: Repository = repository
         self._sides = [
             ClientAccess(side, catalogue=CATALOGUE, clock=self.clock, remember_for=_REMEMBER_FOR)

@@ -1,8 +1,9 @@
-"""The checks that make a value impossible to build wrong, in the form that attrs takes.
+"""Checks that make it impossible to build a malformed value.
 
-Each returns a validator ``(instance, attribute, value)`` that raises :class:`InvalidValue` with the
-attribute's name. What is kept is of exactly the type that is asked for, so that everything after
-them may rely on it: a subclass of `str` could say anything of itself, or be written as no text is.
+The functions named `is_…` are, or return, validators for attrs: they raise :class:`InvalidValue`
+with the attribute's name. Those named `check_…` and `to_…` do the same for an argument. A value is
+kept as exactly the type that is asked for: an instance of a subclass (a `StrEnum`, text marked safe
+for HTML, a driver's own UUID) is made plain.
 """
 
 from __future__ import annotations
@@ -31,57 +32,42 @@ _CONTROL = frozenset({"Cc", "Cs", "Zl", "Zp"})
 # Explicit bidirectional formatting reorders the text around a name on a screen.
 _BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
-# Where an id has its number: a subclass may tell another by a property of the same name.
-_NUMBER_OF_ID = vars(UUID)["int"]
-
-
-def _plain_id(value: UUID) -> UUID:
-    number = _NUMBER_OF_ID.__get__(value)
-    if type(number) is not int:  # object.__setattr__ puts there whatever it is given
-        raise TypeError
-    return UUID(int=number)  # which checks its range
-
-
-# How an instance of a subclass becomes what its type says. By the type's own methods, not by those
-# that the subclass may have put in their place. A moment keeps its offset, not its zone, and what
-# it has below a microsecond goes.
+# How an instance of a subclass is made plain. `str(value)` of an enum's member is its name, so the
+# methods of the type itself are called where they may differ. A moment keeps its offset, not its
+# zone, and nothing below a microsecond.
 _PLAIN: dict[type, Callable[[Any], object]] = {
     str: str.__str__,
-    int: int.__int__,
+    int: int,
     Decimal: Decimal,
-    UUID: _plain_id,
-    date: lambda value: date.fromordinal(date.toordinal(value)),
+    UUID: lambda value: UUID(int=value.int),
+    date: lambda value: date.fromordinal(value.toordinal()),
     datetime: lambda value: datetime.fromisoformat(datetime.isoformat(value)),
     timedelta: timedelta.__pos__,
-    tuple: lambda value: tuple(tuple.__iter__(value)),
+    tuple: tuple,
 }
-# Subclasses in Python that mean something else: True is no number, and a moment is no day.
+# Subclasses that mean something else: True is not a number, and a moment is not a day.
 _NOT_MEANT: dict[type, type] = {int: bool, date: datetime}
 
 
 def to_plain(field: str, value: object, kind: type[T]) -> T:
-    """Return a value of exactly this type; one of a subclass is made plain, where there is a way.
+    """Return a value of exactly this type. An instance of a subclass is made plain if possible.
 
     Raises:
-        InvalidValue: it is none.
+        InvalidValue: it is not of this type.
     """
-    if type(value) is kind:  # as it nearly always is, and told at less cost
+    if type(value) is kind:  # nearly always, and quick to check
         return value
     given = type(value)
     plain = _PLAIN.get(kind)
-    not_meant = _NOT_MEANT.get(kind, ())
-    if plain is None or not issubclass(given, kind) or issubclass(given, not_meant):
+    if plain is None or not issubclass(given, kind) or issubclass(given, _NOT_MEANT.get(kind, ())):
         raise InvalidValue(field, f"must be a {kind.__name__}, not a {given.__name__}")
-    try:
-        return cast("T", plain(value))
-    except Exception:  # what runs may be the subclass's own code, and raise anything
-        raise InvalidValue(field, f"is no sound {kind.__name__}") from None
+    return cast("T", plain(value))
 
 
 def keep(instance: object, attribute: Attribute[Any], value: object, kind: type[T]) -> T:
-    """Keep the plain form of a value in its place, and return it.
+    """Put the plain form of a value in its place, and return it.
 
-    Here and not by a converter, which each field would have to name beside its validator.
+    A validator does this, so that no field needs a converter as well.
 
     Raises:
         InvalidValue: it is not of this type.
@@ -93,7 +79,7 @@ def keep(instance: object, attribute: Attribute[Any], value: object, kind: type[
 
 
 def is_a(kind: type[T]) -> Validator[T]:
-    """Accept instances of one type; a bool is no int."""
+    """Accept instances of one type; a bool is not an int."""
 
     def check(instance: object, attribute: Attribute[T], value: T) -> None:
         if type(value) is not kind:
@@ -131,7 +117,7 @@ def is_text(
 
     Parameters:
         limit: the longest text, in characters.
-        blank: whether nothing, or nothing but white space, is accepted too.
+        blank: whether empty text and white space are accepted too.
         lines: whether line feeds are accepted.
     """
 
@@ -174,7 +160,7 @@ def is_tally(instance: object, attribute: Attribute[int], value: int) -> None:
 
 
 def is_aware(instance: object, attribute: Attribute[datetime], value: datetime) -> None:
-    """Accept a moment: a datetime that knows its offset from UTC."""
+    """Accept a moment: a datetime with a time zone."""
     if type(value) is not datetime or value.tzinfo is not UTC:
         check_aware(attribute.name, keep(instance, attribute, value, datetime))
 
@@ -188,7 +174,7 @@ def is_aware_or_none(
 
 
 def is_tuple_of(kind: type[T]) -> Validator[tuple[T, ...]]:
-    """Accept a tuple with instances of one of the library's own classes."""
+    """Accept a tuple of instances of one of the library's own classes."""
 
     def check(instance: object, attribute: Attribute[tuple[T, ...]], value: tuple[T, ...]) -> None:
         for item in value if type(value) is tuple else keep(instance, attribute, value, tuple):
@@ -226,9 +212,9 @@ def trusted(kind: Callable[P, T], *values: P.args, **named: P.kwargs) -> T:
 
 
 def check_type(field: str, value: object, kind: type) -> None:
-    """Raise :class:`InvalidValue` unless `value` is of this kind, or of one derived from it.
+    """Raise :class:`InvalidValue` unless `value` is an instance of this type or of a subclass.
 
-    For what is used and not kept: :func:`to_plain` is for what is.
+    This is for arguments that are used and not kept. For those that are kept, use :func:`to_plain`.
     """
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise InvalidValue(field, f"must be a {kind.__name__}, not a {type(value).__name__}")
@@ -237,33 +223,33 @@ def check_type(field: str, value: object, kind: type) -> None:
 def check_callable(field: str, value: object) -> None:
     """Raise :class:`InvalidValue` unless `value` can be called."""
     if not callable(value):
-        raise InvalidValue(field, f"must be callable, which a {type(value).__name__} is not")
+        raise InvalidValue(field, f"must be callable, not a {type(value).__name__}")
 
 
 def check_methods(field: str, value: object, protocol: type) -> None:
-    """Raise :class:`InvalidValue` unless `value` has every method that a protocol names itself."""
+    """Raise :class:`InvalidValue` unless `value` has every method of a protocol."""
     for name in vars(protocol):
         if not name.startswith("_") and not callable(getattr(value, name, None)):
             raise InvalidValue(field, f"has no method {name}")
 
 
 def to_span(field: str, value: object, longest: timedelta) -> timedelta:
-    """Return a span of time that is longer than nothing.
+    """Return a positive span of time.
 
     Raises:
-        InvalidValue: it is none, or longer than `longest`.
+        InvalidValue: it is not a timedelta, not positive, or longer than `longest`.
     """
     span = to_plain(field, value, timedelta)
     if not timedelta(0) < span <= longest:
-        raise InvalidValue(field, f"must be longer than nothing, and {longest.days:,} days at most")
+        raise InvalidValue(field, f"must be positive, and at most {longest.days:,} days")
     return span
 
 
 def to_tuple(field: str, values: Iterable[T]) -> tuple[T, ...]:
-    """Return what an iterable yields.
+    """Return the items of an iterable.
 
     Raises:
-        InvalidValue: it is none.
+        InvalidValue: it is not iterable.
     """
     try:
         items = iter(values)
@@ -281,7 +267,7 @@ def to_id(field: str, value: object) -> UUID:
     """Return a client's or an activation's id.
 
     Raises:
-        InvalidValue: it is none.
+        InvalidValue: it is not a UUID.
     """
     return to_plain(field, value, UUID)
 
@@ -289,10 +275,10 @@ def to_id(field: str, value: object) -> UUID:
 def to_text(
     field: str, value: object, limit: int, *, blank: bool = False, lines: bool = False
 ) -> str:
-    """Return such text as plain text (see :func:`is_text`).
+    """Return text as a plain `str`, under the limits of :func:`is_text`.
 
     Raises:
-        InvalidValue: it is none.
+        InvalidValue: it is not such text.
     """
     text = to_plain(field, value, str)
     check_text(field, text, limit, blank=blank, lines=lines)
@@ -302,12 +288,12 @@ def to_text(
 def check_text(
     field: str, value: object, limit: int, *, blank: bool = False, lines: bool = False
 ) -> None:
-    """Raise :class:`InvalidValue` unless `value` is such text, and plain (see :func:`is_text`)."""
+    """Raise :class:`InvalidValue` unless `value` is a plain `str` that :func:`is_text` accepts."""
     if type(value) is not str:
         raise InvalidValue(field, f"must be a str, not a {type(value).__name__}")
     if len(value) > limit:
         raise InvalidValue(field, f"is longer than {limit} characters")
-    # What is printable holds nothing forbidden, and no white space but the plain blank.
+    # Printable text has no forbidden character, and no white space but the plain blank.
     if (value.replace("\n", "") if lines else value).isprintable():
         visible = bool(value) and not value.isspace()
     else:
@@ -317,7 +303,7 @@ def check_text(
 
 
 def _check_characters(field: str, value: str, *, lines: bool) -> bool:
-    """Refuse forbidden characters; tell whether any of the others can be seen."""
+    """Refuse forbidden characters, and return whether any of the others is visible."""
     visible = False
     for character in value:
         if lines and character == "\n":
@@ -337,10 +323,10 @@ def is_control(character: str) -> bool:
 
 
 def to_aware(field: str, value: object) -> datetime:
-    """Return a moment: a datetime that knows its offset from UTC.
+    """Return a moment: a datetime with a time zone.
 
     Raises:
-        InvalidValue: it is none.
+        InvalidValue: it is not a moment.
     """
     if type(value) is datetime and value.tzinfo is UTC:
         return value
@@ -350,10 +336,10 @@ def to_aware(field: str, value: object) -> datetime:
 
 
 def check_aware(field: str, moment: datetime) -> None:
-    """Raise :class:`InvalidValue` unless a moment knows its offset from UTC."""
+    """Raise :class:`InvalidValue` unless a datetime has a time zone with an offset."""
     try:
         offset = moment.utcoffset()
-    except Exception:  # a time zone is the caller's own code, and may raise anything
-        raise InvalidValue(field, "has a time zone that tells no offset") from None
+    except Exception:  # the zone may be the caller's own class, and raise anything
+        raise InvalidValue(field, "has a time zone without a valid offset") from None
     if offset is None:
         raise InvalidValue(field, "must have a time zone")

@@ -34,10 +34,10 @@ class Scene:
     def __init__(self, repository: Repository) -> None:
         tag = uuid4().hex[:12]
         self.repository = repository
-        self.clock = FixedClock(step=STEP)
-        self.practice = PracticeUser(f"north-{tag}", "nora")
-        self.other = PracticeUser(f"south-{tag}", "samir")
-        self.domain = f"x{tag}.example.com"
+        self.clock: FixedClock = FixedClock(step=STEP)
+        self.practice: PracticeUser = PracticeUser(f"north-{tag}", "nora")
+        self.other: PracticeUser = PracticeUser(f"south-{tag}", "samir")
+        self.domain: str = f"x{tag}.example.com"
         self._ids = (UUID(f"{tag}{number:020x}") for number in count(1))
         self._namespace = uuid4()
 
