@@ -184,7 +184,7 @@ def test_a_repository_that_offers_less_than_it_means_to_is_told() -> None:
         offers=[ca.History],
         only=[NAME],
     )
-    with pytest.raises(testing.ConformanceError, match="History and lacks history"):
+    with pytest.raises(testing.ConformanceError, match="History, but it lacks history"):
         run_checks(
             lambda: nullcontext(misspelt),
             offers=[ca.History],

@@ -40,7 +40,7 @@ def test_the_strategies_are_there_without_being_imported_apart() -> None:
 def test_another_error_than_the_conflict_is_told_with_the_advice() -> None:
     """save(): "Raises: StaleClient", and nothing else in its place."""
     with (
-        pytest.raises(testing.ConformanceError, match="OSError was raised where StaleClient"),
+        pytest.raises(testing.ConformanceError, match="StaleClient was expected, and OSError"),
         expect_error(ca.StaleClient, UUID(int=1), "compare the version"),
     ):
         raise OSError

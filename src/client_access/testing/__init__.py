@@ -14,9 +14,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from client_access.testing.awaiting import awaited
-from client_access.testing.checks import CHECKS, Check, ConformanceError
+from client_access.testing.checks import CHECKS, OPTIONAL_PROTOCOLS, Check, ConformanceError
 from client_access.testing.clock import FixedClock
-from client_access.testing.conformance import OPTIONAL_PROTOCOLS, Report, run_checks
+from client_access.testing.conformance import Report, run_checks
 from client_access.testing.examples import (
     CATALOGUE,
     NORTH,

@@ -23,13 +23,7 @@ from client_access.repository import (
 )
 from client_access.repository.erasing import erase_notice
 from client_access.testing.checks.frame import (
-    WithErasure,
-    WithErasureAndHistory,
-    WithErasureAndLookup,
-    WithErasureAndMemory,
-    WithErasureAndOutbox,
-    WithErasureAndServiceCounts,
-    WithErasureHistoryAndMemory,
+    FullRepository,
     check,
     expect,
     expect_equal,
@@ -74,7 +68,7 @@ def _expect_gone(value: object, where: str) -> None:
 
 
 @check(Erasure)
-def erase_takes_the_person_out_of_the_client(repository: WithErasure) -> None:
+def erase_takes_the_person_out_of_the_client(repository: FullRepository) -> None:
     """Erasure.erase: "Erase name, contact details and address from the client"."""
     scene = Scene(repository)
     life, other = _life(scene), scene.added("Other", local="other")
@@ -98,7 +92,7 @@ def erase_takes_the_person_out_of_the_client(repository: WithErasure) -> None:
 
 
 @check(Erasure)
-def erase_frees_the_address(repository: WithErasure) -> None:
+def erase_frees_the_address(repository: FullRepository) -> None:
     """Erasure.erase: "Erase name, contact details and address from the client"."""
     scene = Scene(repository)
     life = _life(scene)
@@ -113,7 +107,7 @@ def erase_frees_the_address(repository: WithErasure) -> None:
 
 
 @check(Erasure, Lookup)
-def erase_is_seen_by_lookups(repository: WithErasureAndLookup) -> None:
+def erase_is_seen_by_lookups(repository: FullRepository) -> None:
     """Lookup.find_many_by_email: "the clients that have these addresses", and not those erased."""
     scene = Scene(repository)
     life, other = _life(scene), scene.added("Other", local="other")
@@ -133,7 +127,7 @@ def erase_is_seen_by_lookups(repository: WithErasureAndLookup) -> None:
 
 
 @check(Erasure, ServiceCounts)
-def erase_leaves_what_is_invoiced(repository: WithErasureAndServiceCounts) -> None:
+def erase_leaves_what_is_invoiced(repository: FullRepository) -> None:
     """ServiceCounts.service_counts: "each service for which the practice is the payer"."""
     scene = Scene(repository)
     life = _life(scene)
@@ -147,7 +141,7 @@ def erase_leaves_what_is_invoiced(repository: WithErasureAndServiceCounts) -> No
 
 
 @check(Erasure)
-def erase_moves_the_client_to_its_erased_name(repository: WithErasure) -> None:
+def erase_moves_the_client_to_its_erased_name(repository: FullRepository) -> None:
     """Repository.page: "Return clients by their `listing`": the erased client's, after erasing."""
     scene = Scene(repository)
     life = _life(scene)
@@ -160,7 +154,7 @@ def erase_moves_the_client_to_its_erased_name(repository: WithErasure) -> None:
 
 
 @check(Erasure)
-def erase_of_nobody_does_nothing(repository: WithErasure) -> None:
+def erase_of_nobody_does_nothing(repository: FullRepository) -> None:
     """Erasure.erase: "Nothing happens where there is none"."""
     scene = Scene(repository)
     other = scene.added("Other")
@@ -171,7 +165,7 @@ def erase_of_nobody_does_nothing(repository: WithErasure) -> None:
 
 
 @check(Erasure)
-def erase_twice_is_erase_once(repository: WithErasure) -> None:
+def erase_twice_is_erase_once(repository: FullRepository) -> None:
     """Erasure.erase: "Erase name, contact details and address", whether or not that was done."""
     scene = Scene(repository)
     life = _life(scene)
@@ -182,7 +176,7 @@ def erase_twice_is_erase_once(repository: WithErasure) -> None:
 
 
 @check(Erasure)
-def save_refuses_what_would_bring_an_erased_person_back(repository: WithErasure) -> None:
+def save_refuses_what_would_bring_an_erased_person_back(repository: FullRepository) -> None:
     """Erasure.erase: "a change decided before the erasure is refused as StaleClient by save"."""
     scene = Scene(repository)
     life = _life(scene)
@@ -200,7 +194,7 @@ def save_refuses_what_would_bring_an_erased_person_back(repository: WithErasure)
 
 @check(Erasure, CommandMemory)
 def save_once_refuses_what_would_bring_an_erased_person_back(
-    repository: WithErasureAndMemory,
+    repository: FullRepository,
 ) -> None:
     """Erasure.erase: "is refused as StaleClient by save, and by save_once"."""
     scene = Scene(repository)
@@ -219,7 +213,7 @@ def save_once_refuses_what_would_bring_an_erased_person_back(
 
 
 @check(Erasure)
-def erase_takes_out_what_was_said_since_the_last_time(repository: WithErasure) -> None:
+def erase_takes_out_what_was_said_since_the_last_time(repository: FullRepository) -> None:
     """Repository.save: "and the person erased as often as from `before`"."""
     scene = Scene(repository)
     life = _life(scene)
@@ -257,7 +251,7 @@ def erase_takes_out_what_was_said_since_the_last_time(repository: WithErasure) -
 
 
 @check(Erasure)
-def erase_takes_nobody_for_erased_by_the_name(repository: WithErasure) -> None:
+def erase_takes_nobody_for_erased_by_the_name(repository: FullRepository) -> None:
     """Erasure.erase: "Erase name, contact details and address", whatever the client's name is."""
     scene = Scene(repository)
     life = scene.life().add(ERASED_NAME, scene.email("secret"), contact=_CONTACT)
@@ -275,7 +269,7 @@ def erase_takes_nobody_for_erased_by_the_name(repository: WithErasure) -> None:
 
 
 @check(Erasure, History)
-def erase_takes_the_person_out_of_the_history(repository: WithErasureAndHistory) -> None:
+def erase_takes_the_person_out_of_the_history(repository: FullRepository) -> None:
     """Erasure.erase: "from the client, its history"; "The history still replays"."""
     scene = Scene(repository)
     life, other = _life(scene), scene.added("Other", local="other")
@@ -296,7 +290,7 @@ def erase_takes_the_person_out_of_the_history(repository: WithErasureAndHistory)
 
 
 @check(Erasure, History)
-def deleting_erases_too(repository: WithErasureAndHistory) -> None:
+def deleting_erases_too(repository: FullRepository) -> None:
     """Erasure.erase: "Deleting a client erases it too"."""
     scene = Scene(repository)
     life = _life(scene)
@@ -310,7 +304,7 @@ def deleting_erases_too(repository: WithErasureAndHistory) -> None:
 
 
 @check(Erasure, History, CommandMemory)
-def deleting_by_save_once_erases_too(repository: WithErasureHistoryAndMemory) -> None:
+def deleting_by_save_once_erases_too(repository: FullRepository) -> None:
     """Erasure.erase: "Deleting a client erases it too, in the transaction that saves"."""
     scene = Scene(repository)
     life = _life(scene)
@@ -336,7 +330,7 @@ def _erased_notices(life: Life) -> list[Notice]:
 
 
 @check(Erasure, OutboxStore)
-def erase_takes_the_person_out_of_notices(repository: WithErasureAndOutbox) -> None:
+def erase_takes_the_person_out_of_notices(repository: FullRepository) -> None:
     """Erasure.erase: "from the client, its history and its notices"; deleting does so too."""
 
     def delete(life: Life) -> None:
@@ -373,7 +367,7 @@ def erase_takes_the_person_out_of_notices(repository: WithErasureAndOutbox) -> N
 
 
 @check(Erasure, OutboxStore)
-def erase_leaves_notices_leased_and_parked(repository: WithErasureAndOutbox) -> None:
+def erase_leaves_notices_leased_and_parked(repository: FullRepository) -> None:
     """Erasure.erase: "the others stay, with their leases, attempts and parking"."""
     empty_outbox(repository)
     scene = Scene(repository)
@@ -413,7 +407,7 @@ def erase_leaves_notices_leased_and_parked(repository: WithErasureAndOutbox) -> 
 
 
 @check(Erasure, CommandMemory)
-def save_once_remembers_nobody_who_was_erased_meanwhile(repository: WithErasureAndMemory) -> None:
+def save_once_remembers_nobody_who_was_erased_meanwhile(repository: FullRepository) -> None:
     """CommandMemory.save_once: "StaleClient: as save, for a change without an event too"."""
     scene = Scene(repository)
     for number, delete in enumerate((False, True)):
@@ -436,7 +430,7 @@ def save_once_remembers_nobody_who_was_erased_meanwhile(repository: WithErasureA
 
 
 @check(Erasure, CommandMemory)
-def erase_takes_the_person_out_of_remembered_outcomes(repository: WithErasureAndMemory) -> None:
+def erase_takes_the_person_out_of_remembered_outcomes(repository: FullRepository) -> None:
     """CommandMemory.recall: "Of a person erased meanwhile, everything in it is erased too"."""
     scene = Scene(repository)
     for number, end in enumerate(("erase", "save", "save_once")):

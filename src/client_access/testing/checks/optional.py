@@ -19,10 +19,7 @@ from client_access.repository import (
 )
 from client_access.testing.checks.frame import (
     ConformanceError,
-    WithHistory,
-    WithHostTransaction,
-    WithLookup,
-    WithServiceCounts,
+    FullRepository,
     check,
     expect,
     expect_equal,
@@ -38,7 +35,7 @@ MANY = 1500
 
 
 @check(Lookup)
-def get_many_returns_those_that_exist(repository: WithLookup) -> None:
+def get_many_returns_those_that_exist(repository: FullRepository) -> None:
     """Lookup.get_many: "Return those of the clients that exist, by id"."""
     scene = Scene(repository)
     lives = [scene.added("First"), scene.added("Second"), scene.added("Gone").delete()]
@@ -55,7 +52,7 @@ def get_many_returns_those_that_exist(repository: WithLookup) -> None:
 
 
 @check(Lookup)
-def get_many_takes_many_ids(repository: WithLookup) -> None:
+def get_many_takes_many_ids(repository: FullRepository) -> None:
     """Lookup.get_many: "Return those of the clients that exist", however many are asked for."""
     scene = Scene(repository)
     lives = [scene.life().add(f"Batch {number}") for number in range(MANY)]
@@ -69,7 +66,7 @@ def get_many_takes_many_ids(repository: WithLookup) -> None:
 
 
 @check(Lookup)
-def find_many_by_email_returns_owners_by_exact_key(repository: WithLookup) -> None:
+def find_many_by_email_returns_owners_by_exact_key(repository: FullRepository) -> None:
     """Lookup.find_many_by_email: "Return the ids of the clients that have these addresses"."""
     scene = Scene(repository)
     locals_ = ("a_b", "axb", "jose", "jos\u00e9")
@@ -93,7 +90,7 @@ def find_many_by_email_returns_owners_by_exact_key(repository: WithLookup) -> No
 
 
 @check(History)
-def history_has_every_event_in_order(repository: WithHistory) -> None:
+def history_has_every_event_in_order(repository: FullRepository) -> None:
     """History.history: "Return a client's events in order"; none is missing."""
     scene = Scene(repository)
     for name, example in scene.examples().items():
@@ -115,7 +112,7 @@ def history_has_every_event_in_order(repository: WithHistory) -> None:
 
 
 @check(History)
-def history_replays_to_the_stored_client(repository: WithHistory) -> None:
+def history_replays_to_the_stored_client(repository: FullRepository) -> None:
     """History.history: "Return a client's events in order": they make the stored client."""
     scene = Scene(repository)
     for name, example in scene.examples().items():
@@ -136,7 +133,7 @@ def history_replays_to_the_stored_client(repository: WithHistory) -> None:
 
 
 @check(History)
-def history_of_an_unknown_client_is_empty(repository: WithHistory) -> None:
+def history_of_an_unknown_client_is_empty(repository: FullRepository) -> None:
     """History.history: "none where there is no such client"."""
     scene = Scene(repository)
     scene.added()
@@ -145,7 +142,7 @@ def history_of_an_unknown_client_is_empty(repository: WithHistory) -> None:
 
 
 @check(History)
-def history_keeps_clients_apart(repository: WithHistory) -> None:
+def history_keeps_clients_apart(repository: FullRepository) -> None:
     """History.history: "Return a client's events", and no other's, from a mixed batch too."""
     scene = Scene(repository)
     first, second = scene.life().add("First"), scene.life().add("Second")
@@ -161,7 +158,7 @@ def history_keeps_clients_apart(repository: WithHistory) -> None:
 
 
 @check(History)
-def history_keeps_nothing_of_a_failed_save(repository: WithHistory) -> None:
+def history_keeps_nothing_of_a_failed_save(repository: FullRepository) -> None:
     """Repository.save: "all or nothing": the events too."""
     scene = Scene(repository)
     life = scene.added("First", local="first")
@@ -187,7 +184,7 @@ def _counted(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 @check(ServiceCounts)
-def service_counts_are_those_of_the_clients_it_pays_for(repository: WithServiceCounts) -> None:
+def service_counts_are_those_of_the_clients_it_pays_for(repository: FullRepository) -> None:
     """ServiceCounts.service_counts: "for which the practice is the payer (S6)"."""
     scene = Scene(repository)
     stored: dict[UUID, Client] = {}
@@ -216,7 +213,7 @@ def service_counts_are_those_of_the_clients_it_pays_for(repository: WithServiceC
 
 
 @check(HostTransaction)
-def in_host_transaction_is_told(repository: WithHostTransaction) -> None:
+def in_host_transaction_is_told(repository: FullRepository) -> None:
     """HostTransaction.in_host_transaction: "Whether the host begins, commits and repeats"."""
     expect(
         isinstance(repository.in_host_transaction, bool),
@@ -225,7 +222,7 @@ def in_host_transaction_is_told(repository: WithHostTransaction) -> None:
 
 
 @check(HostTransaction)
-def the_hosts_transaction_outlives_a_failed_save(repository: WithHostTransaction) -> None:
+def the_hosts_transaction_outlives_a_failed_save(repository: FullRepository) -> None:
     """HostTransaction: "only the host can begin its transaction anew"."""
     scene = Scene(repository)
     life = scene.added("Kept", local="kept")

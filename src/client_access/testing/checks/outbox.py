@@ -12,8 +12,7 @@ from client_access.machines.payer import Payer
 from client_access.notices import Notice
 from client_access.repository import Claim, CommandMemory, OutboxStore
 from client_access.testing.checks.frame import (
-    WithMemoryAndOutbox,
-    WithOutbox,
+    FullRepository,
     check,
     expect,
     expect_equal,
@@ -29,7 +28,7 @@ _NOW = START + timedelta(days=200)
 """After everything that a check saves; a claim at this time finds all of it due."""
 
 
-def _scene(repository: WithOutbox) -> Scene:
+def _scene(repository: FullRepository) -> Scene:
     empty_outbox(repository)
     return Scene(repository)
 
@@ -51,7 +50,7 @@ def _notices(*lives: Life) -> list[Notice]:
 
 
 def _claim(
-    repository: WithOutbox, after: timedelta = timedelta(0), limit: int = _ALL
+    repository: FullRepository, after: timedelta = timedelta(0), limit: int = _ALL
 ) -> list[Claim]:
     return list(repository.claim(at=_NOW + after, lease=_LEASE, limit=limit))
 
@@ -61,7 +60,7 @@ def _ids(claims: Sequence[Claim]) -> list[UUID]:
 
 
 def _expect_every_notice(
-    scene: Scene, repository: WithOutbox, save: Callable[[Change], object]
+    scene: Scene, repository: FullRepository, save: Callable[[Change], object]
 ) -> None:
     wanted: list[Notice] = []
     for change in scene.examples()["restless"].changes:
@@ -82,14 +81,14 @@ def _expect_every_notice(
 
 
 @check(OutboxStore)
-def every_notice_of_a_saved_change_waits(repository: WithOutbox) -> None:
+def every_notice_of_a_saved_change_waits(repository: FullRepository) -> None:
     """OutboxStore: "Notices are saved in the transaction of their change"."""
     scene = _scene(repository)
     _expect_every_notice(scene, repository, lambda change: repository.save([change]))
 
 
 @check(CommandMemory, OutboxStore)
-def every_notice_of_a_change_saved_once_waits(repository: WithMemoryAndOutbox) -> None:
+def every_notice_of_a_change_saved_once_waits(repository: FullRepository) -> None:
     """OutboxStore: "Notices are saved in the transaction of their change", by save_once too."""
     scene = _scene(repository)
 
@@ -101,7 +100,7 @@ def every_notice_of_a_change_saved_once_waits(repository: WithMemoryAndOutbox) -
 
 
 @check(OutboxStore)
-def no_notice_of_a_failed_save_waits(repository: WithOutbox) -> None:
+def no_notice_of_a_failed_save_waits(repository: FullRepository) -> None:
     """OutboxStore: "Notices are saved in the transaction of their change"."""
     scene = _scene(repository)
     scene.added(local="taken")
@@ -118,7 +117,7 @@ def no_notice_of_a_failed_save_waits(repository: WithOutbox) -> None:
 
 
 @check(OutboxStore)
-def claim_gives_the_first_notice_of_each_client(repository: WithOutbox) -> None:
+def claim_gives_the_first_notice_of_each_client(repository: FullRepository) -> None:
     """OutboxStore.claim: "the first undelivered one of each client only"."""
     scene = _scene(repository)
     lives = [_awaiting(scene, resent=2) for _ in range(3)]
@@ -137,7 +136,7 @@ def claim_gives_the_first_notice_of_each_client(repository: WithOutbox) -> None:
 
 
 @check(OutboxStore)
-def a_claimed_notice_is_given_to_nobody_else(repository: WithOutbox) -> None:
+def a_claimed_notice_is_given_to_nobody_else(repository: FullRepository) -> None:
     """OutboxStore: "A claimed one is leased: until its lease ends nobody else is given it"."""
     scene = _scene(repository)
     _awaiting(scene, resent=1)
@@ -152,7 +151,7 @@ def a_claimed_notice_is_given_to_nobody_else(repository: WithOutbox) -> None:
 
 
 @check(OutboxStore)
-def claim_has_leased_what_it_returns(repository: WithOutbox) -> None:
+def claim_has_leased_what_it_returns(repository: FullRepository) -> None:
     """OutboxStore.claim: "All of those, up to `limit`, have been leased when this returns"."""
     scene = _scene(repository)
     life = _awaiting(scene)
@@ -169,7 +168,7 @@ def claim_has_leased_what_it_returns(repository: WithOutbox) -> None:
 
 
 @check(OutboxStore)
-def what_is_not_due_takes_no_place_in_a_claim(repository: WithOutbox) -> None:
+def what_is_not_due_takes_no_place_in_a_claim(repository: FullRepository) -> None:
     """OutboxStore.claim: "the first undelivered one of each client only", "up to `limit`"."""
     scene = _scene(repository)
     failing = _awaiting(scene, resent=3)
@@ -191,7 +190,7 @@ def what_is_not_due_takes_no_place_in_a_claim(repository: WithOutbox) -> None:
 
 
 @check(OutboxStore)
-def each_notice_of_a_claim_is_settled_alone(repository: WithOutbox) -> None:
+def each_notice_of_a_claim_is_settled_alone(repository: FullRepository) -> None:
     """OutboxStore.failed: "Give a notice back"; OutboxStore.delivered, each one notice only."""
     scene = _scene(repository)
     for _ in range(4):
@@ -216,7 +215,7 @@ def each_notice_of_a_claim_is_settled_alone(repository: WithOutbox) -> None:
 
 
 @check(OutboxStore)
-def a_claimed_notice_is_given_again_after_its_lease(repository: WithOutbox) -> None:
+def a_claimed_notice_is_given_again_after_its_lease(repository: FullRepository) -> None:
     """OutboxStore: "afterwards anybody may be, so a relay that dies loses nothing"."""
     scene = _scene(repository)
     life = _awaiting(scene, resent=1)
@@ -247,7 +246,7 @@ def a_claimed_notice_is_given_again_after_its_lease(repository: WithOutbox) -> N
 
 
 @check(OutboxStore)
-def a_failed_notice_waits_for_its_time(repository: WithOutbox) -> None:
+def a_failed_notice_waits_for_its_time(repository: FullRepository) -> None:
     """OutboxStore.failed: "Give a notice back, to be tried from a time on"."""
     scene = _scene(repository)
     _awaiting(scene, resent=1)
@@ -279,7 +278,7 @@ def a_failed_notice_waits_for_its_time(repository: WithOutbox) -> None:
 
 
 @check(OutboxStore)
-def a_parked_notice_blocks_nobody(repository: WithOutbox) -> None:
+def a_parked_notice_blocks_nobody(repository: FullRepository) -> None:
     """OutboxStore.claim: "A parked notice does not hold up those after it"."""
     scene = _scene(repository)
     life = _awaiting(scene, resent=1)
@@ -306,7 +305,7 @@ def a_parked_notice_blocks_nobody(repository: WithOutbox) -> None:
 
 
 @check(OutboxStore)
-def retry_makes_a_parked_notice_due(repository: WithOutbox) -> None:
+def retry_makes_a_parked_notice_due(repository: FullRepository) -> None:
     """OutboxStore.retry: "due again from a time on, as if it had never failed"."""
     scene = _scene(repository)
     life = _awaiting(scene)
@@ -335,7 +334,7 @@ def retry_makes_a_parked_notice_due(repository: WithOutbox) -> None:
 
 
 @check(OutboxStore)
-def claims_and_lists_keep_their_limits(repository: WithOutbox) -> None:
+def claims_and_lists_keep_their_limits(repository: FullRepository) -> None:
     """OutboxStore.waiting: "Return notices that wait"; "lease none"; up to a limit, as `claim`."""
     scene = _scene(repository)
     lives = [_awaiting(scene) for _ in range(5)]
@@ -358,7 +357,7 @@ def claims_and_lists_keep_their_limits(repository: WithOutbox) -> None:
 
 
 @check(OutboxStore)
-def parked_notices_are_listed_oldest_first(repository: WithOutbox) -> None:
+def parked_notices_are_listed_oldest_first(repository: FullRepository) -> None:
     """OutboxStore.waiting: "those that are parked, oldest first"; up to a limit."""
     scene = _scene(repository)
     lives = [_awaiting(scene) for _ in range(4)]
@@ -376,7 +375,7 @@ def parked_notices_are_listed_oldest_first(repository: WithOutbox) -> None:
 
 
 @check(OutboxStore)
-def notices_are_due_at_moments_in_any_time_zone(repository: WithOutbox) -> None:
+def notices_are_due_at_moments_in_any_time_zone(repository: FullRepository) -> None:
     """OutboxStore: "Times are compared as moments, whatever their time zones"."""
     scene = _scene(repository)
     life = _awaiting(scene)

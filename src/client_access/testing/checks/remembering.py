@@ -9,8 +9,7 @@ from client_access.errors import EmailTaken, StaleClient
 from client_access.machines.lifecycle import Status
 from client_access.repository import CommandMemory, History
 from client_access.testing.checks.frame import (
-    WithCommandMemory,
-    WithMemoryAndHistory,
+    FullRepository,
     check,
     expect,
     expect_equal,
@@ -25,19 +24,19 @@ _MOMENT = timedelta(microseconds=1)
 _UNTIL = START + _WEEK
 
 
-def _save_once(repository: WithCommandMemory, command_id: str, change: Change) -> None:
+def _save_once(repository: FullRepository, command_id: str, change: Change) -> None:
     repository.save_once(command_id, change, at=START, until=_UNTIL)
 
 
 def _expect_remembered(
-    repository: WithCommandMemory, command_id: str, change: Change, advice: str
+    repository: FullRepository, command_id: str, change: Change, advice: str
 ) -> None:
     found = repository.recall(command_id, at=START)
     expect_equal(found, change, advice)
 
 
 @check(CommandMemory)
-def recall_of_an_unknown_id_is_none(repository: WithCommandMemory) -> None:
+def recall_of_an_unknown_id_is_none(repository: FullRepository) -> None:
     """CommandMemory.recall: "Return the change that was remembered under an id"."""
     scene = Scene(repository)
     change = scene.life().add("Acme").changes[0]
@@ -51,7 +50,7 @@ def recall_of_an_unknown_id_is_none(repository: WithCommandMemory) -> None:
 
 
 @check(CommandMemory)
-def save_once_stores_the_change_and_its_outcome(repository: WithCommandMemory) -> None:
+def save_once_stores_the_change_and_its_outcome(repository: FullRepository) -> None:
     """CommandMemory.save_once: "Store a change as save does, if it has an event"."""
     scene = Scene(repository)
     for name, example in scene.examples().items():
@@ -75,7 +74,7 @@ def save_once_stores_the_change_and_its_outcome(repository: WithCommandMemory) -
 
 
 @check(CommandMemory, History)
-def history_has_every_event_that_was_saved_once(repository: WithMemoryAndHistory) -> None:
+def history_has_every_event_that_was_saved_once(repository: FullRepository) -> None:
     """History: "A repository that keeps every event", of save_once as of save."""
     scene = Scene(repository)
     example = scene.examples()["restless"]
@@ -90,7 +89,7 @@ def history_has_every_event_that_was_saved_once(repository: WithMemoryAndHistory
 
 
 @check(CommandMemory)
-def save_once_remembers_what_changes_nothing(repository: WithCommandMemory) -> None:
+def save_once_remembers_what_changes_nothing(repository: FullRepository) -> None:
     """CommandMemory.save_once: "change: with or without an event"."""
     scene = Scene(repository)
     life = scene.added()
@@ -108,7 +107,7 @@ def save_once_remembers_what_changes_nothing(repository: WithCommandMemory) -> N
 
 
 @check(CommandMemory)
-def save_once_refuses_nothing_that_is_stale(repository: WithCommandMemory) -> None:
+def save_once_refuses_nothing_that_is_stale(repository: FullRepository) -> None:
     """CommandMemory.save_once: "StaleClient: as save, for a change without an event too"."""
     scene = Scene(repository)
     life = scene.added()
@@ -125,7 +124,7 @@ def save_once_refuses_nothing_that_is_stale(repository: WithCommandMemory) -> No
 
 
 @check(CommandMemory)
-def recall_returns_the_first_outcome_whatever_came_after(repository: WithCommandMemory) -> None:
+def recall_returns_the_first_outcome_whatever_came_after(repository: FullRepository) -> None:
     """CommandMemory.recall: "Return the change that was remembered", not what has become of it."""
     scene = Scene(repository)
     life = scene.added().rename("First outcome")
@@ -143,7 +142,7 @@ def recall_returns_the_first_outcome_whatever_came_after(repository: WithCommand
 
 
 @check(CommandMemory)
-def save_once_refuses_an_id_that_is_remembered(repository: WithCommandMemory) -> None:
+def save_once_refuses_an_id_that_is_remembered(repository: FullRepository) -> None:
     """CommandMemory.save_once: "where another process has remembered this id meanwhile"."""
     scene = Scene(repository)
     life = scene.added()
@@ -169,7 +168,7 @@ def save_once_refuses_an_id_that_is_remembered(repository: WithCommandMemory) ->
 
 
 @check(CommandMemory)
-def save_once_remembers_nothing_where_it_fails(repository: WithCommandMemory) -> None:
+def save_once_remembers_nothing_where_it_fails(repository: FullRepository) -> None:
     """CommandMemory.save_once: "and remember it, in one transaction"."""
     scene = Scene(repository)
     life = scene.added(local="taken")
@@ -189,7 +188,7 @@ def save_once_remembers_nothing_where_it_fails(repository: WithCommandMemory) ->
 
 
 @check(CommandMemory)
-def outcomes_are_forgotten_when_their_time_is_up(repository: WithCommandMemory) -> None:
+def outcomes_are_forgotten_when_their_time_is_up(repository: FullRepository) -> None:
     """CommandMemory.save_once: "until: when this is forgotten"; until then it is remembered."""
     scene = Scene(repository)
     life = scene.added().rename("First")
@@ -215,7 +214,7 @@ def outcomes_are_forgotten_when_their_time_is_up(repository: WithCommandMemory) 
 
 
 @check(CommandMemory)
-def command_ids_are_kept_to_the_last_character(repository: WithCommandMemory) -> None:
+def command_ids_are_kept_to_the_last_character(repository: FullRepository) -> None:
     """CommandMemory.save_once: "the command's own id, of at most 200 characters"."""
     scene = Scene(repository)
     long = (scene.domain + "\U0001f9fe\u00e9" * 100)[:199]
@@ -236,7 +235,7 @@ def command_ids_are_kept_to_the_last_character(repository: WithCommandMemory) ->
 
 
 @check(CommandMemory)
-def outcomes_are_forgotten_at_moments_in_any_time_zone(repository: WithCommandMemory) -> None:
+def outcomes_are_forgotten_at_moments_in_any_time_zone(repository: FullRepository) -> None:
     """CommandMemory: "Times are compared as moments, whatever their time zones"."""
     scene = Scene(repository)
     advice = (

@@ -14,10 +14,7 @@ from client_access.errors import EmailTaken, StaleClient
 from client_access.repository import CommandMemory, Erasure, History, OutboxStore, Repository
 from client_access.testing.checks.frame import (
     ConformanceError,
-    WithCommandMemory,
-    WithErasure,
-    WithHistory,
-    WithOutbox,
+    FullRepository,
     check,
     expect,
     expect_equal,
@@ -165,7 +162,7 @@ def _batch(repository: Repository, batch: Sequence[Change]) -> Callable[[], obje
 
 
 @check(History, threads=True)
-def writers_leave_a_history_without_gaps(repository: WithHistory) -> None:
+def writers_leave_a_history_without_gaps(repository: FullRepository) -> None:
     """History.history: "Return a client's events in order", whoever wrote them."""
     scene = Scene(repository)
     life = scene.added()
@@ -183,12 +180,12 @@ def writers_leave_a_history_without_gaps(repository: WithHistory) -> None:
     expect_equal(replay(events), repository.get(life.client_id), advice)
 
 
-def _erasing(repository: WithErasure, client_id: UUID) -> Callable[[], object]:
+def _erasing(repository: FullRepository, client_id: UUID) -> Callable[[], object]:
     return lambda: repository.erase(client_id)
 
 
 @check(Erasure, threads=True)
-def erasing_beside_a_writer_loses_nothing(repository: WithErasure) -> None:
+def erasing_beside_a_writer_loses_nothing(repository: FullRepository) -> None:
     """Erasure: "erase a person and keep what happened", beside somebody who saves."""
     scene = Scene(repository)
     for number in range(2 * ROUNDS):
@@ -213,7 +210,7 @@ def erasing_beside_a_writer_loses_nothing(repository: WithErasure) -> None:
 
 
 @check(CommandMemory, threads=True)
-def of_writers_with_one_command_id_one_wins(repository: WithCommandMemory) -> None:
+def of_writers_with_one_command_id_one_wins(repository: FullRepository) -> None:
     """CommandMemory.save_once: "where another process has remembered this id meanwhile"."""
     scene = Scene(repository)
     for number in range(ROUNDS):
@@ -227,13 +224,13 @@ def of_writers_with_one_command_id_one_wins(repository: WithCommandMemory) -> No
         expect_equal(stored, [winner.client_id], "Nothing must be left of those that lost.")
 
 
-def _once(repository: WithCommandMemory, command_id: str, change: Change) -> Callable[[], object]:
+def _once(repository: FullRepository, command_id: str, change: Change) -> Callable[[], object]:
     until = START + timedelta(days=1)
     return lambda: repository.save_once(command_id, change, at=START, until=until)
 
 
 @check(OutboxStore, threads=True)
-def relays_side_by_side_are_given_different_notices(repository: WithOutbox) -> None:
+def relays_side_by_side_are_given_different_notices(repository: FullRepository) -> None:
     """OutboxStore: "until its lease ends nobody else is given it"."""
     empty_outbox(repository)
     scene = Scene(repository)
