@@ -87,12 +87,12 @@ def test_the_machine_catches_a_repository_that_forgets_the_version() -> None:
         run_state_machine_as_test(machine, settings=found)
 
 
-def test_a_change_that_is_saved_again_without_a_word_is_seen() -> None:
+def test_the_machine_sees_whether_a_change_is_refused() -> None:
+    """save(): "Where `before` is None the id must never have existed"."""
     (first,) = next(each for each in examples().values() if len(each.changes) == 1).changes
-    assert _refused(ForgetsTheVersion().save, [first]) is None
-    good = ca.MemoryRepository()
-    good.save([first])
-    assert _refused(good.save, [first]) == first.after.id
+    store = ca.MemoryRepository()
+    assert _refused(lambda: store.save([first])) is None
+    assert _refused(lambda: store.save([first])) == first.after.id
 
 
 class Drawn:
