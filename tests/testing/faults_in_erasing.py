@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from attrs import evolve
-from testing.delegating import ALL, Delegating, caught_by
+from testing.delegating import ALL, Delegating, caught_by, same_version
 
 import client_access as ca
 from client_access.testing.clock import START
@@ -118,7 +118,7 @@ class BringsBackWhomAnotherErases(Delegating):
         time.sleep(0.01)
         self.force(
             changes,
-            lambda stored, before: bool(stored and before and stored.version == before.version),
+            same_version,
         )
 
 

@@ -78,7 +78,7 @@ def test_walks_reach_every_status_and_almost_every_event() -> None:
     seen: Counter[object] = Counter()
 
     # What an unmanaged client does, it does in no other status, so it is asked for twice.
-    @settings(max_examples=600)
+    @settings(max_examples=150)
     @given(
         st.one_of(
             strategies.walks(max_details=4),
@@ -99,6 +99,7 @@ def test_walks_reach_every_status_and_almost_every_event() -> None:
 
 @pytest.mark.parametrize("status", ca.Status)
 def test_clients_and_histories_end_where_they_are_told_to(status: ca.Status) -> None:
+    @settings(max_examples=20)
     @given(strategies.clients(status=status), strategies.histories(status=status))
     def arrive(client: ca.Client, events: tuple[ca.Event, ...]) -> None:
         assert client.status is status
@@ -107,6 +108,7 @@ def test_clients_and_histories_end_where_they_are_told_to(status: ca.Status) -> 
     arrive()
 
 
+@settings(max_examples=30)
 @given(st.data())
 def test_walks_take_any_catalogue_and_policy(data: st.DataObject) -> None:
     catalogue = data.draw(strategies.catalogues())
@@ -115,6 +117,7 @@ def test_walks_take_any_catalogue_and_policy(data: st.DataObject) -> None:
     assert {held.code for held in client.services} <= {s.code for s in catalogue.services}
 
 
+@settings(max_examples=50)
 @given(st.data())
 def test_accepted_commands_are_accepted(data: st.DataObject) -> None:
     client = data.draw(strategies.clients())
@@ -130,11 +133,12 @@ def test_accepted_commands_are_accepted(data: st.DataObject) -> None:
 def test_commands_of_every_kind_are_made() -> None:
     kinds = set()
 
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(strategies.commands(client_id=UUID(int=1)))
     def ask_for_anything(command: ca.Command) -> None:
         kinds.add(type(command))
 
+    @settings(max_examples=20)
     @given(st.data())
     def ask(data: st.DataObject) -> None:
         kinds.add(type(data.draw(strategies.commands())))

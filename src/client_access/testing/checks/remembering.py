@@ -1,4 +1,4 @@
-"""`CommandMemory`: a command that is handled again is answered as it was the first time."""
+"""`CommandMemory`: a command that is handled again gets the answer of the first time."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def recall_of_an_unknown_id_is_none(repository: FullRepository) -> None:
     for command_id in (f"{scene.domain} A", f"{scene.domain} a ", f"{scene.domain} _", "%"):
         expect(
             repository.recall(command_id, at=START) is None,
-            f"recall() found something under {command_id!r}, which was never given: compare ids by "
-            "code point; upper case and spaces count.",
+            f"recall() must return None for the unused id {command_id!r}: compare ids by code "
+            "point; case and spaces count.",
         )
 
 
@@ -62,14 +62,14 @@ def save_once_stores_the_change_and_its_outcome(repository: FullRepository) -> N
             expect_equal(
                 repository.get(change.after.id),
                 change.after,
-                f"save_once() must store the change, as save() does (the example {name!r}).",
+                f"save_once() must store the change as save() does (example {name!r}).",
             )
             _expect_remembered(
                 repository,
                 command_id,
                 change,
-                f"recall() must return the change as it was: command, before, event, after and "
-                f"notices (the example {name!r}).",
+                "recall() must return the change unchanged: command, before, event, after and "
+                f"notices (example {name!r}).",
             )
 
 
@@ -83,8 +83,8 @@ def history_has_every_event_that_was_saved_once(repository: FullRepository) -> N
         expect_equal(
             list(repository.history(change.after.id)),
             list(example.events[:saved]),
-            "save_once() must append the event of its change, in the same transaction: let it "
-            "store the change by the very code of save().",
+            "save_once() must append the event of its change, in the same transaction: store the "
+            "change with the code of save().",
         )
 
 
@@ -96,13 +96,17 @@ def save_once_remembers_what_changes_nothing(repository: FullRepository) -> None
     change = life.decide(life.new_contact(life.client.contact))
     command_id = f"{scene.domain} nothing"
     _save_once(repository, command_id, change)
-    expect_equal(repository.get(life.client_id), life.client, "No event, no change.")
+    expect_equal(
+        repository.get(life.client_id),
+        life.client,
+        "save_once() changed the client, although the change has no event.",
+    )
     _expect_remembered(
         repository,
         command_id,
         change,
-        "save_once() must remember a change without an event too: its outcome is the client as it "
-        "was, before and after.",
+        "save_once() must remember a change without an event too, with the client as it was, "
+        "before and after.",
     )
 
 
@@ -115,8 +119,8 @@ def save_once_refuses_nothing_that_is_stale(repository: FullRepository) -> None:
     scene.save(life.rename("Renamed meanwhile"))
     command_id = f"{scene.domain} stale"
     advice = (
-        "save_once() remembered a change without an event that was decided on an earlier client: "
-        "compare version and erasures for it as well, with the row locked until the end."
+        "save_once() remembered a stale change, because it has no event: compare version and "
+        "erasures for such a change as well, and keep the row locked until the end."
     )
     with expect_error(StaleClient, life.client_id, advice):
         _save_once(repository, command_id, stale)
@@ -125,7 +129,7 @@ def save_once_refuses_nothing_that_is_stale(repository: FullRepository) -> None:
 
 @check(CommandMemory)
 def recall_returns_the_first_outcome_whatever_came_after(repository: FullRepository) -> None:
-    """CommandMemory.recall: "Return the change that was remembered", not what has become of it."""
+    """CommandMemory.recall: "Return the change that was remembered", not the current client."""
     scene = Scene(repository)
     life = scene.added().rename("First outcome")
     (change,) = life.unsaved()
@@ -136,8 +140,8 @@ def recall_returns_the_first_outcome_whatever_came_after(repository: FullReposit
         repository,
         command_id,
         change,
-        "recall() must return the outcome as it was then, not the client as it is now: keep the "
-        "version that it led to, or the whole outcome.",
+        "recall() must return the change as it was saved, not the client as it is now: store its "
+        "version, or the whole change.",
     )
 
 
@@ -157,14 +161,19 @@ def save_once_refuses_an_id_that_is_remembered(repository: FullRepository) -> No
         with expect_error(
             StaleClient,
             change.after.id,
-            "save_once() took an id a second time that was remembered already: make the id a "
-            "primary key, insert it in the transaction of the change, and tell its violation as "
-            "StaleClient.",
+            "save_once() accepted an id that is remembered already: make the id a primary key, "
+            "insert it in the transaction of the change, and raise StaleClient if it is violated.",
         ):
             _save_once(repository, command_id, change)
-    expect_equal(repository.get(life.client_id), first.after, "A refused change leaves no trace.")
-    expect_equal(repository.get(other.after.id), None, "A refused change leaves no client.")
-    _expect_remembered(repository, command_id, first, "The first outcome must be kept.")
+    expect_equal(
+        repository.get(life.client_id), first.after, "save_once() refused a change, but stored it."
+    )
+    expect_equal(
+        repository.get(other.after.id), None, "save_once() refused a new client, but stored it."
+    )
+    _expect_remembered(
+        repository, command_id, first, "recall() must still return the first change."
+    )
 
 
 @check(CommandMemory)
@@ -176,8 +185,8 @@ def save_once_remembers_nothing_where_it_fails(repository: FullRepository) -> No
     scene.save(life.rename("Renamed meanwhile"))
     late = scene.life().add("Late", scene.email("taken")).changes[0]
     advice = (
-        "save_once() must refuse what save() refuses, and then remember nothing: store the change "
-        "and its outcome in one transaction."
+        "save_once() must refuse what save() refuses, and then store and remember nothing: use one "
+        "transaction."
     )
     for change, error in ((stale, StaleClient), (late, EmailTaken)):
         command_id = f"{scene.domain} {change.after.id}"
@@ -197,20 +206,22 @@ def outcomes_are_forgotten_when_their_time_is_up(repository: FullRepository) -> 
     _save_once(repository, command_id, change)
     expect(
         repository.recall(command_id, at=_UNTIL - _MOMENT) is not None,
-        "recall() forgot an outcome before its time: it is remembered while at < until.",
+        "recall() must return a change while at < until, but returned None a microsecond before.",
     )
     expect(
         repository.recall(command_id, at=_UNTIL) is None,
-        "recall() still knew an outcome when its time was up: compare at with until, whether or "
-        "not anything has been cleared away.",
+        "recall() must return None from `until` on: compare at with until, whether or not old rows "
+        "were deleted.",
     )
     (next_change,) = life.rename("Second").unsaved()
     try:
         repository.save_once(command_id, next_change, at=_UNTIL, until=_UNTIL + _WEEK)
     except StaleClient:
-        expect(False, "save_once() refused an id whose time was up: forget it first.")
+        expect(False, "save_once() must accept an id that is forgotten: delete its old row first.")
     found = repository.recall(command_id, at=_UNTIL)
-    expect_equal(found, next_change, "An id may be used again once it is forgotten.")
+    expect_equal(
+        found, next_change, "recall() must return the change that was saved last with an id."
+    )
 
 
 @check(CommandMemory)
@@ -219,8 +230,8 @@ def command_ids_are_kept_to_the_last_character(repository: FullRepository) -> No
     scene = Scene(repository)
     long = (scene.domain + "\U0001f9fe\u00e9" * 100)[:199]
     advice = (
-        "A command's id has up to 200 characters of any script, and ids that differ in the last "
-        "of them are two: keep all of it in a column for Unicode, compared by code point."
+        "A command id has up to 200 characters of any script, and all of them count: store it "
+        "whole in a Unicode column, and compare by code point."
     )
     changes = {}
     for command_id in (f"{long}a", f"{long}b", f"{long}\u00e9", f"{long[:-1]}e\u0301"):
@@ -239,8 +250,8 @@ def outcomes_are_forgotten_at_moments_in_any_time_zone(repository: FullRepositor
     """CommandMemory: "Times are compared as moments, whatever their time zones"."""
     scene = Scene(repository)
     advice = (
-        "A time may be given in any time zone, such as 01:00-08:00 for 09:00 in UTC: convert it "
-        "to UTC before it is stored or compared, or keep it in a column that knows zones."
+        "A time may come in any time zone, such as 01:00-08:00 for 09:00 UTC: convert it to UTC "
+        "before you store or compare it, or use a column with a time zone."
     )
     west, east = (timezone(timedelta(hours=hours)) for hours in (-8, 9))
 
