@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Concatenate, ParamSpec, TypeVar
+from types import SimpleNamespace
+from typing import Concatenate, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 from attrs import evolve, frozen
 
 import client_access as ca
 from client_access import ClientList, MemoryRepository
+from client_access.testing.checks.frame import names_of
 
 ALL = 1_000_000
 Place = tuple[str, UUID]
@@ -76,6 +78,13 @@ class Delegating:
             forced.append(evolve(change, before=before))
             now[change.after.id] = change.after
         self.good.save(forced)
+
+
+def offering(*protocols: type) -> ca.Repository:
+    """Return a good repository that offers these optional protocols and no others."""
+    good = Delegating()
+    names = [name for protocol in (ca.Repository, *protocols) for name in names_of(protocol)]
+    return cast("ca.Repository", SimpleNamespace(**{name: getattr(good, name) for name in names}))
 
 
 def same_version(stored: ca.Client | None, before: ca.Client | None) -> bool:
