@@ -1,4 +1,4 @@
-"""Faults planted into what more a repository can do: lookups, histories, counts, outcomes."""
+"""Faults planted into the optional protocols: lookups, histories, counts, outcomes, erasing."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class DropsTheLastEvent(Delegating):
 
 
 @caught_by("history_has_every_event_in_order", "history_replays_to_the_stored_client")
-class TellsHistoryBackwards(Delegating):
+class ReturnsHistoryBackwards(Delegating):
     def history(self, client_id: UUID) -> Sequence[ca.Event]:
         return super().history(client_id)[::-1]
 
@@ -65,7 +65,7 @@ class MixesHistories(Delegating):
 
 
 class _OwnLog(Delegating):
-    """Keeps events as they were given."""
+    """Keeps events unerased."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -180,7 +180,7 @@ class ForgetsAtOnce(Remembering):
 
 
 @caught_by("outcomes_are_forgotten_when_their_time_is_up")
-class KeepsIdsForEver(Remembering):
+class NeverFreesIds(Remembering):
     def once(self, asked: Once) -> None:
         super().once(evolve(asked, at=START))
 

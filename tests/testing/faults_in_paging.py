@@ -125,7 +125,7 @@ class ComparesNameAndIdApart(_Paging):
         return name >= after[0] and client_id > after[1]
 
 
-@caught_by("page_goes_on_after_a_place_where_no_row_stands")
+@caught_by("page_goes_on_after_a_place_without_a_row")
 class LooksForTheCursorsRow(_Paging):
     def comes_after(self, client: ca.Client, after: Place) -> bool:
         row = self.good.get(after[1])
@@ -148,7 +148,7 @@ class PagesByOffset(_Paging):
 
 
 @caught_by("page_takes_search_literally")
-class TakesSearchForAPattern(_Paging):
+class TreatsSearchAsAPattern(_Paging):
     def finds(self, search: str, name: str) -> bool:
         pattern = re.escape(search).replace("%", ".*").replace("_", ".")
         return re.search(pattern, name, re.DOTALL) is not None
@@ -213,7 +213,7 @@ class HidesInvitations(_Paging):
 
 
 class _FirstListings(_Paging):
-    """Keeps for each client the listing that it had first."""
+    """Keeps the first listing of each client."""
 
     def __init__(self) -> None:
         super().__init__()

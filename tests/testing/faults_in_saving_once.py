@@ -53,7 +53,7 @@ class IgnoresErasuresInSaveOnce(Remembering):
 
 
 @caught_by(
-    "save_once_refuses_nothing_that_is_stale",
+    "save_once_refuses_a_stale_change_without_an_event",
     "save_once_remembers_nobody_who_was_erased_meanwhile",
 )
 class RemembersNothingUnchecked(Remembering):

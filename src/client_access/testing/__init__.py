@@ -1,13 +1,13 @@
-"""A kit for testing hosts and adapters (the extra ``testing``).
+"""A kit for testing hosts and repositories (the extra ``testing``).
 
 * Example clients: :func:`examples`, :func:`example_clients`; a clock: :class:`FixedClock`.
 * Hypothesis strategies: :mod:`client_access.testing.strategies`.
 * Conformance of a repository: :class:`RepositoryConformance` and
-  :class:`AsyncRepositoryConformance` for pytest, :func:`run_checks` without it; the checks
+  :class:`AsyncRepositoryConformance` for pytest, :func:`run_checks` without it. The checks
   themselves are in :data:`CHECKS`.
-* A state machine that drives a repository beside the one in memory: :func:`run_machine`.
+* A state machine that compares a repository with the one in memory: :func:`run_machine`.
 
-Examples, checks and clock need neither pytest nor Hypothesis; the rest is imported when asked for.
+Examples, checks and clock need neither pytest nor Hypothesis. The rest is imported on first use.
 """
 
 from importlib import import_module

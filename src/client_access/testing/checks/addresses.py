@@ -83,7 +83,7 @@ def save_refuses_a_taken_address_in_another_spelling(repository: Repository) -> 
 
 
 @check()
-def save_keeps_addresses_apart_whose_keys_differ(repository: Repository) -> None:
+def save_keeps_addresses_with_different_keys_apart(repository: Repository) -> None:
     """Repository.save: "two clients would have one `email_key`", and only then."""
     scene = Scene(repository)
     locals_ = ("jose", "jos\u00e9", "i", "\u0131", "a.b", "ab", "a-b", "a_b", "o", "\u00f8", "a+b")

@@ -232,7 +232,7 @@ def save_once_refuses_what_would_bring_an_erased_person_back(repository: FullRep
 
 
 @check(Erasure)
-def erase_takes_out_what_was_said_since_the_last_time(repository: FullRepository) -> None:
+def erase_takes_out_what_is_new_since_the_last_time(repository: FullRepository) -> None:
     """Repository.save: "and the person erased as often as from `before`"."""
     scene = Scene(repository)
     life = _life(scene)
@@ -265,7 +265,7 @@ def erase_takes_out_what_was_said_since_the_last_time(repository: FullRepository
 
 
 @check(Erasure)
-def erase_takes_nobody_for_erased_by_the_name(repository: FullRepository) -> None:
+def erase_does_not_go_by_the_name(repository: FullRepository) -> None:
     """Erasure.erase: "Erase name, contact details and address", whatever the client's name is."""
     scene = Scene(repository)
     life = scene.life().add(ERASED_NAME, scene.email("secret"), contact=_CONTACT)

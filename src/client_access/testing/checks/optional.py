@@ -213,7 +213,7 @@ def service_counts_are_those_of_the_clients_it_pays_for(repository: FullReposito
 
 
 @check(HostTransaction)
-def in_host_transaction_is_told(repository: FullRepository) -> None:
+def in_host_transaction_is_a_boolean(repository: FullRepository) -> None:
     """HostTransaction.in_host_transaction: "Whether the host begins, commits and repeats"."""
     expect(
         isinstance(repository.in_host_transaction, bool),

@@ -144,7 +144,7 @@ def page_goes_on_after_a_row(repository: Repository) -> None:
 
 
 @check()
-def page_goes_on_after_a_place_where_no_row_stands(repository: Repository) -> None:
+def page_goes_on_after_a_place_without_a_row(repository: Repository) -> None:
     """Repository.page: "after: the folded name and id that all of them come after"."""
     scene = Scene(repository)
     lives = _listed(scene)

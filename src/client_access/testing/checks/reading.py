@@ -138,7 +138,7 @@ def find_by_email_forgets_the_address_of_a_deleted_client(repository: Repository
 
 
 @check()
-def find_by_email_tells_the_longest_addresses_apart(repository: Repository) -> None:
+def find_by_email_distinguishes_the_longest_addresses(repository: Repository) -> None:
     """Repository.find_by_email: "Return the client whose `email_key` is exactly this"."""
     scene = Scene(repository)
     start, end = f"{'l' * 64}@{'d' * 63}.", f"z.{scene.domain}"

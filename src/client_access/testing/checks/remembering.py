@@ -111,7 +111,7 @@ def save_once_remembers_what_changes_nothing(repository: FullRepository) -> None
 
 
 @check(CommandMemory)
-def save_once_refuses_nothing_that_is_stale(repository: FullRepository) -> None:
+def save_once_refuses_a_stale_change_without_an_event(repository: FullRepository) -> None:
     """CommandMemory.save_once: "StaleClient: as save, for a change without an event too"."""
     scene = Scene(repository)
     life = scene.added()

@@ -166,7 +166,7 @@ def _batch(repository: Repository, batch: Sequence[Change]) -> Callable[[], obje
 
 @check(History, threads=True)
 def writers_leave_a_history_without_gaps(repository: FullRepository) -> None:
-    """History.history: "Return a client's events in order", whoever wrote them."""
+    """History.history: "Return a client's events in order", from concurrent writers too."""
     scene = Scene(repository)
     life = scene.added()
     for number in range(ROUNDS):
