@@ -14,6 +14,7 @@ from client_access.testing.checks.frame import (
     expect,
     expect_equal,
     expect_error,
+    expect_saved,
 )
 from client_access.testing.checks.scene import Scene
 from client_access.testing.clock import START
@@ -214,10 +215,8 @@ def outcomes_are_forgotten_when_their_time_is_up(repository: FullRepository) -> 
         "were deleted.",
     )
     (next_change,) = life.rename("Second").unsaved()
-    try:
+    with expect_saved("save_once() must accept an id that is forgotten: delete its old row first."):
         repository.save_once(command_id, next_change, at=_UNTIL, until=_UNTIL + _WEEK)
-    except StaleClient:
-        expect(False, "save_once() must accept an id that is forgotten: delete its old row first.")
     found = repository.recall(command_id, at=_UNTIL)
     expect_equal(
         found, next_change, "recall() must return the change that was saved last with an id."
@@ -237,10 +236,8 @@ def command_ids_are_kept_to_the_last_character(repository: FullRepository) -> No
     for command_id in (f"{long}a", f"{long}b", f"{long}\u00e9", f"{long[:-1]}e\u0301"):
         change = changes[command_id] = scene.life().add("Acme").changes[0]
         expect(repository.recall(command_id, at=START) is None, advice)
-        try:
+        with expect_saved(advice):
             _save_once(repository, command_id, change)
-        except StaleClient:
-            expect(False, advice)
     for command_id, change in changes.items():
         _expect_remembered(repository, command_id, change, advice)
 
@@ -273,7 +270,5 @@ def outcomes_are_forgotten_at_moments_in_any_time_zone(repository: FullRepositor
         before = (_UNTIL - _MOMENT).astimezone(zone)
         with expect_error(StaleClient, other.after.id, advice):
             repository.save_once(command_id, other, at=before, until=_UNTIL + _WEEK)
-        try:
+        with expect_saved(advice):
             repository.save_once(command_id, other, at=until, until=_UNTIL + _WEEK)
-        except StaleClient:
-            expect(False, advice)

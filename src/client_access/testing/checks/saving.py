@@ -155,6 +155,18 @@ def save_of_nothing_changes_nothing(repository: Repository) -> None:
     _expect_kept(repository, life.client, "save([]) must change nothing.")
 
 
+def _expect_stale(
+    repository: Repository, changes: Sequence[Change], kept: Client | None, advice: str
+) -> None:
+    """Expect save() to refuse changes to one client as stale, and to leave it as it was."""
+    client_id = changes[-1].after.id
+    with expect_error(StaleClient, client_id, advice):
+        repository.save(changes)
+    expect_equal(
+        repository.get(client_id), kept, "save() refused a change, but stored something of it."
+    )
+
+
 @check()
 def save_refuses_a_change_decided_on_an_older_version(repository: Repository) -> None:
     """Repository.save: "otherwise the stored version must be `before.version`"."""
@@ -162,14 +174,13 @@ def save_refuses_a_change_decided_on_an_older_version(repository: Repository) ->
     life = scene.added()
     stale = life.decide(life.new_contact(ContactDetails("Stale")))
     scene.save(life.rename("Renamed meanwhile"))
-    with expect_error(
-        StaleClient,
-        life.client_id,
+    _expect_stale(
+        repository,
+        [stale],
+        life.client,
         "save() accepted a change decided on version 1 although version 2 is stored: compare "
         "before.version in the statement that writes, and check its row count.",
-    ):
-        repository.save([stale])
-    _expect_kept(repository, life.client, "save() refused a change, but stored something of it.")
+    )
 
 
 @check()
@@ -177,16 +188,14 @@ def save_refuses_a_change_decided_on_a_later_version(repository: Repository) -> 
     """Repository.save: "otherwise the stored version must be `before.version`"."""
     scene = Scene(repository)
     life = scene.added()
+    stored = life.client
     life.rename("Never saved").rename("Decided on what was never saved")
-    with expect_error(
-        StaleClient,
-        life.client_id,
+    _expect_stale(
+        repository,
+        [life.changes[2]],
+        stored,
         "save() accepted a change decided on version 2 although version 1 is stored: compare "
         "versions for equality, not for order.",
-    ):
-        repository.save([life.changes[2]])
-    _expect_kept(
-        repository, life.changes[0].after, "save() refused a change, but stored something of it."
     )
 
 
@@ -195,18 +204,13 @@ def save_refuses_two_changes_decided_on_one_version(repository: Repository) -> N
     """Repository.save: "as if one by one"; "the stored version must be `before.version`"."""
     scene = Scene(repository)
     life = scene.added()
-    twice = [
-        life.decide(life.new_contact(ContactDetails("One"))),
-        life.decide(life.new_contact(ContactDetails("Two"))),
-    ]
-    with expect_error(
-        StaleClient,
-        life.client_id,
+    _expect_stale(
+        repository,
+        [life.decide(life.new_contact(ContactDetails(name))) for name in ("One", "Two")],
+        life.client,
         "save() accepted two changes decided on one version in a batch: compare each version with "
         "the result of the changes before it.",
-    ):
-        repository.save(twice)
-    _expect_kept(repository, life.client, "save() refused a batch, but stored something of it.")
+    )
 
 
 @check()
@@ -215,14 +219,13 @@ def save_refuses_a_new_client_whose_id_exists(repository: Repository) -> None:
     scene = Scene(repository)
     life = scene.added("First", local="first")
     again = scene.life(life.client_id).add("Second", scene.email("second"))
-    with expect_error(
-        StaleClient,
-        life.client_id,
+    _expect_stale(
+        repository,
+        again.changes,
+        life.client,
         "save() accepted a new client with an id that exists: insert it, do not upsert, and raise "
         "StaleClient if the primary key is violated.",
-    ):
-        scene.save(again)
-    _expect_kept(repository, life.client, "save() refused a change, but stored something of it.")
+    )
 
 
 @check()
@@ -232,15 +235,12 @@ def save_refuses_a_new_client_with_the_id_of_a_deleted_one(repository: Repositor
     life = scene.added().delete()
     scene.save(life)
     again = scene.life(life.client_id).add("Reborn", scene.email("reborn"))
-    with expect_error(
-        StaleClient,
-        life.client_id,
+    _expect_stale(
+        repository,
+        again.changes,
+        life.client,
         "save() accepted a new client with the id of a deleted one, which is never used again "
         "(L5): keep the row of a deleted client.",
-    ):
-        scene.save(again)
-    _expect_kept(
-        repository, life.client, "save() refused a new client, but changed the deleted one."
     )
 
 
@@ -250,13 +250,12 @@ def save_refuses_two_new_clients_with_one_id(repository: Repository) -> None:
     scene = Scene(repository)
     client_id = scene.new_id()
     lives = [scene.life(client_id).add(name, scene.email(name)) for name in ("one", "two")]
-    with expect_error(
-        StaleClient,
-        client_id,
+    _expect_stale(
+        repository,
+        [life.changes[0] for life in lives],
+        None,
         "save() accepted two new clients with one id in a batch: insert each, do not upsert.",
-    ):
-        scene.save(*lives)
-    expect(repository.get(client_id) is None, "save() refused a batch, but stored a client of it.")
+    )
 
 
 @check()
@@ -264,14 +263,13 @@ def save_refuses_a_change_to_a_client_that_is_not_there(repository: Repository) 
     """Repository.save: "otherwise the stored version must be `before.version`"."""
     scene = Scene(repository)
     life = scene.life().add("Never saved").rename("Changed all the same")
-    with expect_error(
-        StaleClient,
-        life.client_id,
+    _expect_stale(
+        repository,
+        [life.changes[1]],
+        None,
         "save() accepted a change to a client that does not exist: raise StaleClient if an update "
         "writes no row, and do not insert instead.",
-    ):
-        repository.save([life.changes[1]])
-    expect(repository.get(life.client_id) is None, "save() refused a change, but stored a client.")
+    )
 
 
 def _expect_untouched(
