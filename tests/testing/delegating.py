@@ -1,87 +1,62 @@
-"""A good repository that faults are planted into: it passes everything on to one in memory."""
+"""A good repository to plant faults into: it forwards every method to one in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Concatenate, ParamSpec, TypeVar, cast
 from uuid import UUID
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 import client_access as ca
-from client_access import ClientList
+from client_access import ClientList, MemoryRepository
+from client_access.testing.checks.frame import names_of
 
 ALL = 1_000_000
 Place = tuple[str, UUID]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _forward(
+    method: Callable[Concatenate[MemoryRepository, P], T],
+) -> Callable[Concatenate[Delegating, P], T]:
+    """Return a method that calls a method of the good repository."""
+
+    def forward(self: Delegating, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return method(self.good, *args, **kwargs)
+
+    return forward
 
 
 class Delegating:
-    """Every protocol, by a repository in memory."""
+    """Offers every protocol. What a fault overrides, the good repository never calls."""
 
     in_host_transaction = False
 
     def __init__(self) -> None:
-        self.good = ca.MemoryRepository()
+        self.good = MemoryRepository()
 
-    def get(self, client_id: UUID) -> ca.Client | None:
-        return self.good.get(client_id)
+    get = _forward(MemoryRepository.get)
+    find_by_email = _forward(MemoryRepository.find_by_email)
+    save = _forward(MemoryRepository.save)
+    page = _forward(MemoryRepository.page)
+    get_many = _forward(MemoryRepository.get_many)
+    find_many_by_email = _forward(MemoryRepository.find_many_by_email)
+    history = _forward(MemoryRepository.history)
+    service_counts = _forward(MemoryRepository.service_counts)
+    recall = _forward(MemoryRepository.recall)
+    save_once = _forward(MemoryRepository.save_once)
+    erase = _forward(MemoryRepository.erase)
+    claim = _forward(MemoryRepository.claim)
+    delivered = _forward(MemoryRepository.delivered)
+    failed = _forward(MemoryRepository.failed)
+    waiting = _forward(MemoryRepository.waiting)
+    retry = _forward(MemoryRepository.retry)
 
-    def find_by_email(self, email_key: str) -> ca.Client | None:
-        return self.good.find_by_email(email_key)
-
-    def save(self, changes: Sequence[ca.Change]) -> None:
-        self.good.save(changes)
-
-    def page(
-        self,
-        practice_id: str,
-        client_list: ClientList,
-        *,
-        search: str,
-        limit: int,
-        after: Place | None,
-    ) -> Sequence[ca.Client]:
-        return self.good.page(practice_id, client_list, search=search, limit=limit, after=after)
-
-    def get_many(self, client_ids: Iterable[UUID]) -> Mapping[UUID, ca.Client]:
-        return self.good.get_many(client_ids)
-
-    def find_many_by_email(self, email_keys: Iterable[str]) -> Mapping[str, UUID]:
-        return self.good.find_many_by_email(email_keys)
-
-    def history(self, client_id: UUID) -> Sequence[ca.Event]:
-        return self.good.history(client_id)
-
-    def service_counts(self, practice_id: str) -> Mapping[str, int]:
-        return self.good.service_counts(practice_id)
-
-    def recall(self, command_id: str, *, at: datetime) -> ca.Change | None:
-        return self.good.recall(command_id, at=at)
-
-    def save_once(
-        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
-    ) -> None:
-        self.good.save_once(command_id, change, at=at, until=until)
-
-    def erase(self, client_id: UUID) -> None:
-        self.good.erase(client_id)
-
-    def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[ca.Claim]:
-        return self.good.claim(at=at, lease=lease, limit=limit)
-
-    def delivered(self, claim: ca.Claim) -> bool:
-        return self.good.delivered(claim)
-
-    def failed(self, claim: ca.Claim, *, retry_at: datetime | None) -> bool:
-        return self.good.failed(claim, retry_at=retry_at)
-
-    def waiting(self, *, parked: bool, limit: int) -> Sequence[ca.Claim]:
-        return self.good.waiting(parked=parked, limit=limit)
-
-    def retry(self, notice_id: UUID, *, at: datetime) -> bool:
-        return self.good.retry(notice_id, at=at)
-
-    # ── What faults are made with ────────────────────────────────────────────────────────────────
+    # ── Helpers for faults ───────────────────────────────────────────────────────────────────────
 
     def whole_list(
         self, practice_id: str, client_list: ClientList, search: str = ""
@@ -94,7 +69,7 @@ class Delegating:
         changes: Sequence[ca.Change],
         fits: Callable[[ca.Client | None, ca.Client | None], bool],
     ) -> None:
-        """Save, as if decided on what is stored, what was decided on something else that `fits`."""
+        """Save a change as if decided on the stored client, if that `fits` its `before`."""
         now: dict[UUID, ca.Client | None] = {}
         forced = []
         for change in changes:
@@ -105,12 +80,46 @@ class Delegating:
         self.good.save(forced)
 
 
+def offering(*protocols: type) -> ca.Repository:
+    """Return a good repository that offers these optional protocols and no others."""
+    good = Delegating()
+    names = [name for protocol in (ca.Repository, *protocols) for name in names_of(protocol)]
+    return cast("ca.Repository", SimpleNamespace(**{name: getattr(good, name) for name in names}))
+
+
+def same_version(stored: ca.Client | None, before: ca.Client | None) -> bool:
+    """Compare versions only: what an adapter does that forgets the erasures."""
+    return bool(stored and before and stored.version == before.version)
+
+
+@frozen
+class Once:
+    """The arguments of `save_once`."""
+
+    command_id: str
+    change: ca.Change
+    at: datetime
+    until: datetime
+
+
+class Remembering(Delegating):
+    """Passes the arguments of `save_once` as one object to `once`, which faults override."""
+
+    def save_once(
+        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
+    ) -> None:
+        self.once(Once(command_id, change, at, until))
+
+    def once(self, asked: Once) -> None:
+        self.good.save_once(asked.command_id, asked.change, at=asked.at, until=asked.until)
+
+
 FAULTS: list[tuple[type[Delegating], str]] = []
-"""Every planted fault, with the check that is meant to catch it."""
+"""Every planted fault, with a check that must catch it."""
 
 
 def caught_by(*checks: str) -> Callable[[type[Delegating]], type[Delegating]]:
-    """Plant a repository whose fault these checks are meant to catch."""
+    """Plant a repository with a fault that each of these checks must catch."""
 
     def plant(fault: type[Delegating]) -> type[Delegating]:
         FAULTS.extend((fault, check) for check in checks)

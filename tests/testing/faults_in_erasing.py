@@ -1,4 +1,4 @@
-"""Faults planted into `erase`: what it leaves, what it takes too much of, and whom it meets."""
+"""Faults planted into `erase`: it erases too little, too much, or beside a concurrent writer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from attrs import evolve
-from testing.delegating import ALL, Delegating, caught_by
+from testing.delegating import ALL, Delegating, caught_by, same_version
 
 import client_access as ca
 from client_access.testing.clock import START
@@ -17,7 +17,7 @@ from client_access.testing.clock import START
 
 
 class _Saved(Delegating):
-    """Notes whom it saved, and under which addresses."""
+    """Records which client last had each address."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class CountsNoErasedClients(_Saved):
         return counts
 
 
-@caught_by("erase_takes_out_what_was_said_since_the_last_time")
+@caught_by("erase_takes_out_what_is_new_since_the_last_time")
 class ErasesOnce(Delegating):
     def erase(self, client_id: UUID) -> None:
         stored = self.good.get(client_id)
@@ -68,7 +68,7 @@ class ErasesOnce(Delegating):
             super().erase(client_id)
 
 
-@caught_by("erase_takes_out_what_was_said_since_the_last_time")
+@caught_by("erase_takes_out_what_is_new_since_the_last_time")
 class ComparesWhetherErased(Delegating):
     def save(self, changes: Sequence[ca.Change]) -> None:
         self.force(
@@ -82,8 +82,8 @@ class ComparesWhetherErased(Delegating):
         )
 
 
-@caught_by("erase_takes_nobody_for_erased_by_the_name")
-class TellsErasedByTheName(Delegating):
+@caught_by("erase_does_not_go_by_the_name")
+class RecognisesErasedByTheName(Delegating):
     def erase(self, client_id: UUID) -> None:
         stored = self.good.get(client_id)
         if stored and stored.business_name != "(erased)":
@@ -92,7 +92,7 @@ class TellsErasedByTheName(Delegating):
 
 @caught_by("erasing_beside_a_writer_loses_nothing")
 class ErasesWithoutALock(Delegating):
-    """Reads, pauses, and writes what it has read."""
+    """Reads, waits, and writes what it has read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,14 +111,14 @@ class ErasesWithoutALock(Delegating):
 
 
 @caught_by("erasing_beside_a_writer_loses_nothing")
-class BringsBackWhomAnotherErases(Delegating):
-    """Compares the version alone, so that what was decided before the erasure is saved after it."""
+class BringsBackDuringAnErasure(Delegating):
+    """Compares only versions, so a change decided before an erasure is saved after it."""
 
     def save(self, changes: Sequence[ca.Change]) -> None:
         time.sleep(0.01)
         self.force(
             changes,
-            lambda stored, before: bool(stored and before and stored.version == before.version),
+            same_version,
         )
 
 
@@ -160,7 +160,7 @@ class ErasesEveryNotice(Delegating):
 
 @caught_by("erase_leaves_notices_leased_and_parked")
 class FreesWhatItErases(Delegating):
-    """Writes erased notices as new ones, which nobody has leased."""
+    """Inserts erased notices as new ones, without their lease."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Faults planted into what more a repository can do: lookups, histories, counts, outcomes."""
+"""Faults planted into the optional protocols: lookups, histories, counts, outcomes, erasing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from attrs import evolve
-from testing.delegating import Delegating, caught_by
+from testing.delegating import Delegating, Once, Remembering, caught_by, same_version
 
 import client_access as ca
 from client_access.testing.clock import START
@@ -45,7 +45,7 @@ class DropsTheLastEvent(Delegating):
 
 
 @caught_by("history_has_every_event_in_order", "history_replays_to_the_stored_client")
-class TellsHistoryBackwards(Delegating):
+class ReturnsHistoryBackwards(Delegating):
     def history(self, client_id: UUID) -> Sequence[ca.Event]:
         return super().history(client_id)[::-1]
 
@@ -65,7 +65,7 @@ class MixesHistories(Delegating):
 
 
 class _OwnLog(Delegating):
-    """Keeps events as they were given."""
+    """Keeps events unerased."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,12 +123,10 @@ class ForgetsOutcomes(Delegating):
 
 
 @caught_by("save_once_remembers_what_changes_nothing")
-class RemembersChangesOnly(Delegating):
-    def save_once(
-        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
-    ) -> None:
-        if change.event is not None:
-            super().save_once(command_id, change, at=at, until=until)
+class RemembersChangesOnly(Remembering):
+    def once(self, asked: Once) -> None:
+        if asked.change.event is not None:
+            super().once(asked)
 
 
 @caught_by("recall_of_an_unknown_id_is_none")
@@ -147,27 +145,23 @@ class RecallsTheClientAsItIs(Delegating):
 
 
 @caught_by("save_once_refuses_an_id_that_is_remembered", "of_writers_with_one_command_id_one_wins")
-class TakesACommandIdTwice(Delegating):
-    def save_once(
-        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
-    ) -> None:
-        if self.good.recall(command_id, at=at):
-            self.save([change])
+class TakesACommandIdTwice(Remembering):
+    def once(self, asked: Once) -> None:
+        if self.good.recall(asked.command_id, at=asked.at):
+            self.save([asked.change])
         else:
-            super().save_once(command_id, change, at=at, until=until)
+            super().once(asked)
 
 
 @caught_by("save_once_remembers_nothing_where_it_fails")
-class RemembersBeforeItSaves(Delegating):
+class RemembersBeforeItSaves(Remembering):
     def __init__(self) -> None:
         super().__init__()
         self.outcomes: dict[str, ca.Change] = {}
 
-    def save_once(
-        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
-    ) -> None:
-        self.outcomes[command_id] = change
-        super().save_once(command_id, change, at=at, until=until)
+    def once(self, asked: Once) -> None:
+        self.outcomes[asked.command_id] = asked.change
+        super().once(asked)
 
     def recall(self, command_id: str, *, at: datetime) -> ca.Change | None:
         return self.outcomes.get(command_id)
@@ -180,19 +174,15 @@ class NeverForgets(Delegating):
 
 
 @caught_by("outcomes_are_forgotten_when_their_time_is_up")
-class ForgetsAtOnce(Delegating):
-    def save_once(
-        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
-    ) -> None:
-        super().save_once(command_id, change, at=at, until=at)
+class ForgetsAtOnce(Remembering):
+    def once(self, asked: Once) -> None:
+        super().once(evolve(asked, until=asked.at))
 
 
 @caught_by("outcomes_are_forgotten_when_their_time_is_up")
-class KeepsIdsForEver(Delegating):
-    def save_once(
-        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
-    ) -> None:
-        super().save_once(command_id, change, at=START, until=until)
+class NeverFreesIds(Remembering):
+    def once(self, asked: Once) -> None:
+        super().once(evolve(asked, at=START))
 
 
 # ── Erasing ──────────────────────────────────────────────────────────────────────────────────────
@@ -224,7 +214,7 @@ class BringsErasedPeopleBack(Delegating):
     def save(self, changes: Sequence[ca.Change]) -> None:
         self.force(
             changes,
-            lambda stored, before: bool(stored and before and stored.version == before.version),
+            same_version,
         )
 
 

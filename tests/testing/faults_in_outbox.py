@@ -1,4 +1,4 @@
-"""Faults planted into the outbox, and into what several writers meet in."""
+"""Faults planted into the outbox, and into concurrent saves."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SavesTheFirstNotice(Delegating):
 
 
 class _OwnOutbox(Delegating):
-    """Shows notices as they were given."""
+    """Keeps notices unerased."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class _OwnOutbox(Delegating):
 
 
 @caught_by("no_notice_of_a_failed_save_waits")
-class TellsBeforeItSaves(_OwnOutbox):
+class KeepsNoticesBeforeItSaves(_OwnOutbox):
     def save(self, changes: Sequence[ca.Change]) -> None:
         self.given += [notice for change in changes for notice in change.notices]
         super().save(changes)
@@ -74,7 +74,7 @@ class LeasesTwice(Delegating):
 
 
 @caught_by("a_claimed_notice_is_given_again_after_its_lease")
-class LeasesForEver(Delegating):
+class LeasesTooLong(Delegating):
     def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[ca.Claim]:
         return super().claim(at=at, lease=timedelta(days=100_000), limit=limit)
 
@@ -138,7 +138,7 @@ class ClaimsLazily(Delegating):
 
 @caught_by("what_is_not_due_takes_no_place_in_a_claim")
 class LimitsBeforeItChooses(Delegating):
-    """Of the rows that are due up to the limit, takes those that are the first of their client."""
+    """Applies the limit to all notices that are due, then drops those that are not first."""
 
     def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[ca.Claim]:
         waiting = self.good.waiting(parked=False, limit=ALL)
@@ -196,7 +196,7 @@ class RetriesByTextOfTimes(Delegating):
 
 
 @caught_by("parked_notices_are_listed_oldest_first")
-class ListsWhateverIsParked(Delegating):
+class ListsParkedWithoutALimit(Delegating):
     def waiting(self, *, parked: bool, limit: int) -> Sequence[ca.Claim]:
         return super().waiting(parked=parked, limit=ALL if parked else limit)
 
@@ -209,7 +209,7 @@ class ListsParkedNewestFirst(Delegating):
 
 
 class _OwnAttempts(Delegating):
-    """Counts attempts as it likes."""
+    """Keeps a count of attempts of its own."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -263,7 +263,7 @@ class ReadsFirstAndWritesAfter(Delegating):
 
 
 @caught_by("of_writers_that_use_one_id_one_wins")
-class TellsOnlyOfAddresses(Delegating):
+class RaisesOnlyEmailTaken(Delegating):
     def save(self, changes: Sequence[ca.Change]) -> None:
         try:
             super().save(changes)
@@ -280,7 +280,7 @@ class MixesBatches(Delegating):
 
 
 @caught_by("of_writers_that_change_one_client_one_wins")
-class TellsWhatTheDatabaseSaid(Delegating):
+class RaisesWhatTheDatabaseRaises(Delegating):
     def __init__(self) -> None:
         super().__init__()
         self.lock = Lock()
@@ -296,8 +296,8 @@ class TellsWhatTheDatabaseSaid(Delegating):
 
 
 @caught_by("writers_in_opposite_order_do_not_block_each_other")
-class BlocksForEver(Delegating):
-    """Locks clients in the order of the batch; of two that wait for each other neither goes on."""
+class Deadlocks(Delegating):
+    """Locks clients in the order of the batch, so that two batches wait for each other."""
 
     def __init__(self) -> None:
         super().__init__()

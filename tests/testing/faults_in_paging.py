@@ -7,16 +7,27 @@ import unicodedata
 from collections.abc import Sequence
 from uuid import UUID
 
-from attrs import evolve
-from testing.delegating import Delegating, Place, caught_by
+from attrs import evolve, frozen
+from testing.delegating import ALL, Delegating, Place, caught_by
 
 import client_access as ca
 from client_access import ClientList
 from client_access.questions.lists import place_of
 
 
+@frozen
+class Asked:
+    """The arguments of `page`."""
+
+    practice_id: str
+    client_list: ClientList
+    search: str
+    limit: int
+    after: Place | None
+
+
 class _Paging(Delegating):
-    """Pages over a whole list, in steps that can be got wrong."""
+    """Reads a whole list and makes a page of it, in steps that faults override."""
 
     def order(self, client: ca.Client) -> tuple[object, ...]:
         return place_of(client)
@@ -39,10 +50,16 @@ class _Paging(Delegating):
         limit: int,
         after: Place | None,
     ) -> Sequence[ca.Client]:
-        clients = sorted(self.lists(practice_id, client_list), key=self.order)
-        rest = [client for client in clients if after is None or self.comes_after(client, after)]
-        found = [client for client in rest if self.finds(search, place_of(client)[0])]
-        return found[:limit]
+        return self.answer(Asked(practice_id, client_list, search, limit, after))
+
+    def answer(self, asked: Asked) -> Sequence[ca.Client]:
+        clients = sorted(self.lists(asked.practice_id, asked.client_list), key=self.order)
+        return [
+            client
+            for client in clients
+            if asked.after is None or self.comes_after(client, asked.after)
+            if self.finds(asked.search, place_of(client)[0])
+        ][: asked.limit]
 
 
 @caught_by("page_orders_names_by_code_point")
@@ -84,17 +101,9 @@ class OrdersIdsAsSignedNumbers(_Paging):
 
 
 @caught_by("page_gives_no_more_than_the_limit")
-class IgnoresTheLimit(Delegating):
-    def page(
-        self,
-        practice_id: str,
-        client_list: ClientList,
-        *,
-        search: str,
-        limit: int,
-        after: Place | None,
-    ) -> Sequence[ca.Client]:
-        return self.whole_list(practice_id, client_list, search)
+class IgnoresTheLimit(_Paging):
+    def answer(self, asked: Asked) -> Sequence[ca.Client]:
+        return super().answer(evolve(asked, limit=ALL))
 
 
 @caught_by("page_goes_on_after_a_row")
@@ -116,7 +125,7 @@ class ComparesNameAndIdApart(_Paging):
         return name >= after[0] and client_id > after[1]
 
 
-@caught_by("page_goes_on_after_a_place_where_no_row_stands")
+@caught_by("page_goes_on_after_a_place_without_a_row")
 class LooksForTheCursorsRow(_Paging):
     def comes_after(self, client: ca.Client, after: Place) -> bool:
         row = self.good.get(after[1])
@@ -129,25 +138,17 @@ class PagesByOffset(_Paging):
         super().__init__()
         self.offsets: dict[UUID, int] = {}
 
-    def page(
-        self,
-        practice_id: str,
-        client_list: ClientList,
-        *,
-        search: str,
-        limit: int,
-        after: Place | None,
-    ) -> Sequence[ca.Client]:
-        found = self.whole_list(practice_id, client_list, search)
-        start = 0 if after is None else self.offsets.get(after[1], 0)
-        page = found[start : start + limit]
+    def answer(self, asked: Asked) -> Sequence[ca.Client]:
+        found = self.whole_list(asked.practice_id, asked.client_list, asked.search)
+        start = 0 if asked.after is None else self.offsets.get(asked.after[1], 0)
+        page = found[start : start + asked.limit]
         for number, client in enumerate(page, start + 1):
             self.offsets[client.id] = number
         return page
 
 
 @caught_by("page_takes_search_literally")
-class TakesSearchForAPattern(_Paging):
+class TreatsSearchAsAPattern(_Paging):
     def finds(self, search: str, name: str) -> bool:
         pattern = re.escape(search).replace("%", ".*").replace("_", ".")
         return re.search(pattern, name, re.DOTALL) is not None
@@ -170,18 +171,10 @@ class SearchesWithoutAccents(_Paging):
 
 
 @caught_by("page_counts_only_what_it_finds")
-class LimitsBeforeItSearches(Delegating):
-    def page(
-        self,
-        practice_id: str,
-        client_list: ClientList,
-        *,
-        search: str,
-        limit: int,
-        after: Place | None,
-    ) -> Sequence[ca.Client]:
-        page = super().page(practice_id, client_list, search="", limit=limit, after=after)
-        return [client for client in page if search in place_of(client)[0]]
+class LimitsBeforeItSearches(_Paging):
+    def answer(self, asked: Asked) -> Sequence[ca.Client]:
+        page = super().answer(evolve(asked, search=""))
+        return [client for client in page if asked.search in place_of(client)[0]]
 
 
 @caught_by("page_gives_whole_clients")
@@ -220,7 +213,7 @@ class HidesInvitations(_Paging):
 
 
 class _FirstListings(_Paging):
-    """Keeps for each client the listing that it had first."""
+    """Keeps the first listing of each client."""
 
     def __init__(self) -> None:
         super().__init__()

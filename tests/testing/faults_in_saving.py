@@ -49,7 +49,7 @@ class HidesDeletedClients(Delegating):
 
 
 class _Keys(Delegating):
-    """Keeps every key that it ever saw."""
+    """Keeps every key that it has seen."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,14 +70,14 @@ class FindsAddressesByPattern(_Keys):
         return next((self.lookup(key) for key in self.keys if re.fullmatch(pattern, key)), None)
 
 
-@caught_by("find_by_email_tells_the_longest_addresses_apart")
+@caught_by("find_by_email_distinguishes_the_longest_addresses")
 class CutsAddresses(_Keys):
     def find_by_email(self, email_key: str) -> ca.Client | None:
         keys = (key for key in self.keys if key[:100] == email_key[:100])
         return next((self.lookup(key) for key in keys), None)
 
 
-@caught_by("find_by_email_tells_the_longest_addresses_apart")
+@caught_by("find_by_email_distinguishes_the_longest_addresses")
 class TakesOneCutAddressOnce(_Keys):
     def save(self, changes: Sequence[ca.Change]) -> None:
         for change in changes:
@@ -258,7 +258,7 @@ class RollsBackTooMuch(Delegating):
             raise
 
 
-@caught_by("in_host_transaction_is_told")
+@caught_by("in_host_transaction_is_a_boolean")
 class IsNotSureOfItsHost(Delegating):
     in_host_transaction = None  # type: ignore[assignment]  # the fault
 
@@ -267,7 +267,7 @@ class IsNotSureOfItsHost(Delegating):
 
 
 class _OwnKeys(Delegating):
-    """Makes a key of its own for an address."""
+    """Makes its own key of an address."""
 
     def key(self, email: ca.EmailAddress) -> str:
         raise NotImplementedError
@@ -284,13 +284,13 @@ class _OwnKeys(Delegating):
 
 
 @caught_by("save_refuses_a_taken_address_in_another_spelling")
-class TakesCaseForADifference(_OwnKeys):
+class DistinguishesCase(_OwnKeys):
     def key(self, email: ca.EmailAddress) -> str:
         return email.address
 
 
-@caught_by("save_keeps_addresses_apart_whose_keys_differ")
-class TakesNoAccentForADifference(_OwnKeys):
+@caught_by("save_keeps_addresses_with_different_keys_apart")
+class IgnoresAccents(_OwnKeys):
     def key(self, email: ca.EmailAddress) -> str:
         return unicodedata.normalize("NFD", email.key).encode("ascii", "ignore").decode()
 
@@ -360,7 +360,7 @@ class ChecksAddressesAtTheEnd(Delegating):
 
 
 @caught_by("save_lets_a_client_keep_its_own_address")
-class TakesItsOwnAddressForAnothers(Delegating):
+class RefusesItsOwnAddress(Delegating):
     def save(self, changes: Sequence[ca.Change]) -> None:
         for change in changes:
             changed = change.before and change.before.email != change.after.email

@@ -1,4 +1,4 @@
-"""Faults planted into `save_once`, the other way to save, and into what it remembers."""
+"""Faults planted into `save_once` and into what it remembers."""
 
 from __future__ import annotations
 
@@ -7,22 +7,20 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from attrs import evolve
-from testing.delegating import Delegating, caught_by
+from testing.delegating import Delegating, Once, Remembering, caught_by, same_version
 
 import client_access as ca
 
 
 @caught_by("every_notice_of_a_change_saved_once_waits")
-class SavesOnceWithoutNotices(Delegating):
+class SavesOnceWithoutNotices(Remembering):
     def __init__(self) -> None:
         super().__init__()
         self.notices: dict[str, tuple[ca.Notice, ...]] = {}
 
-    def save_once(
-        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
-    ) -> None:
-        super().save_once(command_id, evolve(change, notices=()), at=at, until=until)
-        self.notices[command_id] = change.notices
+    def once(self, asked: Once) -> None:
+        super().once(evolve(asked, change=evolve(asked.change, notices=())))
+        self.notices[asked.command_id] = asked.change.notices
 
     def recall(self, command_id: str, *, at: datetime) -> ca.Change | None:
         outcome = super().recall(command_id, at=at)
@@ -30,16 +28,14 @@ class SavesOnceWithoutNotices(Delegating):
 
 
 @caught_by("history_has_every_event_that_was_saved_once")
-class SavesOnceWithoutEvents(Delegating):
+class SavesOnceWithoutEvents(Remembering):
     def __init__(self) -> None:
         super().__init__()
         self.saved_once: set[tuple[UUID, int]] = set()
 
-    def save_once(
-        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
-    ) -> None:
-        super().save_once(command_id, change, at=at, until=until)
-        self.saved_once.add((change.after.id, change.after.version))
+    def once(self, asked: Once) -> None:
+        super().once(asked)
+        self.saved_once.add((asked.change.after.id, asked.change.after.version))
 
     def history(self, client_id: UUID) -> Sequence[ca.Event]:
         events = super().history(client_id)
@@ -47,41 +43,38 @@ class SavesOnceWithoutEvents(Delegating):
 
 
 @caught_by("save_once_refuses_what_would_bring_an_erased_person_back")
-class SavesOnceWhoeverWasErased(Delegating):
-    def save_once(
-        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
-    ) -> None:
-        stored, before = self.good.get(change.after.id), change.before
-        if stored and before and stored.version == before.version:
+class IgnoresErasuresInSaveOnce(Remembering):
+    def once(self, asked: Once) -> None:
+        change = asked.change
+        stored = self.good.get(change.after.id)
+        if same_version(stored, change.before):
             change = evolve(change, before=stored)
-        super().save_once(command_id, change, at=at, until=until)
+        super().once(evolve(asked, change=change))
 
 
 @caught_by(
-    "save_once_refuses_nothing_that_is_stale",
+    "save_once_refuses_a_stale_change_without_an_event",
     "save_once_remembers_nobody_who_was_erased_meanwhile",
 )
-class RemembersNothingUnchecked(Delegating):
-    def save_once(
-        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
-    ) -> None:
+class RemembersNothingUnchecked(Remembering):
+    def once(self, asked: Once) -> None:
+        change = asked.change
         stored = self.good.get(change.after.id)
         if change.event is None and stored is not None:
             change = evolve(change, before=stored, after=stored)
-        super().save_once(command_id, change, at=at, until=until)
+        super().once(evolve(asked, change=change))
 
 
 @caught_by("deleting_by_save_once_erases_too")
-class SavesDeletionsOnceUnerased(Delegating):
+class SavesDeletionsOnceUnerased(Remembering):
     def __init__(self) -> None:
         super().__init__()
         self.kept: dict[UUID, list[ca.Event]] = {}
 
-    def save_once(
-        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
-    ) -> None:
+    def once(self, asked: Once) -> None:
+        change = asked.change
         events = self.good.history(change.after.id)
-        super().save_once(command_id, change, at=at, until=until)
+        super().once(asked)
         if change.event and change.after.status is ca.Status.DELETED:
             self.kept[change.after.id] = [*events, change.event]
 
@@ -90,43 +83,34 @@ class SavesDeletionsOnceUnerased(Delegating):
 
 
 @caught_by("erase_takes_the_person_out_of_remembered_outcomes")
-class RemembersDeletionsUnerased(Delegating):
+class RemembersDeletionsUnerased(Remembering):
     def __init__(self) -> None:
         super().__init__()
         self.deletions: dict[str, ca.Change] = {}
 
-    def save_once(
-        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
-    ) -> None:
-        super().save_once(command_id, change, at=at, until=until)
-        if change.after.status is ca.Status.DELETED:
-            self.deletions[command_id] = change
+    def once(self, asked: Once) -> None:
+        super().once(asked)
+        if asked.change.after.status is ca.Status.DELETED:
+            self.deletions[asked.command_id] = asked.change
 
     def recall(self, command_id: str, *, at: datetime) -> ca.Change | None:
         return self.deletions.get(command_id) or super().recall(command_id, at=at)
 
 
 @caught_by("command_ids_are_kept_to_the_last_character")
-class CutsCommandIds(Delegating):
-    def save_once(
-        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
-    ) -> None:
-        super().save_once(command_id[:100], change, at=at, until=until)
+class CutsTheIdsItKeeps(Remembering):
+    def once(self, asked: Once) -> None:
+        super().once(evolve(asked, command_id=asked.command_id[:100]))
 
+
+@caught_by("command_ids_are_kept_to_the_last_character")
+class CutsCommandIds(CutsTheIdsItKeeps):
     def recall(self, command_id: str, *, at: datetime) -> ca.Change | None:
         return super().recall(command_id[:100], at=at)
 
 
-@caught_by("command_ids_are_kept_to_the_last_character")
-class CutsTheIdsItKeeps(Delegating):
-    def save_once(
-        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
-    ) -> None:
-        super().save_once(command_id[:100], change, at=at, until=until)
-
-
 def as_text(at: datetime) -> datetime:
-    """Return the moment in UTC whose ISO text begins as that of another time zone does."""
+    """Return the moment in UTC with the same ISO text up to the time zone."""
     return at.replace(tzinfo=UTC)
 
 
@@ -137,16 +121,12 @@ class RecallsByTextOfTimes(Delegating):
 
 
 @caught_by("outcomes_are_forgotten_at_moments_in_any_time_zone")
-class RemembersUntilTextOfTimes(Delegating):
-    def save_once(
-        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
-    ) -> None:
-        super().save_once(command_id, change, at=at, until=as_text(until))
+class RemembersUntilTextOfTimes(Remembering):
+    def once(self, asked: Once) -> None:
+        super().once(evolve(asked, until=as_text(asked.until)))
 
 
 @caught_by("outcomes_are_forgotten_at_moments_in_any_time_zone")
-class ForgetsByTextOfTimes(Delegating):
-    def save_once(
-        self, command_id: str, change: ca.Change, *, at: datetime, until: datetime
-    ) -> None:
-        super().save_once(command_id, change, at=as_text(at), until=until)
+class ForgetsByTextOfTimes(Remembering):
+    def once(self, asked: Once) -> None:
+        super().once(evolve(asked, at=as_text(asked.at)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from databases import empty_schema
@@ -23,21 +22,30 @@ from client_access.testing.awaiting import OpenAsyncRepository
 
 class TestMemoryRepository(RepositoryConformance):
     offers = tuple(set(OPTIONAL_PROTOCOLS) - {ca.HostTransaction})
+    examples = 2  # test_machine.py drives it through many more
 
     @pytest.fixture
     def repository(self) -> ca.Repository:
         return ca.MemoryRepository()
 
 
+# The tests of a database share one schema: creating it takes longer than most checks.
+
+
 @pytest.fixture(scope="module")
-def shared_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ca.Repository]:
-    path = tmp_path_factory.mktemp("sqlite") / "clients.db"
-    with SqlRepository.open(f"sqlite:///{path}") as repository:
+def sqlite_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'clients.db'}"
+
+
+@pytest.fixture(scope="module")
+def shared_sqlite(sqlite_url: str) -> Iterator[ca.Repository]:
+    with SqlRepository.open(sqlite_url) as repository:
         yield repository
 
 
 class TestSqlite(RepositoryConformance):
     offers = OPTIONAL_PROTOCOLS
+    examples = 10
 
     @pytest.fixture
     def repository(self, shared_sqlite: ca.Repository) -> ca.Repository:
@@ -50,10 +58,8 @@ class TestSqliteInTheHostsTransaction(RepositoryConformance):
     examples = 5
 
     @pytest.fixture
-    def repository(self, tmp_path: Path) -> Iterator[ca.Repository]:
-        url = f"sqlite:///{tmp_path / 'clients.db'}"
-        SqlRepository.open(url).close()
-        engine = create_engine(url)
+    def repository(self, sqlite_url: str, shared_sqlite: ca.Repository) -> Iterator[ca.Repository]:
+        engine = create_engine(sqlite_url)
         with engine.connect() as connection:
             yield SqlRepository(connection)
         engine.dispose()
@@ -114,20 +120,19 @@ class TestAsyncSqlite(AsyncRepositoryConformance):
     examples = 5
 
     @pytest.fixture
-    def open_repository(self, tmp_path: Path) -> OpenAsyncRepository:
+    def open_repository(self, sqlite_url: str) -> OpenAsyncRepository:
         @asynccontextmanager
         async def opened() -> AsyncIterator[ca.AsyncRepository]:
-            url = f"sqlite:///{tmp_path / 'clients.db'}"
-            async with await AsyncSqlRepository.open(url) as repository:
+            async with await AsyncSqlRepository.open(sqlite_url) as repository:
                 yield repository
 
         return opened
 
 
-def test_a_second_repository_on_the_same_database_reads_what_the_first_has_written(
+def test_a_second_repository_reads_what_the_first_has_written(
     database: str,
 ) -> None:
-    """Nothing of what is stored is kept in the repository object."""
+    """A repository caches nothing of what is stored."""
     with SqlRepository.open(database) as first, SqlRepository.open(database) as second:
         for example in examples().values():
             for change in example.changes:

@@ -1,10 +1,9 @@
-"""What else the kit has: clock, examples, strategies, the runner and the state machine."""
+"""The clock, the examples, the runner, async repositories and the pytest classes of the kit."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
@@ -12,39 +11,63 @@ from typing import cast
 from uuid import UUID
 
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import run_state_machine_as_test
 from testing.delegating import Delegating
-from testing.faults_in_more import BringsErasedPeopleBack
-from testing.faults_in_outbox import DeliversAWholeClaim
-from testing.faults_in_saving import ForgetsTheVersion, LosesMicroseconds
-from testing.faults_in_saving_once import SavesOnceWithoutEvents
+from testing.faults_in_saving import ForgetsTheVersion
 
 import client_access as ca
 from client_access import testing
-from client_access.commands import COMMANDS
 from client_access.events import EVENTS
-from client_access.machines import lifecycle
 from client_access.testing import (
-    CATALOGUE,
     CHECKS,
     FixedClock,
     awaited,
     example_clients,
     examples,
-    machine_for,
     run_checks,
-    run_machine,
-    strategies,
 )
+from client_access.testing.checks.frame import expect_error
+from client_access.testing.checks.scene import empty_outbox
 
 NAME = "get_returns_deleted_clients_too"
+
+
+def _python(program: str) -> str:
+    """Run a program in a process of its own, and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    return done.stdout
+
+
+# ── Names ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_kit_has_the_names_that_it_lists_and_no_others() -> None:
+    for name in testing.__all__:
+        assert getattr(testing, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        testing.nonsense  # noqa: B018  # raises
+
+
+def test_the_strategies_need_no_import_of_their_own() -> None:
+    printed = _python("from client_access import testing; print(testing.strategies.__name__)")
+    assert printed == "client_access.testing.strategies\n"
+
+
+def test_checks_need_neither_pytest_nor_hypothesis() -> None:
+    printed = _python(
+        "import sys; sys.modules['pytest'] = sys.modules['hypothesis'] = None;"
+        "from contextlib import nullcontext; from client_access import MemoryRepository;"
+        "from client_access.testing import run_checks;"
+        f"print(run_checks(lambda: nullcontext(MemoryRepository()), only=['{NAME}']))"
+    )
+    assert printed == "1 passed, 0 failed, 0 skipped\n"
+
 
 # ── Clock and examples ───────────────────────────────────────────────────────────────────────────
 
 
-def test_a_fixed_clock_stands_still_or_goes_on_by_steps() -> None:
+def test_a_fixed_clock_stands_still_or_advances_by_steps() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     clock = FixedClock(now)
     assert clock() == clock() == now
@@ -52,7 +75,7 @@ def test_a_fixed_clock_stands_still_or_goes_on_by_steps() -> None:
     stepping = FixedClock(now, step=timedelta(seconds=1))
     assert (stepping(), stepping()) == (now, now + timedelta(seconds=1))
     with pytest.raises(ca.InvalidValue):
-        FixedClock(datetime(2026, 1, 1))  # noqa: DTZ001  # what is refused
+        FixedClock(datetime(2026, 1, 1))  # noqa: DTZ001  # raises
 
 
 def test_there_is_an_example_client_in_every_status_and_list() -> None:
@@ -71,97 +94,10 @@ def test_every_event_happens_to_an_example() -> None:
     assert happened == set(EVENTS.values())
 
 
-# ── Strategies ───────────────────────────────────────────────────────────────────────────────────
+# ── Checks and runner ────────────────────────────────────────────────────────────────────────────
 
 
-def test_walks_reach_every_status_and_almost_every_event() -> None:
-    seen: Counter[object] = Counter()
-
-    # What an unmanaged client does, it does in no other status, so it is asked for twice.
-    @settings(max_examples=600)
-    @given(
-        st.one_of(
-            strategies.walks(max_details=4),
-            strategies.walks(status=ca.Status.UNMANAGED, max_details=8),
-        )
-    )
-    def walk(changes: tuple[ca.Change, ...]) -> None:
-        client = changes[-1].after
-        assert ca.replay([change.event for change in changes if change.event]) == client
-        seen[client.status] += 1
-        seen.update({type(change.event) for change in changes})
-
-    walk()
-    for status in ca.Status:
-        assert seen[status] >= 2, status
-    assert len(set(EVENTS.values()) & set(seen)) >= 20
-
-
-@pytest.mark.parametrize("status", ca.Status)
-def test_clients_and_histories_end_where_they_are_told_to(status: ca.Status) -> None:
-    @given(strategies.clients(status=status), strategies.histories(status=status))
-    def arrive(client: ca.Client, events: tuple[ca.Event, ...]) -> None:
-        assert client.status is status
-        assert ca.replay(events).status is status
-
-    arrive()
-
-
-@given(st.data())
-def test_walks_take_any_catalogue_and_policy(data: st.DataObject) -> None:
-    catalogue = data.draw(strategies.catalogues())
-    policy = data.draw(strategies.policies())
-    client = data.draw(strategies.clients(catalogue=catalogue, policy=policy))
-    assert {held.code for held in client.services} <= {s.code for s in catalogue.services}
-
-
-@given(st.data())
-def test_accepted_commands_are_accepted(data: st.DataObject) -> None:
-    client = data.draw(strategies.clients())
-    at = datetime(2040, 1, 1, tzinfo=UTC)
-    commands = strategies.accepted_commands(client, at=at)
-    if client.status is ca.Status.DELETED:
-        assert commands.is_empty
-    else:
-        command = data.draw(commands)
-        assert ca.decide(client, command, at=at, catalogue=CATALOGUE).command == command
-
-
-def test_commands_of_every_kind_are_made() -> None:
-    kinds = set()
-
-    @settings(max_examples=300)
-    @given(strategies.commands(client_id=UUID(int=1)))
-    def ask_for_anything(command: ca.Command) -> None:
-        kinds.add(type(command))
-
-    @given(st.data())
-    def ask(data: st.DataObject) -> None:
-        kinds.add(type(data.draw(strategies.commands())))
-        client = data.draw(strategies.clients())
-        about = data.draw(strategies.commands(client=client, by=st.just(ca.PlatformUser())))
-        assert about.client_id == client.id
-        only = data.draw(
-            strategies.commands(client_id=UUID(int=1), kinds=(ca.Subscribe, ca.Activate))
-        )
-        assert isinstance(only, ca.Subscribe | ca.Activate)
-        assert only.client_id == UUID(int=1)
-
-    ask_for_anything()
-    ask()
-    assert kinds == set(COMMANDS.values())
-
-
-@given(strategies.email_addresses(any_domain=False), strategies.email_addresses())
-def test_addresses_are_mailable(known: ca.EmailAddress, any_domain: ca.EmailAddress) -> None:
-    assert known.is_mailable
-    assert any_domain.is_mailable
-
-
-# ── Runner ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_the_runner_reports_what_passed_failed_and_was_left_out() -> None:
+def test_the_runner_reports_what_passed_failed_and_was_skipped() -> None:
     report = run_checks(lambda: nullcontext(ca.MemoryRepository()), thread_safe=False)
     assert report.conforms
     assert str(report).endswith(f"{len(report.passed)} passed, 0 failed, 10 skipped")
@@ -174,25 +110,49 @@ def test_the_runner_reports_what_passed_failed_and_was_left_out() -> None:
     assert str(report).startswith(f"{name}\n  proves: Repository.save: ")
 
 
-def test_a_repository_that_offers_less_than_it_means_to_is_told() -> None:
+def test_the_runner_names_what_a_repository_should_offer_and_lacks() -> None:
     class Misspelt:
         histories = Delegating.history
 
     misspelt = cast("ca.Repository", Misspelt())
-    run_checks(
-        lambda: nullcontext(Delegating()),
-        offers=[ca.History],
-        only=[NAME],
-    )
-    with pytest.raises(testing.ConformanceError, match="History and lacks history"):
-        run_checks(
-            lambda: nullcontext(misspelt),
-            offers=[ca.History],
-            only=[NAME],
-        )
+    run_checks(lambda: nullcontext(Delegating()), offers=[ca.History], only=[NAME])
+    with pytest.raises(testing.ConformanceError, match="History, but it lacks history"):
+        run_checks(lambda: nullcontext(misspelt), offers=[ca.History], only=[NAME])
 
 
-def test_a_method_that_is_no_coroutine_is_told_by_its_name() -> None:
+def test_another_error_than_the_expected_conflict_is_named_with_the_advice() -> None:
+    """save(): "Raises: StaleClient", and no other error instead."""
+    with (
+        pytest.raises(
+            testing.ConformanceError,
+            match="StaleClient was expected, and OSError was raised: compare the version",
+        ),
+        expect_error(ca.StaleClient, UUID(int=1), "compare the version"),
+    ):
+        raise OSError
+
+
+def test_an_outbox_that_is_never_empty_does_not_hang_the_kit() -> None:
+    """delivered(): "Forget a notice that was delivered"; if it does not, the kit gives up."""
+    example = next(each for each in examples().values() if any(c.notices for c in each.changes))
+    notice = next(notice for change in example.changes for notice in change.notices)
+
+    class Endless(Delegating):
+        claims = 0
+
+        def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[ca.Claim]:
+            self.claims += 1
+            return [ca.Claim(notice, 0, UUID(int=0), at)]
+
+    store = Endless()
+    empty_outbox(store)
+    assert store.claims == 1000
+
+
+# ── Async repositories ───────────────────────────────────────────────────────────────────────────
+
+
+def test_a_method_that_is_not_a_coroutine_is_named() -> None:
     class HalfAwaited:
         def save(self, changes: Sequence[ca.Change]) -> None:
             return
@@ -208,34 +168,50 @@ def test_a_method_that_is_no_coroutine_is_told_by_its_name() -> None:
         repository.save([])
 
 
-def test_what_cannot_be_opened_is_told_to_whoever_opens_it() -> None:
-    @asynccontextmanager
-    async def shut() -> AsyncIterator[ca.AsyncRepository]:
-        raise ConnectionError("no database today")
-        yield  # type: ignore[unreachable]  # what makes it a generator
+def test_a_synchronous_face_offers_what_the_async_repository_offers() -> None:
+    """Only the protocols that it offers, and a property is read again each time."""
 
-    with pytest.raises(ConnectionError), awaited(shut):
+    class Hosted:
+        in_host_transaction = False
+
+        async def history(self, client_id: UUID) -> Sequence[ca.Event]:
+            return ()
+
+    hosted = Hosted()
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[ca.AsyncRepository]:
+        yield cast("ca.AsyncRepository", hosted)
+
+    with awaited(opened) as repository:
+        offered = {one for one in testing.OPTIONAL_PROTOCOLS if isinstance(repository, one)}
+        assert offered == {ca.History, ca.HostTransaction}
+        assert isinstance(repository, ca.History)
+        assert repository.history(UUID(int=1)) == ()
+        assert isinstance(repository, ca.HostTransaction)
+        assert not repository.in_host_transaction
+        hosted.in_host_transaction = True
+        assert repository.in_host_transaction
+
+
+def test_what_opening_raises_is_raised() -> None:
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[ca.AsyncRepository]:
+        raise ConnectionError("no database today")
+        yield  # type: ignore[unreachable]  # makes it a generator
+
+    with pytest.raises(ConnectionError), awaited(opened):
         pass
 
 
-def test_checks_need_neither_pytest_nor_hypothesis() -> None:
-    program = (
-        "import sys; sys.modules['pytest'] = sys.modules['hypothesis'] = None;"
-        "from contextlib import nullcontext; from client_access import MemoryRepository;"
-        "from client_access.testing import run_checks;"
-        "print(run_checks(lambda: nullcontext(MemoryRepository())))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    )
-    assert "0 failed" in done.stdout
+def test_what_closing_raises_is_raised() -> None:
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[ca.AsyncRepository]:
+        yield None  # type: ignore[misc]  # nothing is called
+        raise OSError("cannot be closed")
 
-
-def test_the_kit_has_what_it_lists_and_nothing_else() -> None:
-    for name in testing.__all__:
-        assert getattr(testing, name) is not None
-    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        testing.nonsense  # noqa: B018  # what is refused
+    with pytest.raises(OSError, match="cannot be closed"), awaited(opened):
+        pass
 
 
 # ── Pytest classes ───────────────────────────────────────────────────────────────────────────────
@@ -251,52 +227,3 @@ def test_a_suite_without_its_fixture_says_which_to_override() -> None:
 def test_a_suite_has_a_test_for_every_check() -> None:
     tests = {name for name in dir(testing.RepositoryConformance) if name.startswith("test_")}
     assert {f"test_{name}" for name in CHECKS} < tests
-
-
-# ── State machine ────────────────────────────────────────────────────────────────────────────────
-
-
-def test_the_machine_visits_every_status_and_most_steps() -> None:
-    machine = machine_for(lambda: nullcontext(ca.MemoryRepository()))
-    courses = settings(max_examples=120, stateful_step_count=30, derandomize=True)
-    run_state_machine_as_test(machine, settings=courses)
-    visits, done = machine.visits, machine.done
-    assert {after for _, _, after in visits} == set(ca.Status)
-    edges = {
-        (edge["source"], edge["dest"]) for edge in lifecycle.TRANSITIONS if edge["source"] != "new"
-    }
-    seen = {(before.value, after.value) for before, _, after in visits if before}
-    assert len(edges & seen) >= 6
-    assert len({event for _, event, _ in visits}) >= 15
-    assert {name for name, times in done.items() if times >= 5} == {
-        *("asked once", "asked again", "saved later", "refused later", "erased"),
-        *("delivered", "failed", "parked", "retried", "too late"),
-    }
-
-
-def test_a_run_tells_how_often_each_step_was_taken() -> None:
-    visits = run_machine(lambda: nullcontext(ca.MemoryRepository()), examples=5)
-    assert sum(visits.values()) >= 5
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [LosesMicroseconds, SavesOnceWithoutEvents, BringsErasedPeopleBack, DeliversAWholeClaim],
-)
-def test_the_machine_catches_what_a_repository_loses(fault: type[Delegating]) -> None:
-    machine = machine_for(lambda: nullcontext(fault()))
-    found = settings(
-        max_examples=200,
-        deadline=None,
-        phases=[Phase.generate],
-        derandomize=True,
-        report_multiple_bugs=False,
-    )
-    with pytest.raises(testing.ConformanceError):
-        run_state_machine_as_test(machine, settings=found)
-
-
-def test_a_machine_is_a_test_case() -> None:
-    machine = machine_for(lambda: nullcontext(ca.MemoryRepository()))
-    assert issubclass(machine, testing.RepositoryMachine)
-    assert machine.visits == Counter()

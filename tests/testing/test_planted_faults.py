@@ -1,4 +1,4 @@
-"""The kit proves itself: each planted fault is caught by the check that is meant to catch it."""
+"""The kit is tested too: each check catches the faults that are planted for it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import inspect
 import re
 
 import pytest
-from testing import (  # noqa: F401  # importing them plants the faults
+from testing import (  # noqa: F401  # importing plants the faults
     faults_in_erasing,
     faults_in_more,
     faults_in_outbox,
@@ -14,9 +14,8 @@ from testing import (  # noqa: F401  # importing them plants the faults
     faults_in_saving,
     faults_in_saving_once,
 )
-from testing.delegating import FAULTS, Delegating
+from testing.delegating import FAULTS, Delegating, offering
 
-import client_access as ca
 from client_access import repository as protocols
 from client_access.testing import CHECKS, Check, ConformanceError
 from client_access.testing.checks import writers
@@ -25,43 +24,42 @@ from client_access.testing.checks import writers
 @pytest.mark.parametrize(
     ("fault", "name"), FAULTS, ids=[f"{fault.__name__}-{name}" for fault, name in FAULTS]
 )
-def test_a_planted_fault_is_caught_by_the_check_that_is_meant_to(
+def test_a_check_catches_the_fault_that_is_planted_for_it(
     fault: type[Delegating], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Each check raises ConformanceError, with some advice, for each fault that names it."""
     monkeypatch.setattr(writers, "PATIENCE", 0.5)
     with pytest.raises(ConformanceError) as caught:
         CHECKS[name](fault())
-    assert len(str(caught.value)) > 40  # it says what to do
+    assert len(str(caught.value)) > 40
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=lambda check: check.name)
-def test_where_nothing_is_planted_nothing_is_caught(check: Check) -> None:
-    repository = Delegating()
+def test_a_check_passes_with_the_protocols_that_it_names_and_no_others(check: Check) -> None:
+    """It passes twice on one repository, because it creates everything that it needs."""
+    repository = offering(*check.protocols)
     assert check.applies(repository)
     check(repository)
-    check(repository)  # it makes everything of its own
+    check(repository)
 
 
 def test_every_check_has_a_fault_that_it_catches() -> None:
-    """A check that was never seen to fail proves nothing."""
+    """A check that has never failed proves nothing."""
     assert set(CHECKS) - {name for _, name in FAULTS} == set()
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=lambda check: check.name)
 def test_a_check_cites_the_contract_word_for_word(check: Check) -> None:
+    """Its docstring begins with a name, `History.history:`, and quotes the docstring there."""
     cited = re.match(r'(\w+)(?:\.(\w+))?: (?:.|\n)*?"', check.contract)
-    assert cited, f"{check.name} cites no sentence"
+    assert cited, f"{check.name} quotes no sentence"
     protocol = getattr(protocols, cited[1])
     documented = [inspect.getdoc(protocol) or ""]
     documented += [inspect.getdoc(getattr(protocol, cited[2])) or ""] if cited[2] else []
     text = re.sub(r"\s+", " ", " ".join(documented))
     for sentence in re.findall(r'"([^"]+)"', check.contract):
-        assert sentence.rstrip(".") in text, f"{check.name} cites what {cited[0]} does not say"
+        assert sentence.rstrip(".") in text, f"{check.name} misquotes {cited[0]}"
 
 
-def test_faults_are_many_and_different() -> None:
+def test_there_are_at_least_110_different_faults() -> None:
     assert len({fault for fault, _ in FAULTS}) >= 110
-
-
-def test_what_a_fault_is_planted_into_is_good() -> None:
-    assert isinstance(Delegating().good, ca.MemoryRepository)

@@ -1,22 +1,22 @@
-"""A kit for testing hosts and adapters (the extra ``testing``).
+"""A kit for testing hosts and repositories (the extra ``testing``).
 
 * Example clients: :func:`examples`, :func:`example_clients`; a clock: :class:`FixedClock`.
 * Hypothesis strategies: :mod:`client_access.testing.strategies`.
 * Conformance of a repository: :class:`RepositoryConformance` and
-  :class:`AsyncRepositoryConformance` for pytest, :func:`run_checks` without it; the checks
+  :class:`AsyncRepositoryConformance` for pytest, :func:`run_checks` without it. The checks
   themselves are in :data:`CHECKS`.
-* A state machine that drives a repository beside the one in memory: :func:`run_machine`.
+* A state machine that compares a repository with the one in memory: :func:`run_machine`.
 
-Examples, checks and clock need neither pytest nor Hypothesis; the rest is imported when asked for.
+Examples, checks and clock need neither pytest nor Hypothesis. The rest is imported on first use.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from client_access.testing.awaiting import awaited
-from client_access.testing.checks import CHECKS, Check, ConformanceError
+from client_access.testing.checks import CHECKS, OPTIONAL_PROTOCOLS, Check, ConformanceError
 from client_access.testing.clock import FixedClock
-from client_access.testing.conformance import OPTIONAL_PROTOCOLS, Report, run_checks
+from client_access.testing.conformance import Report, run_checks
 from client_access.testing.examples import (
     CATALOGUE,
     NORTH,

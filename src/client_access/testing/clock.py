@@ -1,4 +1,4 @@
-"""A clock that a test sets."""
+"""A clock that tests set."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import final
 from client_access.values import to_utc
 
 START = datetime(2026, 1, 5, 9, 30, 15, 123457, tzinfo=UTC)
-"""When examples begin: with microseconds, which a repository must not lose."""
+"""When the examples begin; it has microseconds, which a repository must not lose."""
 
 
 @final
 class FixedClock:
-    """A clock that stands still, or goes on by one step with each reading.
+    """A clock that stands still, or advances by one step with each reading.
 
     Parameters:
-        now: what it shows, with a time zone.
-        step: how much it goes on after each reading; nothing, unless given.
+        now: the time that it shows, with a time zone.
+        step: how far it advances after each reading; zero by default.
 
     Raises:
         InvalidValue: `now` has no time zone.
@@ -28,12 +28,12 @@ class FixedClock:
         self.step = step
 
     def __call__(self) -> datetime:
-        """Return the time, and go on by one step."""
+        """Return the time, and advance by one step."""
         now = self.now
         self.now += self.step
         return now
 
     def advance(self, by: timedelta) -> datetime:
-        """Go on, or back where `by` is negative, and return the time then."""
+        """Advance, or go back if `by` is negative, and return the new time."""
         self.now += by
         return self.now

@@ -8,42 +8,24 @@ from typing import final
 
 from attrs import frozen
 
-from client_access.repository import (
-    CommandMemory,
-    Erasure,
-    History,
-    HostTransaction,
-    Lookup,
-    OutboxStore,
-    Repository,
-    ServiceCounts,
-)
+from client_access.repository import Repository
 from client_access.testing.checks import CHECKS, Check, ConformanceError
-
-OPTIONAL_PROTOCOLS: tuple[type, ...] = (
-    Lookup,
-    History,
-    ServiceCounts,
-    HostTransaction,
-    CommandMemory,
-    Erasure,
-    OutboxStore,
-)
-"""What a repository may offer besides the base; checks find out whether it does."""
+from client_access.testing.checks.frame import names_of
 
 OpenRepository = Callable[[], AbstractContextManager[Repository]]
-"""Opens a repository that is empty, or at least has nothing that anybody needs."""
+"""Opens a repository that is empty, or at least holds nothing that anybody needs."""
 
 
 @final
 @frozen
 class Report:
-    """What came out of the checks.
+    """The results of the checks.
 
     Parameters:
-        passed: the checks that the repository passed.
-        failed: those that it failed, with what is to be done; any other error too.
-        skipped: those of protocols that it does not offer, or of threads where it is not safe.
+        passed: the checks that passed.
+        failed: the checks that failed, with the error that each raised.
+        skipped: the checks that use a protocol that the repository does not offer, or several
+            threads where it is not thread-safe.
     """
 
     passed: tuple[Check, ...]
@@ -64,26 +46,30 @@ class Report:
 
 
 def reason_to_skip(check: Check, repository: Repository, *, thread_safe: bool = True) -> str | None:
-    """Return why a check is not for a repository, or None where it is."""
+    """Return why a check does not apply to a repository, or None if it does."""
     if check.threads and not thread_safe:
-        return "the repository is not for several threads"
+        return "the repository is not thread-safe"
     for protocol in check.protocols:
         if not isinstance(repository, protocol):
-            return f"the repository offers no {protocol.__name__}"
+            return f"the repository does not offer {protocol.__name__}"
     return None
 
 
 def check_offers(repository: Repository, offers: Collection[type]) -> None:
-    """Raise :class:`ConformanceError` unless a repository offers protocols that it means to.
+    """Check that a repository offers these protocols.
 
-    A method with a slip in its name would otherwise only leave checks out.
+    Without this, a misspelt method would only cause checks to be skipped.
+
+    Raises:
+        ConformanceError: it lacks a method or a property of one of them.
     """
     for protocol in offers:
         if not isinstance(repository, protocol):
-            names = [name for name in vars(protocol) if not name.startswith("_")]
-            lacking = ", ".join(name for name in names if not hasattr(repository, name))
+            name = protocol.__name__
+            lacking = [member for member in names_of(protocol) if not hasattr(repository, member)]
             raise ConformanceError(
-                f"The repository means to offer {protocol.__name__} and lacks {lacking}."
+                f"The repository should offer {name}, but it lacks {', '.join(lacking)}: add what "
+                f"is missing, or take {name} out of `offers`."
             )
 
 
@@ -97,15 +83,15 @@ def run_checks(
     """Run the checks, each on a repository opened for it.
 
     Parameters:
-        open_repository: returns a context manager that yields a repository; for one that needs no
-            closing, ``lambda: contextlib.nullcontext(MyRepository())``; for one that is awaited,
-            ``lambda: awaited(open_async)``.
-        offers: optional protocols that the repository means to offer.
+        open_repository: returns a context manager that yields a repository. For a repository that
+            needs no closing, pass ``lambda: contextlib.nullcontext(MyRepository())``; for an async
+            one, ``lambda: awaited(open_async)``.
+        offers: the optional protocols that the repository should offer.
         thread_safe: whether it may be used from several threads at once.
-        only: the names of the checks to run; all, unless given.
+        only: the names of the checks to run; all of them by default.
 
     Raises:
-        ConformanceError: it does not offer what it means to.
+        ConformanceError: the repository does not offer a protocol in `offers`.
     """
     passed, failed, skipped = [], [], []
     for name in only:
@@ -117,7 +103,7 @@ def run_checks(
                 continue
             try:
                 check(repository)
-            except Exception as error:  # whatever an adapter raises is told in the report
+            except Exception as error:  # any error of an adapter belongs in the report
                 failed.append((check, error))
             else:
                 passed.append(check)

@@ -1,6 +1,6 @@
-"""Clients ready made: one in every status, and whatever else a host or an adapter may meet.
+"""Example clients: at least one in every status, with everything that a repository must store.
 
-Each comes with its whole life, from the command that created it.
+Each has its whole life, from the command that created it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CATALOGUE = Catalogue(
         Service("storage", "Storage", Decimal(0)),
     ]
 )
-"""Services with and without setup, one of them free, one withdrawn from sale."""
+"""Services with and without setup; one is free, one is no longer offered."""
 
 NORTH = PracticeUser("north", "nora")
 """The practice that adds the example clients."""
@@ -55,13 +55,13 @@ CONTACT = ContactDetails(
 
 
 NAMESPACE = UUID("c11e0000-0000-4000-8000-000000000000")
-"""What the ids of the example clients are made from, unless another is given."""
+"""The default namespace of the ids of the example clients."""
 
 
 @final
 @frozen
 class Example:
-    """A client ready made.
+    """An example client.
 
     Parameters:
         name: what is special about it.
@@ -78,7 +78,7 @@ class Example:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """All that has happened to it."""
+        """Its history."""
         return tuple(change.event for change in self.changes if change.event is not None)
 
 
@@ -89,13 +89,13 @@ def examples(
     other_practice: PracticeUser = SOUTH,
     domain: str = "example.com",
 ) -> Mapping[str, Example]:
-    """Return the example clients by what is special about them, always the same ones.
+    """Return the examples by name, the same ones for the same arguments.
 
     Parameters:
-        namespace: what their ids are made from.
-        practice: who adds them.
-        other_practice: whom some of them invite.
-        domain: where their addresses are.
+        namespace: the namespace of their ids, for :func:`uuid.uuid5`.
+        practice: the practice that adds them.
+        other_practice: the practice that some of them invite.
+        domain: the domain of their addresses.
     """
     made = {}
     for name, live in _LIVES.items():
@@ -112,7 +112,7 @@ def examples(
 
 
 def example_clients() -> Mapping[str, Client]:
-    """Return the example clients as they are at the end of their lives, by what is special."""
+    """Return the example clients at the end of their lives, by name."""
     return {name: example.client for name, example in examples().items()}
 
 

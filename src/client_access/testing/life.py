@@ -1,7 +1,6 @@
-"""A client's life, told by commands: decided one after another, saved by whoever wants to.
+"""A client's life: commands decided one after another, for the caller to save.
 
-Every client of the kit comes out of :func:`~client_access.decide`, so that none exists that the
-rules do not know.
+Every client of the kit is made by :func:`~client_access.decide`, so the rules allow each of them.
 """
 
 from __future__ import annotations
@@ -36,20 +35,20 @@ Services = Mapping[str, ServiceSetup | None]
 
 @final
 class Life:
-    """What happens to one client, in order; nothing of it is saved.
+    """What happens to one client, in order. Nothing is saved.
 
-    The methods give commands, in the name of whoever usually gives them, and return the life
-    itself, so that one can be told in a row.
+    Each method gives a command, by the actor that usually gives it, and returns the life, so that
+    calls can be chained.
 
     Parameters:
         client_id: the client.
-        by: the practice that adds it, and works on it.
+        by: the practice that adds the client and works on it.
         clock: returns the time of each command.
         catalogue: the services on offer.
-        policy: what the platform has chosen.
+        policy: the platform's policy.
 
     Raises:
-        CommandRefused: (each method) a rule says no.
+        CommandRefused: (each method) a rule refuses the command.
     """
 
     def __init__(
@@ -68,16 +67,16 @@ class Life:
         self.policy = policy
         self.changes: list[Change] = []
         self.saved: int = 0
-        """How many of the changes a repository was given."""
+        """How many of the changes `unsaved` has returned."""
 
     @property
     def client(self) -> Client:
-        """The client as it is now; the life must have begun."""
+        """The client as it is now; there must be one."""
         return self.changes[-1].after
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """All that has happened."""
+        """The history so far."""
         return tuple(change.event for change in self.changes if change.event is not None)
 
     @property
@@ -86,21 +85,21 @@ class Life:
         return ClientUser(self.client_id, "itself")
 
     def decide(self, command: cmd.Command) -> Change:
-        """Return what a command would change now; nothing happens."""
+        """Return what a command would change now, without adding it to the life."""
         before = self.changes[-1].after if self.changes else None
         return decide(
             before, command, at=self.clock(), catalogue=self.catalogue, policy=self.policy
         )
 
     def handle(self, command: cmd.Command) -> Life:
-        """Let a command be accepted; what would change nothing is no part of a life."""
+        """Decide a command, and add its change unless it changes nothing."""
         change = self.decide(command)
         if change.event is not None:
             self.changes.append(change)
         return self
 
     def unsaved(self) -> Sequence[Change]:
-        """Return the changes since this was last asked."""
+        """Return the changes since the last call."""
         changes, self.saved = self.changes[self.saved :], len(self.changes)
         return changes
 
@@ -159,12 +158,12 @@ class Life:
         )
 
     def add_service(self, code: str, setup: ServiceSetup | None = None) -> Life:
-        """The platform adds a service, whoever pays."""
+        """The platform adds a service; the practice may not always."""
         by = PlatformUser("shop")
         return self.handle(cmd.AddService(self.client_id, by, service=code, setup=setup))
 
     def remove_service(self, code: str) -> Life:
-        """The platform removes a service, whoever pays."""
+        """The platform removes a service; the practice may not always."""
         return self.handle(cmd.RemoveService(self.client_id, PlatformUser("shop"), service=code))
 
     def choose_payer(self, payer: Payer) -> Life:
@@ -172,7 +171,7 @@ class Life:
         return self.handle(cmd.ChoosePayer(self.client_id, self.by, payer=payer))
 
     def give_access(self, email: str) -> Life:
-        """The practice lets the client sign in too."""
+        """The practice gives the client access too."""
         return self.handle(
             cmd.GiveAccess(
                 self.client_id,
@@ -190,7 +189,7 @@ class Life:
     def activate(self) -> Life:
         """The client follows its link; one must be pending."""
         pending = self.client.activation
-        assert pending is not None  # the caller knows the life that it tells
+        assert pending is not None  # the caller sees to it
         return self.handle(
             cmd.Activate(self.client_id, self.itself, activation_id=pending.id),
         )
@@ -204,15 +203,15 @@ class Life:
         return self.handle(cmd.EnableAccess(self.client_id, self.by))
 
     def stop_managing(self, by: Actor | None = None) -> Life:
-        """The practice, unless another is named, ends the practice's access."""
+        """The practice stops managing the client, or the actor in `by` does it."""
         return self.handle(cmd.StopManaging(self.client_id, by or self.by))
 
     def provide_direct_debit(self) -> Life:
-        """The client gives the details asked of it."""
+        """The client provides its direct debit details."""
         return self.handle(cmd.ProvideDirectDebit(self.client_id, self.itself))
 
     def delete(self, by: Actor | None = None) -> Life:
-        """The practice, unless another is named, deletes the client."""
+        """The practice deletes the client, or the actor in `by` does it."""
         return self.handle(cmd.DeleteClient(self.client_id, by or self.by))
 
     def invite(self, practice: PracticeUser) -> Life:
@@ -222,7 +221,7 @@ class Life:
         )
 
     def withdraw(self) -> Life:
-        """The client takes its invitation back."""
+        """The client withdraws its invitation."""
         return self.handle(cmd.WithdrawPracticeInvitation(self.client_id, self.itself))
 
     def accept(self, by: PracticeUser) -> Life:

@@ -1,7 +1,7 @@
-"""The checks as pytest classes: subclass one, and give it one fixture.
+"""The checks as pytest classes: subclass one, and override one fixture.
 
-Every check of :mod:`client_access.testing.checks` is a method `test_` with its name, so that one
-can be left out by overriding it, with the reason in plain sight.
+Each check of :mod:`client_access.testing.checks` is a method, `test_` and its name. To leave a
+check out, override its method and skip, with the reason.
 """
 
 from __future__ import annotations
@@ -20,49 +20,49 @@ from client_access.testing.machine import run_machine
 
 
 class RepositoryConformance:
-    """What every repository must do, and what it must do if it offers more.
+    """The checks for a repository.
 
-    A subclass, whose name begins with `Test`, overrides the fixture :meth:`repository`.
+    A subclass has a name that begins with `Test`, and overrides the fixture :meth:`repository`.
     """
 
     offers: ClassVar[Collection[type]] = ()
-    """The optional protocols that the repository means to offer; lacking one is then a failure."""
+    """The optional protocols that the repository should offer; a missing one is a failure."""
 
     thread_safe: ClassVar[bool] = True
     """Whether the repository may be used from several threads at once."""
 
     examples: ClassVar[int] = 20
-    """How many random courses the repository is driven through beside the one in memory."""
+    """How many random runs compare the repository with the one in memory."""
 
     @pytest.fixture
     def repository(self) -> Iterator[Repository]:
-        """Yield a repository; one may be shared by all tests, if nobody needs what is in it."""
+        """Yield a repository; all tests may share one, if nobody needs what it holds."""
         raise NotImplementedError("override the fixture `repository` to yield your repository")
 
-    def test_offers_what_it_means_to(self, repository: Repository) -> None:
-        """The protocols in `offers` are all there."""
+    def test_offers_what_it_should(self, repository: Repository) -> None:
+        """The repository offers every protocol in `offers`."""
         check_offers(repository, self.offers)
 
-    def test_does_as_the_repository_in_memory_does(self, repository: Repository) -> None:
-        """Random courses of commands, good and bad: the same answers, the same clients."""
+    def test_behaves_like_the_repository_in_memory(self, repository: Repository) -> None:
+        """Random runs have the same answers and leave the same clients."""
         run_machine(lambda: nullcontext(repository), examples=self.examples)
 
 
 class AsyncRepositoryConformance(RepositoryConformance):
-    """The same checks, for a repository that is awaited.
+    """The same checks for an async repository.
 
-    A subclass overrides the fixture :meth:`open_repository`; each check runs on an event loop of
-    its own, on which the repository is opened and closed.
+    A subclass overrides the fixture :meth:`open_repository`. Each check has an event loop of its
+    own, on which the repository is opened, used and closed.
     """
 
     @pytest.fixture
     def open_repository(self) -> OpenAsyncRepository:
-        """Return a function that returns an async context manager, which yields the repository."""
+        """Return a function that returns an async context manager that yields the repository."""
         raise NotImplementedError("override the fixture `open_repository`")
 
     @pytest.fixture
     def repository(self, open_repository: OpenAsyncRepository) -> Iterator[Repository]:
-        """Yield the repository as one that need not be awaited."""
+        """Yield the repository as a synchronous one."""
         with awaited(open_repository) as repository:
             yield repository
 

@@ -1,4 +1,4 @@
-"""The conformance checks, grouped by protocol: each a plain function that takes a repository."""
+"""The conformance checks: plain functions that take a repository, grouped by subject."""
 
 # Importing a group registers its checks, in this order.
 from client_access.testing.checks import (
@@ -13,10 +13,16 @@ from client_access.testing.checks import (
     saving,
     writers,
 )
-from client_access.testing.checks.frame import CHECKS, Check, ConformanceError
+from client_access.testing.checks.frame import (
+    CHECKS,
+    OPTIONAL_PROTOCOLS,
+    Check,
+    ConformanceError,
+)
 
 __all__ = [
     "CHECKS",
+    "OPTIONAL_PROTOCOLS",
     "Check",
     "ConformanceError",
     "addresses",

@@ -18,12 +18,14 @@ from client_access.testing.checks.frame import (
 from client_access.testing.checks.scene import Scene
 from client_access.values import SignIn
 
-_UNIQUE = "put a unique constraint on email_key, and tell its violation, by its name, as EmailTaken"
+_UNIQUE = "put a unique constraint on email_key, and raise EmailTaken if it is violated"
 
 
 def _expect_owner(scene: Scene, local: str, owner: object) -> None:
     found = scene.repository.find_by_email(scene.email(local))
-    expect_equal(found and found.id, owner, f"The wrong client has the address {local!r}.")
+    expect_equal(
+        found and found.id, owner, f"find_by_email() must return the client that has {local!r} now."
+    )
 
 
 def _save(scene: Scene, changes: Sequence[Change], advice: str) -> None:
@@ -38,10 +40,12 @@ def save_refuses_a_new_client_with_a_taken_address(repository: Repository) -> No
     owner = scene.added("Owner", local="taken")
     late = scene.life(by=scene.other).add("Late", scene.email("taken"))
     with expect_error(
-        EmailTaken, late.client_id, f"save() stored one address for two clients: {_UNIQUE}."
+        EmailTaken, late.client_id, f"save() gave a taken address to a new client: {_UNIQUE}."
     ):
         scene.save(late)
-    expect_equal(repository.get(late.client_id), None, "A refused change must leave no client.")
+    expect_equal(
+        repository.get(late.client_id), None, "save() refused a new client, but get() returns it."
+    )
     _expect_owner(scene, "taken", owner.client_id)
 
 
@@ -55,7 +59,11 @@ def save_refuses_to_change_to_a_taken_address(repository: Repository) -> None:
         EmailTaken, late.client_id, f"save() changed an address to a taken one: {_UNIQUE}."
     ):
         scene.save(late.change_email(scene.email("taken")))
-    expect_equal(repository.get(late.client_id), stored, "A refused change must change nothing.")
+    expect_equal(
+        repository.get(late.client_id),
+        stored,
+        "save() refused a change, but stored something of it.",
+    )
     _expect_owner(scene, "taken", owner.client_id)
 
 
@@ -68,14 +76,14 @@ def save_refuses_a_taken_address_in_another_spelling(repository: Repository) -> 
     with expect_error(
         EmailTaken,
         late.client_id,
-        "save() stored one address for two clients, in two spellings: make email_key unique, not "
-        "the address as typed, and do not fold it yourself (the database's lower() is another).",
+        "save() gave one address to two clients, in two spellings: make email_key unique, not the "
+        "address as typed, and do not fold it yourself (lower() of a database gives other keys).",
     ):
         scene.save(late)
 
 
 @check()
-def save_keeps_addresses_apart_whose_keys_differ(repository: Repository) -> None:
+def save_keeps_addresses_with_different_keys_apart(repository: Repository) -> None:
     """Repository.save: "two clients would have one `email_key`", and only then."""
     scene = Scene(repository)
     locals_ = ("jose", "jos\u00e9", "i", "\u0131", "a.b", "ab", "a-b", "a_b", "o", "\u00f8", "a+b")
@@ -84,8 +92,8 @@ def save_keeps_addresses_apart_whose_keys_differ(repository: Repository) -> None
         _save(
             scene,
             life.unsaved(),
-            "two addresses with different keys are two addresses, whatever a collation thinks of "
-            "accents and punctuation: compare keys by code point.",
+            "addresses with different keys are different, even if a collation ignores accents or "
+            "punctuation: compare keys by code point.",
         )
 
 
@@ -117,8 +125,8 @@ def save_frees_an_address_for_the_changes_after_it(repository: Repository) -> No
     _save(
         scene,
         changes,
-        "an address that a change frees, by changing or by deleting, can be taken by the next "
-        "change of the same batch: write them in order, and check each as it is written.",
+        "a change may take an address that an earlier change of the batch frees: write changes in "
+        "order, and check each as you write it.",
     )
     _expect_owner(scene, "first", third.client_id)
     _expect_owner(scene, "moved", first.client_id)
@@ -134,8 +142,8 @@ def save_frees_an_address_for_later(repository: Repository) -> None:
         _save(
             scene,
             scene.life().add("Next", scene.email(local)).unsaved(),
-            "an address that was changed, or whose client was deleted, is free again: forget the "
-            "old key in the statement that stores the new one.",
+            "an address is free again once its client changes it or is deleted: replace the old "
+            "key in the statement that stores the new one.",
         )
 
 
@@ -150,12 +158,14 @@ def save_refuses_an_address_that_is_freed_only_later(repository: Repository) -> 
     with expect_error(
         EmailTaken,
         second.client_id,
-        "save() accepted a batch in which, between two changes, two clients had one address: "
-        "check addresses after each change, and not at the end (a deferred constraint does).",
+        "save() accepted a batch in which two clients had one address between two changes: check "
+        "addresses after each change, not at the end, as a deferred constraint does.",
     ):
         scene.save(second, first)
     for client in stored:
-        expect_equal(repository.get(client.id), client, "A refused batch must change nothing.")
+        expect_equal(
+            repository.get(client.id), client, "save() refused a batch, but stored something of it."
+        )
 
 
 @check()
@@ -171,8 +181,8 @@ def save_swaps_addresses_by_way_of_a_third(repository: Repository) -> None:
     _save(
         scene,
         changes,
-        "two clients can swap addresses in one batch by way of a third address: check each change "
-        "against what those before it leave.",
+        "two clients may swap addresses in one batch through a third address: check each change "
+        "against the result of the changes before it.",
     )
     _expect_owner(scene, "first", second.client_id)
     _expect_owner(scene, "second", first.client_id)
@@ -189,19 +199,21 @@ def save_lets_a_client_keep_its_own_address(repository: Repository) -> None:
     _save(
         scene,
         changes,
-        "a client keeps its own address, in another spelling too: do not look for owners of the "
-        "key without leaving out the client itself.",
+        "a client may keep its own address, even in another spelling: leave the client itself out "
+        "when you look for the owner of a key.",
     )
     back = life.change_email(scene.email("other")).change_email(scene.email("own")).unsaved()
-    _save(scene, back, "a client may come back to an address that it had.")
+    _save(scene, back, "a client may return to an address that it had before.")
     expect_equal(
-        repository.get(life.client_id), life.client, "The address must be kept as last spelt."
+        repository.get(life.client_id),
+        life.client,
+        "get() must return the address as it was last spelt.",
     )
 
 
 @check()
 def save_never_refuses_a_command(repository: Repository) -> None:
-    """Repository.save: "Raises: StaleClient", "EmailTaken"; a rule's no is told elsewhere."""
+    """Repository.save: "Raises: StaleClient", "EmailTaken"; only the service refuses commands."""
     scene = Scene(repository)
     scene.added("Owner", local="taken")
     late = scene.life().add("Late", scene.email("taken"))
@@ -209,9 +221,9 @@ def save_never_refuses_a_command(repository: Repository) -> None:
         scene.save(late)
     except CommandRefused as refused:
         raise ConformanceError(
-            "save() raised CommandRefused: raise EmailTaken or StaleClient, so that the command "
-            "is decided on again, on what the other writer left."
+            "save() raised CommandRefused: raise EmailTaken or StaleClient, so that the service "
+            "decides the command again."
         ) from refused
     except RepositoryError:
         return
-    raise ConformanceError(f"save() stored one address for two clients: {_UNIQUE}.")
+    raise ConformanceError(f"save() gave one address to two clients: {_UNIQUE}.")

@@ -1,4 +1,4 @@
-"""`page`: who stands in which list of which practice, and where it goes from there (C1, C3)."""
+"""`page`: which client is in which list of which practice, and when it moves (C1, C3)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from client_access.testing.life import Life
 from client_access.values import ClientList, PracticeUser
 
 _BY_LISTING = (
-    "store change.after.listing (practice_id, client_list, folded_name; all three NULL where it "
-    "is None) with every change, and let page() look at nothing else"
+    "store change.after.listing (practice_id, client_list, folded_name; NULL if it is None) with "
+    "every change, and let page() select by nothing else"
 )
 
 
@@ -35,13 +35,13 @@ def _expect_place(scene: Scene, client: Client, name: str) -> None:
     expect_equal(
         _places_of(scene, client.id),
         _place_in(client.listing),
-        f"The example {name!r} does not stand where its listing says: {_BY_LISTING}.",
+        f"page() must show the example {name!r} where its listing says: {_BY_LISTING}.",
     )
 
 
 @check()
 def page_follows_a_client_from_list_to_list(repository: Repository) -> None:
-    """Repository.page: "Return clients by their `listing`"; one list at the most (C1)."""
+    """Repository.page: "Return clients by their `listing`"; one list at most (C1)."""
     scene = Scene(repository)
     for name, example in scene.examples().items():
         for change in example.changes:
@@ -53,7 +53,7 @@ def page_follows_a_client_from_list_to_list(repository: Repository) -> None:
 
 @check()
 def page_keeps_practices_apart(repository: Repository) -> None:
-    """Repository.page: "practice_id, client_list: whose list"; exactly that practice's (C3)."""
+    """Repository.page: "practice_id, client_list: whose list"; and no other practice's (C3)."""
     scene = Scene(repository)
     base = scene.practice.practice_id
     ids = (base, base.upper(), f"{base} ", f"{base}%", f"{base}2", base[:-1], f"{base}\u00e9")
@@ -63,13 +63,13 @@ def page_keeps_practices_apart(repository: Repository) -> None:
         expect_equal(
             scene.listed(practice=practice),
             [life.client_id],
-            "A practice must see its own clients and nobody else's (C3): compare practice ids by "
-            "code point, for they are opaque; upper case, accents and trailing spaces count.",
+            "page() must return the practice's own clients and no others (C3): compare practice "
+            "ids by code point; case, accents and trailing spaces count.",
         )
     expect_equal(
         scene.listed(practice=PracticeUser(f"{base}-nobody")),
         [],
-        "A practice without clients must see none.",
+        "page() must be empty for a practice without clients.",
     )
 
 
@@ -88,7 +88,7 @@ def page_keeps_lists_apart(repository: Repository) -> None:
         expect_equal(
             scene.listed(client_list),
             [life.client_id],
-            f"The {client_list.value} list must hold its own clients only: {_BY_LISTING}.",
+            f"page() must return the clients of the {client_list.value} list only: {_BY_LISTING}.",
         )
 
 
@@ -112,23 +112,23 @@ def page_shows_an_invitation_to_the_invited_practice(repository: Repository) -> 
         expect_equal(
             scene.listed(practice=scene.other),
             wanted,
-            "An unmanaged client stands in the inactive list of the practice that it invites, "
-            f"while the invitation is pending: {_BY_LISTING}.",
+            "page() must show an unmanaged client in the inactive list of the practice that it "
+            f"invites, while the invitation is pending: {_BY_LISTING}.",
         )
     expect_equal(
         scene.listed(ClientList.ACTIVE, practice=scene.other),
         [life.client_id],
-        f"Once it accepts, a practice has the client in its active list: {_BY_LISTING}.",
+        f"page() must show a client in the active list of a practice that accepted: {_BY_LISTING}.",
     )
 
 
 @check()
 def page_shows_a_renamed_client_in_its_new_place(repository: Repository) -> None:
-    """Repository.page: "ordered by folded name": the one that it has now."""
+    """Repository.page: "ordered by folded name": the current one."""
     scene = Scene(repository)
     renamed, other = scene.added("Aardvark"), scene.added("Middle")
     scene.save(renamed.rename("Zebra"))
-    advice = f"A renamed client must be ordered and found by its new name only: {_BY_LISTING}."
+    advice = f"page() must order and find a renamed client by its new name only: {_BY_LISTING}."
     expect_equal(scene.listed(), [other.client_id, renamed.client_id], advice)
     expect_equal(scene.listed(search="aardvark"), [], advice)
     expect_equal(scene.listed(search="zebra"), [renamed.client_id], advice)
@@ -146,5 +146,5 @@ def page_leaves_deleted_and_unmanaged_clients_out(repository: Repository) -> Non
         expect_equal(
             _places_of(scene, life.client_id),
             [],
-            f"A client without a listing must stand in no list: {_BY_LISTING}.",
+            f"page() must not show a client without a listing: {_BY_LISTING}.",
         )

@@ -1,4 +1,4 @@
-"""What more a repository may do: `Lookup`, `History`, `ServiceCounts`, `HostTransaction`."""
+"""The smaller optional protocols: `Lookup`, `History`, `ServiceCounts`, `HostTransaction`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,7 @@ from client_access.repository import (
 )
 from client_access.testing.checks.frame import (
     ConformanceError,
-    WithHistory,
-    WithHostTransaction,
-    WithLookup,
-    WithServiceCounts,
+    FullRepository,
     check,
     expect,
     expect_equal,
@@ -38,7 +35,7 @@ MANY = 1500
 
 
 @check(Lookup)
-def get_many_returns_those_that_exist(repository: WithLookup) -> None:
+def get_many_returns_those_that_exist(repository: FullRepository) -> None:
     """Lookup.get_many: "Return those of the clients that exist, by id"."""
     scene = Scene(repository)
     lives = [scene.added("First"), scene.added("Second"), scene.added("Gone").delete()]
@@ -46,8 +43,8 @@ def get_many_returns_those_that_exist(repository: WithLookup) -> None:
     wanted = {life.client_id: life.client for life in lives}
     ids = [scene.new_id(), *wanted, *wanted, scene.new_id()]
     advice = (
-        "get_many() must return each client that exists, a deleted one too, once, by its id, and "
-        "leave out what does not exist."
+        "get_many() must return each client that exists by its id, deleted ones too, and leave out "
+        "unknown ids."
     )
     expect_equal(dict(repository.get_many(ids)), wanted, advice)
     expect_equal(dict(repository.get_many(client_id for client_id in ids)), wanted, advice)
@@ -55,21 +52,21 @@ def get_many_returns_those_that_exist(repository: WithLookup) -> None:
 
 
 @check(Lookup)
-def get_many_takes_many_ids(repository: WithLookup) -> None:
-    """Lookup.get_many: "Return those of the clients that exist", however many are asked for."""
+def get_many_takes_many_ids(repository: FullRepository) -> None:
+    """Lookup.get_many: "Return those of the clients that exist", however many there are."""
     scene = Scene(repository)
     lives = [scene.life().add(f"Batch {number}") for number in range(MANY)]
     scene.save(*lives)
     expect_equal(
         dict(repository.get_many([life.client_id for life in lives])),
         {life.client_id: life.client for life in lives},
-        f"get_many() must answer for {MANY:,} ids: split a statement that would have more "
-        "parameters than the database takes.",
+        f"get_many() must accept {MANY:,} ids: split a statement that has more parameters than the "
+        "database accepts.",
     )
 
 
 @check(Lookup)
-def find_many_by_email_returns_owners_by_exact_key(repository: WithLookup) -> None:
+def find_many_by_email_returns_owners_by_exact_key(repository: FullRepository) -> None:
     """Lookup.find_many_by_email: "Return the ids of the clients that have these addresses"."""
     scene = Scene(repository)
     locals_ = ("a_b", "axb", "jose", "jos\u00e9")
@@ -81,8 +78,8 @@ def find_many_by_email_returns_owners_by_exact_key(repository: WithLookup) -> No
     nobody = [scene.email(local) for local in ("a%b", "JOSE", "nobody")]
     keys = [*nobody, freed_key, *wanted, *wanted]
     advice = (
-        "find_many_by_email() must return the owner of each key that somebody has now, by the key "
-        "as it was given, compared by code point."
+        "find_many_by_email() must return the current owner of each key by that key, and leave out "
+        "keys that nobody has: compare by code point."
     )
     expect_equal(dict(repository.find_many_by_email(keys)), wanted, advice)
     expect_equal(dict(repository.find_many_by_email(key for key in keys)), wanted, advice)
@@ -93,7 +90,7 @@ def find_many_by_email_returns_owners_by_exact_key(repository: WithLookup) -> No
 
 
 @check(History)
-def history_has_every_event_in_order(repository: WithHistory) -> None:
+def history_has_every_event_in_order(repository: FullRepository) -> None:
     """History.history: "Return a client's events in order"; none is missing."""
     scene = Scene(repository)
     for name, example in scene.examples().items():
@@ -103,20 +100,20 @@ def history_has_every_event_in_order(repository: WithHistory) -> None:
             expect_equal(
                 [event.version for event in events],
                 list(range(1, saved + 1)),
-                f"The history of the example {name!r} must have every event once, by version: "
+                f"history() must return every event of the example {name!r} once, by version: "
                 "append change.event in the transaction of its change, and order by version.",
             )
         if example.client.status is not Status.DELETED:  # deleting erases
             expect_equal(
                 list(repository.history(example.client.id)),
                 list(example.events),
-                f"The events of the example {name!r} must come back with every field.",
+                f"history() must return the events of the example {name!r} with every field.",
             )
 
 
 @check(History)
-def history_replays_to_the_stored_client(repository: WithHistory) -> None:
-    """History.history: "Return a client's events in order": they make the stored client."""
+def history_replays_to_the_stored_client(repository: FullRepository) -> None:
+    """History.history: "Return a client's events in order": they replay to the stored client."""
     scene = Scene(repository)
     for name, example in scene.examples().items():
         repository.save(example.changes)
@@ -125,27 +122,27 @@ def history_replays_to_the_stored_client(repository: WithHistory) -> None:
             replayed = replay(repository.history(client_id))
         except ClientAccessError as error:
             raise ConformanceError(
-                f"The history of the example {name!r} cannot be replayed ({error}): it must be all "
-                "that was saved, from the first event on."
+                f"The history of the example {name!r} does not replay ({error}): history() must "
+                "return every event that was saved, in order."
             ) from error
         expect_equal(
             replayed,
             repository.get(client_id),
-            f"Replaying the history of the example {name!r} must give the stored client.",
+            f"The history of the example {name!r} must replay to the client that get() returns.",
         )
 
 
 @check(History)
-def history_of_an_unknown_client_is_empty(repository: WithHistory) -> None:
+def history_of_an_unknown_client_is_empty(repository: FullRepository) -> None:
     """History.history: "none where there is no such client"."""
     scene = Scene(repository)
     scene.added()
     events = repository.history(scene.new_id())
-    expect_equal(list(events), [], "history() of an id that was never used must be empty.")
+    expect_equal(list(events), [], "history() must be empty for an unknown id.")
 
 
 @check(History)
-def history_keeps_clients_apart(repository: WithHistory) -> None:
+def history_keeps_clients_apart(repository: FullRepository) -> None:
     """History.history: "Return a client's events", and no other's, from a mixed batch too."""
     scene = Scene(repository)
     first, second = scene.life().add("First"), scene.life().add("Second")
@@ -156,19 +153,19 @@ def history_keeps_clients_apart(repository: WithHistory) -> None:
         expect_equal(
             list(repository.history(life.client_id)),
             list(life.events),
-            "history() must return the events of this client only.",
+            "history() must return the events of one client only: select by client id.",
         )
 
 
 @check(History)
-def history_keeps_nothing_of_a_failed_save(repository: WithHistory) -> None:
+def history_keeps_nothing_of_a_failed_save(repository: FullRepository) -> None:
     """Repository.save: "all or nothing": the events too."""
     scene = Scene(repository)
     life = scene.added("First", local="first")
     wanted = list(life.events)
     new, late = scene.life().add("New"), scene.life().add("Late", scene.email("first"))
     stale = life.decide(life.new_contact(ContactDetails("Stale")))
-    advice = "save() failed and left an event behind: append events in the same transaction."
+    advice = "save() failed but left an event behind: append events in the same transaction."
     with expect_error(EmailTaken, late.client_id, advice):
         scene.save(life.rename("Renamed"), new, late)
     other = scene.life().add("Never saved").rename("Changed all the same")
@@ -187,7 +184,7 @@ def _counted(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 @check(ServiceCounts)
-def service_counts_are_those_of_the_clients_it_pays_for(repository: WithServiceCounts) -> None:
+def service_counts_are_those_of_the_clients_it_pays_for(repository: FullRepository) -> None:
     """ServiceCounts.service_counts: "for which the practice is the payer (S6)"."""
     scene = Scene(repository)
     stored: dict[UUID, Client] = {}
@@ -206,9 +203,9 @@ def service_counts_are_those_of_the_clients_it_pays_for(repository: WithServiceC
             expect_equal(
                 _counted(repository.service_counts(practice.practice_id)),
                 dict(wanted),
-                f"After the example {name!r} the counts are wrong: count each service of each "
-                "client whose practice_id this is and for which invoice_payer(client) says that "
-                "the practice pays; never a client that pays itself, left or was deleted.",
+                f"service_counts() is wrong after the example {name!r}: count each service of each "
+                "client with this practice_id for which invoice_payer(client) is Payer.PRACTICE; "
+                "leave out clients that pay themselves, left or were deleted.",
             )
 
 
@@ -216,16 +213,16 @@ def service_counts_are_those_of_the_clients_it_pays_for(repository: WithServiceC
 
 
 @check(HostTransaction)
-def in_host_transaction_is_told(repository: WithHostTransaction) -> None:
+def in_host_transaction_is_a_boolean(repository: FullRepository) -> None:
     """HostTransaction.in_host_transaction: "Whether the host begins, commits and repeats"."""
     expect(
         isinstance(repository.in_host_transaction, bool),
-        "in_host_transaction must be a property that is True or False.",
+        "in_host_transaction must be a property that returns True or False.",
     )
 
 
 @check(HostTransaction)
-def the_hosts_transaction_outlives_a_failed_save(repository: WithHostTransaction) -> None:
+def the_hosts_transaction_outlives_a_failed_save(repository: FullRepository) -> None:
     """HostTransaction: "only the host can begin its transaction anew"."""
     scene = Scene(repository)
     life = scene.added("Kept", local="kept")
@@ -233,11 +230,11 @@ def the_hosts_transaction_outlives_a_failed_save(repository: WithHostTransaction
     try:
         scene.save(late)
     except RepositoryError:
-        with expect_saved("after a refused save, the host's transaction must go on."):
+        with expect_saved("the host's transaction must go on after a refused save()."):
             scene.save(life.rename("Kept, renamed"))
     expect_equal(
         repository.get(life.client_id),
         life.client,
-        "A failed save must leave the host's transaction as it was before, and usable: save in a "
+        "A failed save() must leave the host's transaction usable and as it was: save in a "
         "savepoint, and roll back to it.",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 from client_access.change import Change
@@ -11,34 +11,30 @@ from client_access.errors import RepositoryError
 from client_access.machines.payer import Payer
 from client_access.notices import Notice
 from client_access.repository import Claim, CommandMemory, OutboxStore
-from client_access.testing.checks.frame import (
-    WithMemoryAndOutbox,
-    WithOutbox,
-    check,
-    expect,
-    expect_equal,
-)
+from client_access.testing.checks.frame import FullRepository, check, expect, expect_equal
 from client_access.testing.checks.scene import Scene, empty_outbox
 from client_access.testing.clock import START
 from client_access.testing.life import Life
 
 _ALL = 100_000
 _LEASE = timedelta(minutes=5)
+_HOUR = timedelta(hours=1)
+_MOMENT = timedelta(microseconds=1)
 _LONG = timedelta(days=400)
 _NOW = START + timedelta(days=200)
-"""After everything that a check saves; a claim at this time finds all of it due."""
+"""After everything that a check saves: a claim at this time finds all of it due."""
 
 
-def _scene(repository: WithOutbox) -> Scene:
+def _scene(repository: FullRepository) -> Scene:
     empty_outbox(repository)
     return Scene(repository)
 
 
 def _awaiting(scene: Scene, resent: int = 0) -> Life:
-    """Save a client to which an activation was sent, and so often sent again."""
+    """Save a client to which an activation was sent, and sent again so many times."""
     life = scene.life()
     life.add("Awaiting", scene.email(f"awaiting{life.client_id.int}"))
-    # A client that is to pay itself: its practice is told nothing of an invoice.
+    # The client pays, so its practice gets no notice of a changed invoice.
     life.subscribe({"bookkeeping": None}, payer=Payer.CLIENT)
     for _ in range(resent):
         life.resend()
@@ -51,9 +47,25 @@ def _notices(*lives: Life) -> list[Notice]:
 
 
 def _claim(
-    repository: WithOutbox, after: timedelta = timedelta(0), limit: int = _ALL
+    repository: FullRepository, after: timedelta = timedelta(0), limit: int = _ALL
 ) -> list[Claim]:
     return list(repository.claim(at=_NOW + after, lease=_LEASE, limit=limit))
+
+
+def _deliver(repository: FullRepository, claim: Claim, why: str = "") -> None:
+    expect(
+        repository.delivered(claim),
+        f"delivered() must return True while the lease holds, but returned False. {why}",
+    )
+
+
+def _fail(
+    repository: FullRepository, claim: Claim, *, retry_at: datetime | None, why: str = ""
+) -> None:
+    expect(
+        repository.failed(claim, retry_at=retry_at),
+        f"failed() must return True while the lease holds, but returned False. {why}",
+    )
 
 
 def _ids(claims: Sequence[Claim]) -> list[UUID]:
@@ -61,7 +73,7 @@ def _ids(claims: Sequence[Claim]) -> list[UUID]:
 
 
 def _expect_every_notice(
-    scene: Scene, repository: WithOutbox, save: Callable[[Change], object]
+    repository: FullRepository, scene: Scene, save: Callable[[Change], object]
 ) -> None:
     wanted: list[Notice] = []
     for change in scene.examples()["restless"].changes:
@@ -71,25 +83,25 @@ def _expect_every_notice(
         expect_equal(
             [claim.notice for claim in found],
             wanted,
-            "Every notice of a saved change must wait, oldest first, as it was made: save "
-            "change.notices in the transaction of the change.",
+            "waiting() must return every notice of every saved change, unchanged, oldest first: "
+            "save change.notices in the transaction of the change.",
         )
         expect_equal(
             [claim.attempts for claim in found],
             [0] * len(wanted),
-            "A new notice has no failed attempts behind it.",
+            "A new notice must have 0 attempts: it has not failed yet.",
         )
 
 
 @check(OutboxStore)
-def every_notice_of_a_saved_change_waits(repository: WithOutbox) -> None:
+def every_notice_of_a_saved_change_waits(repository: FullRepository) -> None:
     """OutboxStore: "Notices are saved in the transaction of their change"."""
     scene = _scene(repository)
-    _expect_every_notice(scene, repository, lambda change: repository.save([change]))
+    _expect_every_notice(repository, scene, lambda change: repository.save([change]))
 
 
 @check(CommandMemory, OutboxStore)
-def every_notice_of_a_change_saved_once_waits(repository: WithMemoryAndOutbox) -> None:
+def every_notice_of_a_change_saved_once_waits(repository: FullRepository) -> None:
     """OutboxStore: "Notices are saved in the transaction of their change", by save_once too."""
     scene = _scene(repository)
 
@@ -97,11 +109,11 @@ def every_notice_of_a_change_saved_once_waits(repository: WithMemoryAndOutbox) -
         command_id = f"{scene.domain} {change.after.version}"
         repository.save_once(command_id, change, at=START, until=_NOW)
 
-    _expect_every_notice(scene, repository, save_once)
+    _expect_every_notice(repository, scene, save_once)
 
 
 @check(OutboxStore)
-def no_notice_of_a_failed_save_waits(repository: WithOutbox) -> None:
+def no_notice_of_a_failed_save_waits(repository: FullRepository) -> None:
     """OutboxStore: "Notices are saved in the transaction of their change"."""
     scene = _scene(repository)
     scene.added(local="taken")
@@ -113,12 +125,12 @@ def no_notice_of_a_failed_save_waits(repository: WithOutbox) -> None:
         expect_equal(
             list(repository.waiting(parked=False, limit=_ALL)),
             [],
-            "save() failed and left a notice behind: save notices in the same transaction.",
+            "save() failed but left a notice behind: save notices in the same transaction.",
         )
 
 
 @check(OutboxStore)
-def claim_gives_the_first_notice_of_each_client(repository: WithOutbox) -> None:
+def claim_gives_the_first_notice_of_each_client(repository: FullRepository) -> None:
     """OutboxStore.claim: "the first undelivered one of each client only"."""
     scene = _scene(repository)
     lives = [_awaiting(scene, resent=2) for _ in range(3)]
@@ -127,96 +139,91 @@ def claim_gives_the_first_notice_of_each_client(repository: WithOutbox) -> None:
         expect_equal(
             {claim.notice.client_id: claim.notice for claim in claims},
             {life.client_id: _notices(life)[turn] for life in lives},
-            "claim() must give the first undelivered notice of each client, so that nobody hears "
-            "of things in the wrong order: order by the sequence in which notices were saved.",
+            "claim() must return the first undelivered notice of each client, so that notices are "
+            "delivered in order: order them by the sequence in which they were saved.",
         )
-        expect_equal(len(claims), len(lives), "claim() must give one notice of each client.")
+        expect_equal(len(claims), len(lives), "claim() must return one notice of each client.")
         for claim in claims:
-            expect(repository.delivered(claim), "delivered() must be True for a lease that holds.")
-    expect_equal(_claim(repository, _LONG), [], "A delivered notice must not be given again.")
+            _deliver(repository, claim)
+    expect_equal(
+        _claim(repository, _LONG),
+        [],
+        "claim() must not return a delivered notice: delete it, or mark it, in delivered().",
+    )
 
 
 @check(OutboxStore)
-def a_claimed_notice_is_given_to_nobody_else(repository: WithOutbox) -> None:
+def a_claimed_notice_is_given_to_nobody_else(repository: FullRepository) -> None:
     """OutboxStore: "A claimed one is leased: until its lease ends nobody else is given it"."""
     scene = _scene(repository)
     _awaiting(scene, resent=1)
-    expect_equal(len(_claim(repository)), 1, "claim() must give what is due.")
-    for after in (timedelta(0), _LEASE - timedelta(microseconds=1)):
+    expect_equal(len(_claim(repository)), 1, "claim() must return a notice that is due.")
+    for after in (timedelta(0), _LEASE - _MOMENT):
         expect_equal(
             _claim(repository, after),
             [],
-            "claim() gave a notice whose lease has not ended, or one behind it: note the lease "
-            "in the transaction that chooses the notice, and withhold that client meanwhile.",
+            "claim() returned a notice before its lease had ended, or a later one of the same "
+            "client: write the lease in the transaction that selects the notice, and skip the "
+            "client until it ends.",
         )
 
 
 @check(OutboxStore)
-def claim_has_leased_what_it_returns(repository: WithOutbox) -> None:
+def claim_has_leased_what_it_returns(repository: FullRepository) -> None:
     """OutboxStore.claim: "All of those, up to `limit`, have been leased when this returns"."""
     scene = _scene(repository)
     life = _awaiting(scene)
     claims = repository.claim(at=_NOW, lease=_LEASE, limit=_ALL)
     advice = (
-        "claim() must return a sequence of notices that are leased already, a list or a tuple: a "
-        "generator leases when somebody comes to read it, or never."
+        "claim() must return a list or a tuple of notices that are leased already. A generator "
+        "leases them only when somebody reads it."
     )
     expect(isinstance(claims, Sequence), advice)
     expect_equal(_claim(repository), [], advice)
     expect_equal(_ids(claims), [notice.id for notice in _notices(life)], advice)
     waiting = repository.waiting(parked=False, limit=_ALL)
-    expect(isinstance(waiting, Sequence), "waiting() must return a sequence, a list or a tuple.")
+    expect(isinstance(waiting, Sequence), "waiting() must return a list or a tuple.")
 
 
 @check(OutboxStore)
-def what_is_not_due_takes_no_place_in_a_claim(repository: WithOutbox) -> None:
+def what_is_not_due_takes_no_place_in_a_claim(repository: FullRepository) -> None:
     """OutboxStore.claim: "the first undelivered one of each client only", "up to `limit`"."""
     scene = _scene(repository)
     failing = _awaiting(scene, resent=3)
     (claim,) = _claim(repository)
-    expect(
-        repository.failed(claim, retry_at=_NOW + _LONG),
-        "failed() must be True for a lease that holds.",
-    )
+    _fail(repository, claim, retry_at=_NOW + _LONG)
     others = [_awaiting(scene, resent=3) for _ in range(3)]
     found = [claim.notice.client_id for _ in range(4) for claim in _claim(repository, limit=1)]
     expect_equal(
         sorted(found),
         sorted(life.client_id for life in others),
-        f"Three clients have a notice that is due, and claims of one each must give all three; "
-        f"{failing.client_id} waits until it is tried again, and those that are leased are given "
-        "to nobody. Choose the first notice of each client before the limit is applied: what waits "
-        "behind a first one must take no place in it.",
+        "Three clients have a notice that is due, and four claims with limit=1 must return one of "
+        f"each; the client {failing.client_id} must wait until it is retried. Select the first "
+        "notice of each client before you apply the limit, so that later ones take no place in it.",
     )
 
 
 @check(OutboxStore)
-def each_notice_of_a_claim_is_settled_alone(repository: WithOutbox) -> None:
+def each_notice_of_a_claim_is_settled_alone(repository: FullRepository) -> None:
     """OutboxStore.failed: "Give a notice back"; OutboxStore.delivered, each one notice only."""
     scene = _scene(repository)
     for _ in range(4):
         _awaiting(scene)
     delivered, parked, failed, held = _claim(repository)
     advice = (
-        "what is done with one notice must not touch the others of the same claim, which may have "
-        "the same lease: look for both notice and lease in the statement that writes."
+        "delivered() and failed() must write one notice, not every notice with the same lease: "
+        "select by both notice and lease."
     )
-    expect(repository.delivered(delivered), "delivered() must be True for a lease that holds.")
-    expect(repository.failed(parked, retry_at=None), f"After another was delivered, {advice}")
-    expect(repository.failed(failed, retry_at=_NOW), f"After another was parked, {advice}")
-    expect_equal(
-        _ids(repository.waiting(parked=True, limit=_ALL)),
-        [parked.notice.id],
-        f"After one was parked, {advice}",
-    )
-    expect_equal(
-        _ids(_claim(repository)), [failed.notice.id], f"After one was given back, {advice}"
-    )
-    expect(repository.delivered(held), f"After another was given back, {advice}")
+    _deliver(repository, delivered)
+    _fail(repository, parked, retry_at=None, why=advice)
+    _fail(repository, failed, retry_at=_NOW, why=advice)
+    expect_equal(_ids(repository.waiting(parked=True, limit=_ALL)), [parked.notice.id], advice)
+    expect_equal(_ids(_claim(repository)), [failed.notice.id], advice)
+    _deliver(repository, held, advice)
 
 
 @check(OutboxStore)
-def a_claimed_notice_is_given_again_after_its_lease(repository: WithOutbox) -> None:
+def a_claimed_notice_is_given_again_after_its_lease(repository: FullRepository) -> None:
     """OutboxStore: "afterwards anybody may be, so a relay that dies loses nothing"."""
     scene = _scene(repository)
     life = _awaiting(scene, resent=1)
@@ -225,117 +232,122 @@ def a_claimed_notice_is_given_again_after_its_lease(repository: WithOutbox) -> N
     expect_equal(
         _ids(again),
         _ids([first]),
-        "A notice whose lease has ended must be given again: a lease ends by the time alone.",
+        "claim() must return a notice again after its lease has ended: a lease ends by time alone.",
     )
     expect(
         again[0].lease != first.lease,
-        "Each claim needs a lease of its own, by which it is told from others.",
+        "claim() returned a notice again with the same lease: make a new lease for each claim.",
     )
     advice = (
-        "A lease that has passed to another must be refused with False, and change nothing: "
-        "compare the claim's lease in the statement that writes."
+        "delivered() and failed() must return False, and change nothing, if the notice was claimed "
+        "again meanwhile: compare the claim's lease in the statement that writes."
     )
     expect(not repository.delivered(first), advice)
     expect(not repository.failed(first, retry_at=None), advice)
-    expect(repository.delivered(again[0]), "delivered() must be True for a lease that holds.")
-    expect(not repository.delivered(again[0]), "A notice can be delivered once.")
+    _deliver(repository, again[0])
+    expect(
+        not repository.delivered(again[0]),
+        "delivered() must return False for a notice that was delivered already.",
+    )
     expect_equal(
         _ids(_claim(repository, 4 * _LEASE)),
         [_notices(life)[1].id],
-        "After a notice was delivered, the next of its client must be given.",
+        "claim() must return the next notice of a client after the first was delivered.",
     )
 
 
 @check(OutboxStore)
-def a_failed_notice_waits_for_its_time(repository: WithOutbox) -> None:
+def a_failed_notice_waits_for_its_time(repository: FullRepository) -> None:
     """OutboxStore.failed: "Give a notice back, to be tried from a time on"."""
     scene = _scene(repository)
     _awaiting(scene, resent=1)
     other = _awaiting(scene)
     first = next(claim for claim in _claim(repository) if claim.notice.client_id != other.client_id)
-    hour = timedelta(hours=1)
-    expect(
-        repository.failed(first, retry_at=_NOW + hour),
-        "failed() must be True for a lease that holds.",
-    )
-    later = _claim(repository, hour - timedelta(microseconds=1))
+    _fail(repository, first, retry_at=_NOW + _HOUR)
+    later = _claim(repository, _HOUR - _MOMENT)
     expect(
         first.notice.client_id not in {claim.notice.client_id for claim in later},
-        "A notice that was given back, and those of its client after it, must wait until retry_at: "
-        "set when it is due, and keep it first of its client.",
+        "claim() returned a failed notice, or a later one of the same client, before retry_at: "
+        "store retry_at as its due time, and keep it first of its client.",
     )
-    again = _claim(repository, hour)
+    again = _claim(repository, _HOUR)
     expect_equal(
         [claim.notice for claim in again],
         [first.notice],
-        "From retry_at on a notice that was given back must be given again, before its followers.",
+        "claim() must return a failed notice from retry_at on, before the later ones of its "
+        "client.",
     )
     expect_equal(
         [claim.attempts for claim in (*later, *again)],
         [0, 1],
-        "attempts must tell how often a delivery has failed, not how often a notice was claimed: "
-        "let failed() count, and claim() not, for a relay that died has not failed.",
+        "attempts must be the number of failed deliveries, not of claims: count in failed(), not "
+        "in claim().",
     )
 
 
 @check(OutboxStore)
-def a_parked_notice_blocks_nobody(repository: WithOutbox) -> None:
+def a_parked_notice_blocks_nobody(repository: FullRepository) -> None:
     """OutboxStore.claim: "A parked notice does not hold up those after it"."""
     scene = _scene(repository)
     life = _awaiting(scene, resent=1)
     first, second = _notices(life)
     (claim,) = _claim(repository)
-    expect(repository.failed(claim, retry_at=None), "failed() must be True for its lease.")
-    shown = repository.waiting(parked=True, limit=_ALL)
-    parked = [entry for entry in shown if entry.notice == first]
-    expect_equal(len(parked), 1, "waiting(parked=True) must show a notice that was parked.")
-    expect(parked[0].due is None, "A parked notice is due at no time: due is None.")
-    expect_equal(parked[0].attempts, 1, "Parking a notice must count the failure that led to it.")
+    _fail(repository, claim, retry_at=None)
+    expect_equal(
+        [
+            (entry.notice, entry.attempts, entry.due)
+            for entry in repository.waiting(parked=True, limit=_ALL)
+        ],
+        [(first, 1, None)],
+        "waiting(parked=True) must return a parked notice, with its failure counted in attempts, "
+        "and with due=None.",
+    )
     expect_equal(
         [entry.notice for entry in repository.waiting(parked=False, limit=_ALL)],
         [second],
-        "waiting(parked=False) must leave out what is parked.",
+        "waiting(parked=False) must leave out parked notices.",
     )
     expect_equal(
         [claim.notice for claim in _claim(repository, 2 * _LEASE)],
         [second],
-        "A parked notice must not be given, nor hold up those after it: choose the first of each "
-        "client among those that are not parked.",
+        "claim() must skip a parked notice and return the one after it: select the first notice of "
+        "each client among those that are not parked.",
     )
     repository.retry(first.id, at=_NOW)
 
 
 @check(OutboxStore)
-def retry_makes_a_parked_notice_due(repository: WithOutbox) -> None:
+def retry_makes_a_parked_notice_due(repository: FullRepository) -> None:
     """OutboxStore.retry: "due again from a time on, as if it had never failed"."""
     scene = _scene(repository)
-    life = _awaiting(scene)
-    (notice,) = _notices(life)
-    expect(
-        not repository.retry(notice.id, at=_NOW),
-        "retry() must be False, and change nothing, for a notice that is not parked.",
-    )
-    expect(
-        not repository.retry(scene.new_id(), at=_NOW),
-        "retry() must be False for the id of no notice.",
-    )
+    (notice,) = _notices(_awaiting(scene))
+    for notice_id in (notice.id, scene.new_id()):
+        expect(
+            not repository.retry(notice_id, at=_NOW),
+            "retry() must return False, and change nothing, for a notice that is not parked and "
+            "for an unknown id.",
+        )
     (claim,) = _claim(repository)
     repository.failed(claim, retry_at=None)
-    expect_equal(_claim(repository, _LONG), [], "A parked notice must not be given.")
-    hour = timedelta(hours=1)
-    expect(repository.retry(notice.id, at=_NOW + hour), "retry() must be True for a parked notice.")
-    expect_equal(_claim(repository), [], "retry() makes a notice due at its time, not before it.")
-    (again,) = repository.waiting(parked=False, limit=_ALL)
-    expect_equal(again.attempts, 0, "retry() must set the attempts back to none.")
+    expect_equal(_claim(repository, _LONG), [], "claim() must not return a parked notice.")
+    expect(
+        repository.retry(notice.id, at=_NOW + _HOUR),
+        "retry() must return True for a parked notice.",
+    )
     expect_equal(
-        [claim.notice for claim in _claim(repository, hour)],
+        _claim(repository), [], "claim() must not return a retried notice before its time."
+    )
+    (again,) = repository.waiting(parked=False, limit=_ALL)
+    expect_equal(again.attempts, 0, "retry() must set attempts to 0.")
+    expect_equal(
+        [claim.notice for claim in _claim(repository, _HOUR)],
         [notice],
-        "retry() must make a parked notice due again from its time on.",
+        "claim() must return a retried notice from its time on.",
     )
 
 
 @check(OutboxStore)
-def claims_and_lists_keep_their_limits(repository: WithOutbox) -> None:
+def claims_and_lists_keep_their_limits(repository: FullRepository) -> None:
     """OutboxStore.waiting: "Return notices that wait"; "lease none"; up to a limit, as `claim`."""
     scene = _scene(repository)
     lives = [_awaiting(scene) for _ in range(5)]
@@ -343,7 +355,7 @@ def claims_and_lists_keep_their_limits(repository: WithOutbox) -> None:
     for limit in (2, 5, 9):
         found = _ids(repository.waiting(parked=False, limit=limit))
         expect_equal(
-            found, wanted[:limit], "waiting() must return the oldest, no more than the limit."
+            found, wanted[:limit], f"waiting() must return the oldest {limit} notices at most."
         )
     found = []
     for number in (2, 2, 1, 0):
@@ -351,14 +363,15 @@ def claims_and_lists_keep_their_limits(repository: WithOutbox) -> None:
         expect_equal(
             len(claims),
             number,
-            "claim() must give as many as are due, no more than the limit; waiting() leases none.",
+            "claim() must return as many notices as are due, up to the limit; waiting() must not "
+            "lease any.",
         )
         found += _ids(claims)
-    expect_equal(set(found), set(wanted), "Claims side by side must give each notice once.")
+    expect_equal(set(found), set(wanted), "Claims one after another must return each notice once.")
 
 
 @check(OutboxStore)
-def parked_notices_are_listed_oldest_first(repository: WithOutbox) -> None:
+def parked_notices_are_listed_oldest_first(repository: FullRepository) -> None:
     """OutboxStore.waiting: "those that are parked, oldest first"; up to a limit."""
     scene = _scene(repository)
     lives = [_awaiting(scene) for _ in range(4)]
@@ -370,22 +383,20 @@ def parked_notices_are_listed_oldest_first(repository: WithOutbox) -> None:
         expect_equal(
             _ids(repository.waiting(parked=True, limit=limit)),
             wanted[:limit],
-            "waiting(parked=True) must return the oldest, no more than the limit: order by the "
-            "sequence in which notices were saved, not by when they were parked.",
+            f"waiting(parked=True) must return the oldest {limit} parked notices at most: order by "
+            "the sequence in which notices were saved, not by when they were parked.",
         )
 
 
 @check(OutboxStore)
-def notices_are_due_at_moments_in_any_time_zone(repository: WithOutbox) -> None:
+def notices_are_due_at_moments_in_any_time_zone(repository: FullRepository) -> None:
     """OutboxStore: "Times are compared as moments, whatever their time zones"."""
     scene = _scene(repository)
-    life = _awaiting(scene)
-    (notice,) = _notices(life)
-    moment, hour = timedelta(microseconds=1), timedelta(hours=1)
+    (notice,) = _notices(_awaiting(scene))
     zones = [timezone(timedelta(hours=hours)) for hours in (-8, 9)]
     advice = (
-        "A time may be given in any time zone, such as 01:00-08:00 for 09:00 in UTC: convert it "
-        "to UTC before it is stored or compared, or keep it in a column that knows zones."
+        "A time may come in any time zone, such as 01:00-08:00 for 09:00 UTC: convert it to UTC "
+        "before you store or compare it, or use a column with a time zone."
     )
 
     def claim(after: timedelta, within: timezone) -> list[Claim]:
@@ -395,17 +406,17 @@ def notices_are_due_at_moments_in_any_time_zone(repository: WithOutbox) -> None:
     start = timedelta(0)
     for zone in zones:
         for other in (*zones, UTC):
-            # Given back until an hour from now, leased, and parked until an hour later.
+            # Given back until an hour later, then leased, then parked until another hour later.
             found = claim(start, other)
             expect_equal([held.notice for held in found], [notice], advice)
-            due = (_NOW + start + hour).astimezone(zone)
+            due = (_NOW + start + _HOUR).astimezone(zone)
             expect(repository.failed(found[0], retry_at=due), advice)
-            expect_equal(claim(start + hour - moment, other), [], advice)
-            found = claim(start + hour, other)
+            expect_equal(claim(start + _HOUR - _MOMENT, other), [], advice)
+            found = claim(start + _HOUR, other)
             expect_equal([held.notice for held in found], [notice], advice)
-            expect_equal(claim(start + hour + _LEASE - moment, zone), [], advice)
+            expect_equal(claim(start + _HOUR + _LEASE - _MOMENT, zone), [], advice)
             expect(repository.failed(found[0], retry_at=None), advice)
-            due = (_NOW + start + 2 * hour).astimezone(zone)
+            due = (_NOW + start + 2 * _HOUR).astimezone(zone)
             expect(repository.retry(notice.id, at=due), advice)
-            expect_equal(claim(start + 2 * hour - moment, other), [], advice)
-            start += 2 * hour
+            expect_equal(claim(start + 2 * _HOUR - _MOMENT, other), [], advice)
+            start += 2 * _HOUR

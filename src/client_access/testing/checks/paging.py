@@ -1,4 +1,4 @@
-"""`page`: in order, from a place on, without skipping or repeating (C2)."""
+"""`page`: in order, from a place on, without skipping or repeating clients (C2)."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from client_access.testing.checks.scene import Scene
 from client_access.testing.life import Life
 from client_access.values import fold
 
-# Each of these stands elsewhere under some collation, or some other order than by code point.
+# Some collation, or another order than by code point, puts each of these elsewhere.
 NAMES = (
     "apple",
     "Apple Two",
     "Zebra",
     "zebra crossing",
-    "\u00c4pfel",  # after z by code point, beside a in every language
+    "\u00c4pfel",  # after z by code point, next to a in every language
     "\u00e9clair",
     "eclair",
     "Stra\u00dfe",  # folds to ss
     "Strasse Two",
     "co-op",
     "coop",
-    "co op",  # punctuation that collations skip
+    "co op",  # punctuation that collations ignore
     "Ann",
     "Ann & Co",
     "Anna",
-    "Ann ",  # equal to Ann where trailing spaces are padded
+    "Ann ",  # equal to Ann if trailing spaces are ignored
     "9 Lives",
     "10 Lives",
     "_under",
@@ -40,9 +40,9 @@ NAMES = (
 )
 
 _IN_ORDER = (
-    "page() must order by folded name and then by id, both by code point (C2): store "
-    'listing.folded_name in a column with a binary collation (COLLATE "C", utf8mb4_bin; SQLite\'s '
-    "is), and order by it and the id"
+    "page() must order by folded name, then by id, both by code point (C2): store "
+    'listing.folded_name in a column with a binary collation (COLLATE "C", utf8mb4_bin; SQLite has '
+    "one by default), and order by it and the id"
 )
 
 
@@ -67,7 +67,7 @@ def page_orders_equal_names_by_id(repository: Repository) -> None:
     """Repository.page: "ordered by folded name, then id, by code point (C2)"."""
     scene = Scene(repository)
     own = scene.new_id().int
-    # Ids that differ in every part: some databases compare them by parts, or as signed numbers.
+    # Ids that differ in each part: some databases compare parts, or signed numbers.
     bits = (127, 126, 96, 80, 64, 63, 48, 31, 8, 7)
     ids = [UUID(int=own ^ (1 << bit)) for bit in bits]
     for number, client_id in enumerate(ids):
@@ -90,7 +90,7 @@ def page_compares_the_longest_names_whole(repository: Repository) -> None:
         wanted = [life.client_id for life in reversed(lives)]
         advice = (
             "A name of 200 characters may fold to 600, and all of them count: make the column of "
-            "folded_name long enough, or one without a limit."
+            "folded_name long enough, or unlimited."
         )
         search = fold(letter)
         expect_equal(scene.listed(search=search), wanted, advice)
@@ -122,8 +122,8 @@ def page_gives_no_more_than_the_limit(repository: Repository) -> None:
         expect_equal(
             found,
             wanted[:limit],
-            f"page() must return the first {limit} of {len(wanted)} clients where limit is "
-            f"{limit}: pass it on to the database.",
+            f"page() must return the first {limit} of {len(wanted)} clients if limit is {limit}: "
+            "pass the limit to the database.",
         )
 
 
@@ -138,13 +138,13 @@ def page_goes_on_after_a_row(repository: Repository) -> None:
         expect_equal(
             found,
             wanted[index + 1 :],
-            "page() must go on right after the row that a cursor names, without it: where "
-            "(folded_name, id) > (:name, :id), compared as a pair.",
+            "page() must continue right after the row that a cursor names, without that row: "
+            "select (folded_name, id) > (:name, :id), compared as a pair.",
         )
 
 
 @check()
-def page_goes_on_after_a_place_where_no_row_stands(repository: Repository) -> None:
+def page_goes_on_after_a_place_without_a_row(repository: Repository) -> None:
     """Repository.page: "after: the folded name and id that all of them come after"."""
     scene = Scene(repository)
     lives = _listed(scene)
@@ -158,8 +158,8 @@ def page_goes_on_after_a_place_where_no_row_stands(repository: Repository) -> No
         expect_equal(
             found,
             [row for row in wanted if row > place],
-            "A cursor is a place and need not be a row: page() must return what comes after the "
-            "pair of folded name and id, without looking the row up.",
+            "page() must return what comes after the pair of folded name and id, even if no client "
+            "has that pair: compare with the pair, and do not look up a row.",
         )
 
 
@@ -178,8 +178,8 @@ def page_neither_skips_nor_repeats(repository: Repository) -> None:
         expect_equal(
             found,
             wanted,
-            f"Pages of {limit}, each after the last row of the one before, must show every client "
-            "once: compare name and id as a pair, in the very order by which you sort.",
+            f"Pages of {limit}, each after the last row of the one before, must return every "
+            "client once: compare name and id as a pair, in the order by which you sort.",
         )
 
 
@@ -191,7 +191,7 @@ def page_is_not_moved_by_what_comes_and_goes(repository: Repository) -> None:
     stayed = [life for number, life in enumerate(lives) if number % 5]
     found: list[UUID] = []
     after = None
-    for _ in lives:  # more than enough, and an end where pages never cease
+    for _ in lives:  # more than enough, and ends even if the pages do not
         page = scene.page(limit=4, after=after)
         if not page:
             break
@@ -207,10 +207,14 @@ def page_is_not_moved_by_what_comes_and_goes(repository: Repository) -> None:
     expect_equal(
         seen,
         [life.client_id for life in stayed],
-        "While clients come and go, paging must show each that stays exactly once: go on from the "
-        "cursor's place, never by an offset.",
+        "Paging must return each client that stays exactly once, while others come and go: "
+        "continue from the cursor, not by an offset.",
     )
-    expect_equal(len(found), len(set(found)), "Paging must repeat no client.")
+    expect_equal(
+        len(found),
+        len(set(found)),
+        "Paging must not return a client twice: continue from the cursor.",
+    )
 
 
 @check()
@@ -224,8 +228,8 @@ def page_finds_what_the_folded_name_contains(repository: Repository) -> None:
         expect_equal(
             scene.listed(search=search),
             wanted,
-            f"page() must find those clients whose listing.folded_name contains {search!r}, "
-            "anywhere in it, by code point: accents count, and the search is folded already.",
+            f"page() must find the clients with {search!r} anywhere in listing.folded_name: "
+            "compare by code point, so that accents count, and do not fold the search again.",
         )
 
 
@@ -240,8 +244,8 @@ def page_takes_search_literally(repository: Repository) -> None:
         expect_equal(
             scene.listed(search=search),
             wanted,
-            f"page() took {search!r} for a pattern: search has no wildcards. Use strpos or instr, "
-            "or escape what LIKE takes for its own.",
+            f"page() treated {search!r} as a pattern, but a search has no wildcards: use strpos or "
+            "instr, or escape the wildcards of LIKE.",
         )
 
 
@@ -258,9 +262,9 @@ def page_counts_only_what_it_finds(repository: Repository) -> None:
         expect_equal(
             len(page),
             1,
-            "page() stopped short of the limit although more clients match: search first, and "
-            "limit what was found.",
+            "page() returned fewer clients than the limit although more match: search first, then "
+            "apply the limit.",
         )
         found += [client.id for client in page]
         after = place_of(page[-1])
-    expect_equal(found, wanted, "Pages of a search must show every client that it finds, once.")
+    expect_equal(found, wanted, "Pages of a search must return every matching client, once.")

@@ -1,4 +1,4 @@
-"""`get` and `find_by_email`: one client, by exactly its id or its address."""
+"""`get` and `find_by_email`: one client, by its exact id or address."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def get_finds_a_client_by_exactly_its_id(repository: Repository) -> None:
         expect_equal(
             repository.get(life.client_id),
             life.client,
-            "get() must return the client with exactly this id: store all 128 bits of it, and "
-            "look it up by equality.",
+            "get() must return the client with exactly this id: store all 128 bits, and compare "
+            "for equality.",
         )
 
 
@@ -35,8 +35,8 @@ def get_returns_none_where_an_id_was_never_used(repository: Repository) -> None:
     for client_id in near:
         expect(
             repository.get(client_id) is None,
-            "get() must return None for an id that was never used; it returned a client whose id "
-            "differs in a single bit. Compare all 128 bits.",
+            "get() must return None for an unknown id, but returned a client with an id that "
+            "differs in one bit: compare all 128 bits.",
         )
 
 
@@ -49,8 +49,8 @@ def get_returns_deleted_clients_too(repository: Repository) -> None:
     expect_equal(
         repository.get(life.client_id),
         life.client,
-        "get() must return a deleted client as well: keep its row, for its id is never used again "
-        "(L5), and let no query leave it out.",
+        "get() must return a deleted client: keep its row, because its id is never used again "
+        "(L5), and do not filter it out.",
     )
 
 
@@ -65,14 +65,14 @@ def find_by_email_finds_a_client_by_exactly_its_key(repository: Repository) -> N
         expect_equal(
             repository.find_by_email(life.client.email_key),
             life.client,
-            "find_by_email() must find the client that has this very key. Keys are compared by "
-            "code point: use a binary collation, and no pattern matching.",
+            "find_by_email() must return the client with exactly this key: compare by code point, "
+            "with a binary collation and without pattern matching.",
         )
     for local in ("%", "a", "a?b", "JOSE", "a_", "_b", "nobody", ""):
         expect(
             repository.find_by_email(scene.email(local)) is None,
-            f"find_by_email() found a client by {local!r} before the @, which is nobody's key. "
-            "It is given a key, already folded: compare by equality, with a binary collation.",
+            f"find_by_email() must return None for a key that nobody has, but found a client for "
+            f"{local!r} before the @: compare for equality, with a binary collation.",
         )
 
 
@@ -86,8 +86,8 @@ def find_by_email_finds_an_address_however_it_was_spelt(repository: Repository) 
     expect_equal(
         repository.find_by_email(EmailAddress(spelt.upper()).key),
         life.client,
-        "find_by_email() must find the client by its email_key, whatever the spelling of its "
-        "address: store client.email_key beside client.email.address, and look for the former.",
+        "find_by_email() must find a client by its email_key, however its address is spelt: store "
+        "client.email_key beside client.email.address, and search by the key.",
     )
 
 
@@ -100,13 +100,13 @@ def find_by_email_follows_a_changed_address(repository: Repository) -> None:
     scene.save(life.change_email(scene.email("new")))
     expect(
         repository.find_by_email(old) is None,
-        "find_by_email() still finds a client by an address that it no longer has: replace the "
-        "key in the statement that stores the change.",
+        "find_by_email() still finds a client by its former address: replace the key in the "
+        "statement that stores the change.",
     )
     expect_equal(
         repository.find_by_email(life.client.email_key),
         life.client,
-        "find_by_email() does not find a client by its new address: store the key of `after`.",
+        "find_by_email() must find a client by its new address: store change.after.email_key.",
     )
 
 
@@ -118,7 +118,7 @@ def find_by_email_finds_placeholders(repository: Repository) -> None:
     expect_equal(
         repository.find_by_email(life.client.email_key),
         life.client,
-        "find_by_email() must find a client by the key of its placeholder (E2): store it as any "
+        "find_by_email() must find a client by the key of its placeholder (E2): store it like any "
         "other key, not as NULL.",
     )
 
@@ -132,21 +132,21 @@ def find_by_email_forgets_the_address_of_a_deleted_client(repository: Repository
     scene.save(life.delete())
     expect(
         repository.find_by_email(key) is None,
-        "find_by_email() still finds the address of a deleted client, which deleting frees (L5): "
-        "store the key of `after`, a placeholder.",
+        "find_by_email() still finds a deleted client by its address, which is free (L5): store "
+        "change.after.email_key, the key of a placeholder.",
     )
 
 
 @check()
-def find_by_email_tells_the_longest_addresses_apart(repository: Repository) -> None:
+def find_by_email_distinguishes_the_longest_addresses(repository: Repository) -> None:
     """Repository.find_by_email: "Return the client whose `email_key` is exactly this"."""
     scene = Scene(repository)
     start, end = f"{'l' * 64}@{'d' * 63}.", f"z.{scene.domain}"
     fill = f"{'e' * 63}.{'f' * 63}"[: ADDRESS_LENGTH - len(start) - len(end) - 1]
     lives = [scene.life().add("Long", f"{start}{fill}{last}{end}") for last in "ab"]
     advice = (
-        f"Addresses have up to {ADDRESS_LENGTH} characters, and all of them count: make the column "
-        "of email_key long enough, or one without a limit."
+        f"An address has up to {ADDRESS_LENGTH} characters, and all of them count: make the column "
+        "of email_key long enough, or unlimited."
     )
     for life in lives:
         with expect_saved(advice):

@@ -1,4 +1,4 @@
-"""`CommandMemory`: a command that is handled again is answered as it was the first time."""
+"""`CommandMemory`: a command that is handled again gets the answer of the first time."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from client_access.errors import EmailTaken, StaleClient
 from client_access.machines.lifecycle import Status
 from client_access.repository import CommandMemory, History
 from client_access.testing.checks.frame import (
-    WithCommandMemory,
-    WithMemoryAndHistory,
+    FullRepository,
     check,
     expect,
     expect_equal,
     expect_error,
+    expect_saved,
 )
 from client_access.testing.checks.scene import Scene
 from client_access.testing.clock import START
@@ -25,19 +25,19 @@ _MOMENT = timedelta(microseconds=1)
 _UNTIL = START + _WEEK
 
 
-def _save_once(repository: WithCommandMemory, command_id: str, change: Change) -> None:
+def _save_once(repository: FullRepository, command_id: str, change: Change) -> None:
     repository.save_once(command_id, change, at=START, until=_UNTIL)
 
 
 def _expect_remembered(
-    repository: WithCommandMemory, command_id: str, change: Change, advice: str
+    repository: FullRepository, command_id: str, change: Change, advice: str
 ) -> None:
     found = repository.recall(command_id, at=START)
     expect_equal(found, change, advice)
 
 
 @check(CommandMemory)
-def recall_of_an_unknown_id_is_none(repository: WithCommandMemory) -> None:
+def recall_of_an_unknown_id_is_none(repository: FullRepository) -> None:
     """CommandMemory.recall: "Return the change that was remembered under an id"."""
     scene = Scene(repository)
     change = scene.life().add("Acme").changes[0]
@@ -45,13 +45,13 @@ def recall_of_an_unknown_id_is_none(repository: WithCommandMemory) -> None:
     for command_id in (f"{scene.domain} A", f"{scene.domain} a ", f"{scene.domain} _", "%"):
         expect(
             repository.recall(command_id, at=START) is None,
-            f"recall() found something under {command_id!r}, which was never given: compare ids by "
-            "code point; upper case and spaces count.",
+            f"recall() must return None for the unused id {command_id!r}: compare ids by code "
+            "point; case and spaces count.",
         )
 
 
 @check(CommandMemory)
-def save_once_stores_the_change_and_its_outcome(repository: WithCommandMemory) -> None:
+def save_once_stores_the_change_and_its_outcome(repository: FullRepository) -> None:
     """CommandMemory.save_once: "Store a change as save does, if it has an event"."""
     scene = Scene(repository)
     for name, example in scene.examples().items():
@@ -63,19 +63,19 @@ def save_once_stores_the_change_and_its_outcome(repository: WithCommandMemory) -
             expect_equal(
                 repository.get(change.after.id),
                 change.after,
-                f"save_once() must store the change, as save() does (the example {name!r}).",
+                f"save_once() must store the change as save() does (example {name!r}).",
             )
             _expect_remembered(
                 repository,
                 command_id,
                 change,
-                f"recall() must return the change as it was: command, before, event, after and "
-                f"notices (the example {name!r}).",
+                "recall() must return the change unchanged: command, before, event, after and "
+                f"notices (example {name!r}).",
             )
 
 
 @check(CommandMemory, History)
-def history_has_every_event_that_was_saved_once(repository: WithMemoryAndHistory) -> None:
+def history_has_every_event_that_was_saved_once(repository: FullRepository) -> None:
     """History: "A repository that keeps every event", of save_once as of save."""
     scene = Scene(repository)
     example = scene.examples()["restless"]
@@ -84,31 +84,35 @@ def history_has_every_event_that_was_saved_once(repository: WithMemoryAndHistory
         expect_equal(
             list(repository.history(change.after.id)),
             list(example.events[:saved]),
-            "save_once() must append the event of its change, in the same transaction: let it "
-            "store the change by the very code of save().",
+            "save_once() must append the event of its change, in the same transaction: store the "
+            "change with the code of save().",
         )
 
 
 @check(CommandMemory)
-def save_once_remembers_what_changes_nothing(repository: WithCommandMemory) -> None:
+def save_once_remembers_what_changes_nothing(repository: FullRepository) -> None:
     """CommandMemory.save_once: "change: with or without an event"."""
     scene = Scene(repository)
     life = scene.added()
     change = life.decide(life.new_contact(life.client.contact))
     command_id = f"{scene.domain} nothing"
     _save_once(repository, command_id, change)
-    expect_equal(repository.get(life.client_id), life.client, "No event, no change.")
+    expect_equal(
+        repository.get(life.client_id),
+        life.client,
+        "save_once() changed the client, although the change has no event.",
+    )
     _expect_remembered(
         repository,
         command_id,
         change,
-        "save_once() must remember a change without an event too: its outcome is the client as it "
-        "was, before and after.",
+        "save_once() must remember a change without an event too, with the client as it was, "
+        "before and after.",
     )
 
 
 @check(CommandMemory)
-def save_once_refuses_nothing_that_is_stale(repository: WithCommandMemory) -> None:
+def save_once_refuses_a_stale_change_without_an_event(repository: FullRepository) -> None:
     """CommandMemory.save_once: "StaleClient: as save, for a change without an event too"."""
     scene = Scene(repository)
     life = scene.added()
@@ -116,8 +120,8 @@ def save_once_refuses_nothing_that_is_stale(repository: WithCommandMemory) -> No
     scene.save(life.rename("Renamed meanwhile"))
     command_id = f"{scene.domain} stale"
     advice = (
-        "save_once() remembered a change without an event that was decided on an earlier client: "
-        "compare version and erasures for it as well, with the row locked until the end."
+        "save_once() remembered a stale change, because it has no event: compare version and "
+        "erasures for such a change as well, and keep the row locked until the end."
     )
     with expect_error(StaleClient, life.client_id, advice):
         _save_once(repository, command_id, stale)
@@ -125,8 +129,8 @@ def save_once_refuses_nothing_that_is_stale(repository: WithCommandMemory) -> No
 
 
 @check(CommandMemory)
-def recall_returns_the_first_outcome_whatever_came_after(repository: WithCommandMemory) -> None:
-    """CommandMemory.recall: "Return the change that was remembered", not what has become of it."""
+def recall_returns_the_first_outcome_whatever_came_after(repository: FullRepository) -> None:
+    """CommandMemory.recall: "Return the change that was remembered", not the current client."""
     scene = Scene(repository)
     life = scene.added().rename("First outcome")
     (change,) = life.unsaved()
@@ -137,13 +141,13 @@ def recall_returns_the_first_outcome_whatever_came_after(repository: WithCommand
         repository,
         command_id,
         change,
-        "recall() must return the outcome as it was then, not the client as it is now: keep the "
-        "version that it led to, or the whole outcome.",
+        "recall() must return the change as it was saved, not the client as it is now: store its "
+        "version, or the whole change.",
     )
 
 
 @check(CommandMemory)
-def save_once_refuses_an_id_that_is_remembered(repository: WithCommandMemory) -> None:
+def save_once_refuses_an_id_that_is_remembered(repository: FullRepository) -> None:
     """CommandMemory.save_once: "where another process has remembered this id meanwhile"."""
     scene = Scene(repository)
     life = scene.added()
@@ -158,18 +162,23 @@ def save_once_refuses_an_id_that_is_remembered(repository: WithCommandMemory) ->
         with expect_error(
             StaleClient,
             change.after.id,
-            "save_once() took an id a second time that was remembered already: make the id a "
-            "primary key, insert it in the transaction of the change, and tell its violation as "
-            "StaleClient.",
+            "save_once() accepted an id that is remembered already: make the id a primary key, "
+            "insert it in the transaction of the change, and raise StaleClient if it is violated.",
         ):
             _save_once(repository, command_id, change)
-    expect_equal(repository.get(life.client_id), first.after, "A refused change leaves no trace.")
-    expect_equal(repository.get(other.after.id), None, "A refused change leaves no client.")
-    _expect_remembered(repository, command_id, first, "The first outcome must be kept.")
+    expect_equal(
+        repository.get(life.client_id), first.after, "save_once() refused a change, but stored it."
+    )
+    expect_equal(
+        repository.get(other.after.id), None, "save_once() refused a new client, but stored it."
+    )
+    _expect_remembered(
+        repository, command_id, first, "recall() must still return the first change."
+    )
 
 
 @check(CommandMemory)
-def save_once_remembers_nothing_where_it_fails(repository: WithCommandMemory) -> None:
+def save_once_remembers_nothing_where_it_fails(repository: FullRepository) -> None:
     """CommandMemory.save_once: "and remember it, in one transaction"."""
     scene = Scene(repository)
     life = scene.added(local="taken")
@@ -177,8 +186,8 @@ def save_once_remembers_nothing_where_it_fails(repository: WithCommandMemory) ->
     scene.save(life.rename("Renamed meanwhile"))
     late = scene.life().add("Late", scene.email("taken")).changes[0]
     advice = (
-        "save_once() must refuse what save() refuses, and then remember nothing: store the change "
-        "and its outcome in one transaction."
+        "save_once() must refuse what save() refuses, and then store and remember nothing: use one "
+        "transaction."
     )
     for change, error in ((stale, StaleClient), (late, EmailTaken)):
         command_id = f"{scene.domain} {change.after.id}"
@@ -189,7 +198,7 @@ def save_once_remembers_nothing_where_it_fails(repository: WithCommandMemory) ->
 
 
 @check(CommandMemory)
-def outcomes_are_forgotten_when_their_time_is_up(repository: WithCommandMemory) -> None:
+def outcomes_are_forgotten_when_their_time_is_up(repository: FullRepository) -> None:
     """CommandMemory.save_once: "until: when this is forgotten"; until then it is remembered."""
     scene = Scene(repository)
     life = scene.added().rename("First")
@@ -198,50 +207,48 @@ def outcomes_are_forgotten_when_their_time_is_up(repository: WithCommandMemory) 
     _save_once(repository, command_id, change)
     expect(
         repository.recall(command_id, at=_UNTIL - _MOMENT) is not None,
-        "recall() forgot an outcome before its time: it is remembered while at < until.",
+        "recall() must return a change while at < until, but returned None a microsecond before.",
     )
     expect(
         repository.recall(command_id, at=_UNTIL) is None,
-        "recall() still knew an outcome when its time was up: compare at with until, whether or "
-        "not anything has been cleared away.",
+        "recall() must return None from `until` on: compare at with until, whether or not old rows "
+        "were deleted.",
     )
     (next_change,) = life.rename("Second").unsaved()
-    try:
+    with expect_saved("save_once() must accept an id that is forgotten: delete its old row first."):
         repository.save_once(command_id, next_change, at=_UNTIL, until=_UNTIL + _WEEK)
-    except StaleClient:
-        expect(False, "save_once() refused an id whose time was up: forget it first.")
     found = repository.recall(command_id, at=_UNTIL)
-    expect_equal(found, next_change, "An id may be used again once it is forgotten.")
+    expect_equal(
+        found, next_change, "recall() must return the change that was saved last with an id."
+    )
 
 
 @check(CommandMemory)
-def command_ids_are_kept_to_the_last_character(repository: WithCommandMemory) -> None:
+def command_ids_are_kept_to_the_last_character(repository: FullRepository) -> None:
     """CommandMemory.save_once: "the command's own id, of at most 200 characters"."""
     scene = Scene(repository)
     long = (scene.domain + "\U0001f9fe\u00e9" * 100)[:199]
     advice = (
-        "A command's id has up to 200 characters of any script, and ids that differ in the last "
-        "of them are two: keep all of it in a column for Unicode, compared by code point."
+        "A command id has up to 200 characters of any script, and all of them count: store it "
+        "whole in a Unicode column, and compare by code point."
     )
     changes = {}
     for command_id in (f"{long}a", f"{long}b", f"{long}\u00e9", f"{long[:-1]}e\u0301"):
         change = changes[command_id] = scene.life().add("Acme").changes[0]
         expect(repository.recall(command_id, at=START) is None, advice)
-        try:
+        with expect_saved(advice):
             _save_once(repository, command_id, change)
-        except StaleClient:
-            expect(False, advice)
     for command_id, change in changes.items():
         _expect_remembered(repository, command_id, change, advice)
 
 
 @check(CommandMemory)
-def outcomes_are_forgotten_at_moments_in_any_time_zone(repository: WithCommandMemory) -> None:
+def outcomes_are_forgotten_at_moments_in_any_time_zone(repository: FullRepository) -> None:
     """CommandMemory: "Times are compared as moments, whatever their time zones"."""
     scene = Scene(repository)
     advice = (
-        "A time may be given in any time zone, such as 01:00-08:00 for 09:00 in UTC: convert it "
-        "to UTC before it is stored or compared, or keep it in a column that knows zones."
+        "A time may come in any time zone, such as 01:00-08:00 for 09:00 UTC: convert it to UTC "
+        "before you store or compare it, or use a column with a time zone."
     )
     west, east = (timezone(timedelta(hours=hours)) for hours in (-8, 9))
 
@@ -263,7 +270,5 @@ def outcomes_are_forgotten_at_moments_in_any_time_zone(repository: WithCommandMe
         before = (_UNTIL - _MOMENT).astimezone(zone)
         with expect_error(StaleClient, other.after.id, advice):
             repository.save_once(command_id, other, at=before, until=_UNTIL + _WEEK)
-        try:
+        with expect_saved(advice):
             repository.save_once(command_id, other, at=until, until=_UNTIL + _WEEK)
-        except StaleClient:
-            expect(False, advice)

@@ -1,4 +1,4 @@
-"""`save`: every field as it was, versions, and all or nothing."""
+"""`save`: it keeps every field, compares versions, and stores all or nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MANY = 1500
 def _expect_kept(repository: Repository, client: Client, advice: str) -> None:
     found = repository.get(client.id)
     expect_equal(found, client, advice)
-    expect(type(found) is Client, "get() must return a Client, no subclass and no row.")
+    expect(type(found) is Client, "get() must return a Client, not a subclass and not a row.")
 
 
 @check()
@@ -41,9 +41,9 @@ def save_keeps_every_field_in_every_status(repository: Repository) -> None:
             _expect_kept(
                 repository,
                 change.after,
-                f"get() must return exactly the client that was saved. The example {name!r} came "
-                f"back different after {type(change.event).__name__}: store every field of "
-                "change.after (client_access.wire writes and reads all of them).",
+                f"get() must return exactly the client that was saved, but the example {name!r} "
+                f"differs after {type(change.event).__name__}: store every field of change.after "
+                "(client_access.wire writes and reads all of them).",
             )
 
 
@@ -53,7 +53,7 @@ def save_keeps_text_to_the_last_character(repository: Repository) -> None:
     scene = Scene(repository)
     texts = (
         "\u00c5ngstr\u00f6m",
-        "A\u030angstro\u0308m",  # the same to a reader, decomposed
+        "A\u030angstro\u0308m",  # looks the same, decomposed
         "\U0001f9fe" * 200,
         "  spaces around  ",
         'O\'Brien "&" <Sons>; -- \\ 100% _ ? :name $1 {x} %s',
@@ -68,8 +68,8 @@ def save_keeps_text_to_the_last_character(repository: Repository) -> None:
         _expect_kept(
             repository,
             life.client,
-            "Text must come back character for character: in a column for Unicode of at least 200 "
-            "code points, neither normalised nor trimmed nor made into SQL.",
+            "get() must return text character for character: use a Unicode column of at least 200 "
+            "code points, pass text as a parameter, and do not normalise or trim it.",
         )
 
 
@@ -81,8 +81,8 @@ def save_keeps_moments_to_the_microsecond(repository: Repository) -> None:
     scene.save(life.subscribe({"bookkeeping": None}))
     found = repository.get(life.client_id)
     advice = (
-        "Moments must come back to the microsecond and with a time zone: store them as text in "
-        "ISO 8601, or in a column that keeps both."
+        "get() must return times to the microsecond and with a time zone: store them as ISO 8601 "
+        "text, or in a column that keeps both."
     )
     expect(found is not None and found.activation is not None, advice)
     assert found is not None  # just expected
@@ -100,8 +100,8 @@ def save_keeps_setups_with_their_services(repository: Repository) -> None:
     expect_equal(
         found and found.services,
         life.client.services,
-        "Each service must come back with its own setup, VAT scheme, number and date, or with "
-        "None: store the setup along with the code.",
+        "get() must return each service with its own setup (VAT scheme, number and date) or None: "
+        "store the setup with the code.",
     )
 
 
@@ -111,11 +111,11 @@ def save_keeps_clients_apart(repository: Repository) -> None:
     scene = Scene(repository)
     first, second = scene.added("First", local="first"), scene.added("Second", local="second")
     scene.save(first.rename("First, renamed"))
-    _expect_kept(repository, first.client, "save() must store the change to this client.")
+    _expect_kept(repository, first.client, "save() must store a change to one of two clients.")
     _expect_kept(
         repository,
         second.client,
-        "save() changed a client that no change was about: write where the id is change.after.id.",
+        "save() changed another client than that of the change: write where id = change.after.id.",
     )
 
 
@@ -134,25 +134,37 @@ def save_stores_changes_in_the_order_given(repository: Repository) -> None:
         first.changes[2],
     ]
     with expect_saved(
-        "it refused several changes to one client, each decided on what the one before leaves: "
-        "check each version against what the changes before it in the batch leave."
+        "save() must accept several changes to one client in a batch: compare each version with "
+        "the result of the changes before it."
     ):
         repository.save(ordered)
     for life in (first, second):
         _expect_kept(
             repository,
             life.client,
-            "Of several changes to one client in a batch, the last must be what is stored.",
+            "get() must return the result of the last change to a client in a batch.",
         )
 
 
 @check()
 def save_of_nothing_changes_nothing(repository: Repository) -> None:
-    """Repository.save: "Store what changes leave"; of none, nothing is left."""
+    """Repository.save: "Store what changes leave"; no changes leave nothing."""
     scene = Scene(repository)
     life = scene.added()
     repository.save([])
-    _expect_kept(repository, life.client, "save() of no changes must change nothing.")
+    _expect_kept(repository, life.client, "save([]) must change nothing.")
+
+
+def _expect_stale(
+    repository: Repository, changes: Sequence[Change], kept: Client | None, advice: str
+) -> None:
+    """Expect save() to refuse changes to one client as stale, and to leave it as it was."""
+    client_id = changes[-1].after.id
+    with expect_error(StaleClient, client_id, advice):
+        repository.save(changes)
+    expect_equal(
+        repository.get(client_id), kept, "save() refused a change, but stored something of it."
+    )
 
 
 @check()
@@ -162,14 +174,13 @@ def save_refuses_a_change_decided_on_an_older_version(repository: Repository) ->
     life = scene.added()
     stale = life.decide(life.new_contact(ContactDetails("Stale")))
     scene.save(life.rename("Renamed meanwhile"))
-    with expect_error(
-        StaleClient,
-        life.client_id,
+    _expect_stale(
+        repository,
+        [stale],
+        life.client,
         "save() accepted a change decided on version 1 although version 2 is stored: compare "
-        "before.version in the statement that writes, and look at how many rows it wrote.",
-    ):
-        repository.save([stale])
-    _expect_kept(repository, life.client, "A refused change must leave the client as it is.")
+        "before.version in the statement that writes, and check its row count.",
+    )
 
 
 @check()
@@ -177,16 +188,14 @@ def save_refuses_a_change_decided_on_a_later_version(repository: Repository) -> 
     """Repository.save: "otherwise the stored version must be `before.version`"."""
     scene = Scene(repository)
     life = scene.added()
+    stored = life.client
     life.rename("Never saved").rename("Decided on what was never saved")
-    with expect_error(
-        StaleClient,
-        life.client_id,
+    _expect_stale(
+        repository,
+        [life.changes[2]],
+        stored,
         "save() accepted a change decided on version 2 although version 1 is stored: compare "
         "versions for equality, not for order.",
-    ):
-        repository.save([life.changes[2]])
-    _expect_kept(
-        repository, life.changes[0].after, "A refused change must leave the client as it is."
     )
 
 
@@ -195,18 +204,13 @@ def save_refuses_two_changes_decided_on_one_version(repository: Repository) -> N
     """Repository.save: "as if one by one"; "the stored version must be `before.version`"."""
     scene = Scene(repository)
     life = scene.added()
-    twice = [
-        life.decide(life.new_contact(ContactDetails("One"))),
-        life.decide(life.new_contact(ContactDetails("Two"))),
-    ]
-    with expect_error(
-        StaleClient,
-        life.client_id,
-        "save() accepted two changes decided on one version in one batch: check each against what "
-        "those before it leave.",
-    ):
-        repository.save(twice)
-    _expect_kept(repository, life.client, "A refused batch must leave the client as it is.")
+    _expect_stale(
+        repository,
+        [life.decide(life.new_contact(ContactDetails(name))) for name in ("One", "Two")],
+        life.client,
+        "save() accepted two changes decided on one version in a batch: compare each version with "
+        "the result of the changes before it.",
+    )
 
 
 @check()
@@ -215,14 +219,13 @@ def save_refuses_a_new_client_whose_id_exists(repository: Repository) -> None:
     scene = Scene(repository)
     life = scene.added("First", local="first")
     again = scene.life(life.client_id).add("Second", scene.email("second"))
-    with expect_error(
-        StaleClient,
-        life.client_id,
-        "save() let a new client take an id that exists: insert it, never upsert, and tell the "
-        "violated primary key as StaleClient.",
-    ):
-        scene.save(again)
-    _expect_kept(repository, life.client, "A refused change must leave the client as it is.")
+    _expect_stale(
+        repository,
+        again.changes,
+        life.client,
+        "save() accepted a new client with an id that exists: insert it, do not upsert, and raise "
+        "StaleClient if the primary key is violated.",
+    )
 
 
 @check()
@@ -232,14 +235,13 @@ def save_refuses_a_new_client_with_the_id_of_a_deleted_one(repository: Repositor
     life = scene.added().delete()
     scene.save(life)
     again = scene.life(life.client_id).add("Reborn", scene.email("reborn"))
-    with expect_error(
-        StaleClient,
-        life.client_id,
-        "save() let a new client take the id of a deleted one, which is never used again (L5): "
-        "keep the deleted client's row.",
-    ):
-        scene.save(again)
-    _expect_kept(repository, life.client, "A refused change must leave the client deleted.")
+    _expect_stale(
+        repository,
+        again.changes,
+        life.client,
+        "save() accepted a new client with the id of a deleted one, which is never used again "
+        "(L5): keep the row of a deleted client.",
+    )
 
 
 @check()
@@ -248,13 +250,12 @@ def save_refuses_two_new_clients_with_one_id(repository: Repository) -> None:
     scene = Scene(repository)
     client_id = scene.new_id()
     lives = [scene.life(client_id).add(name, scene.email(name)) for name in ("one", "two")]
-    with expect_error(
-        StaleClient,
-        client_id,
-        "save() accepted two new clients with one id in one batch: insert them one by one.",
-    ):
-        scene.save(*lives)
-    expect(repository.get(client_id) is None, "A refused batch must leave no client.")
+    _expect_stale(
+        repository,
+        [life.changes[0] for life in lives],
+        None,
+        "save() accepted two new clients with one id in a batch: insert each, do not upsert.",
+    )
 
 
 @check()
@@ -262,31 +263,30 @@ def save_refuses_a_change_to_a_client_that_is_not_there(repository: Repository) 
     """Repository.save: "otherwise the stored version must be `before.version`"."""
     scene = Scene(repository)
     life = scene.life().add("Never saved").rename("Changed all the same")
-    with expect_error(
-        StaleClient,
-        life.client_id,
-        "save() accepted a change to a client that does not exist: an update that writes no row "
-        "is StaleClient, and no reason to insert.",
-    ):
-        repository.save([life.changes[1]])
-    expect(repository.get(life.client_id) is None, "A refused change must leave no client.")
+    _expect_stale(
+        repository,
+        [life.changes[1]],
+        None,
+        "save() accepted a change to a client that does not exist: raise StaleClient if an update "
+        "writes no row, and do not insert instead.",
+    )
 
 
 def _expect_untouched(
     scene: Scene, failing: Sequence[Change], error: type[StaleClient | EmailTaken]
 ) -> None:
-    """Save what must be kept, and a batch that fails at its last change; nothing of it is left."""
+    """Save a batch that fails at its last change, and expect nothing of it to be stored."""
     repository = scene.repository
     kept, new = scene.added("Kept", local="kept"), scene.life()
     before, kept_key = kept.client, kept.client.email_key
     kept.rename("Kept, renamed").change_email(scene.email("moved"))
     new.add("New", scene.email("new"))
     last = failing[-1].after.id
-    with expect_error(error, last, "save() must refuse a batch whose last change cannot be saved."):
+    with expect_error(error, last, "save() accepted a batch with a last change that conflicts."):
         repository.save([*kept.unsaved(), *new.unsaved(), *failing])
     advice = (
-        "save() failed at the last change of a batch and left some of those before it behind: "
-        "write the whole batch in one transaction, and roll it back on any error. Left behind: "
+        "save() refused the last change of a batch, but stored some of those before it: write the "
+        "whole batch in one transaction, and roll it back on any error. Stored: "
     )
     _expect_kept(repository, before, advice + "a change to a client.")
     expect(repository.get(new.client_id) is None, advice + "a new client.")
@@ -316,7 +316,7 @@ def save_leaves_nothing_of_a_batch_whose_last_address_is_taken(repository: Repos
     owner = scene.added("Owner", local="taken", by=scene.other)
     life = scene.life(by=scene.other).add("Late", scene.email("taken"))
     _expect_untouched(scene, life.changes, EmailTaken)
-    _expect_kept(repository, owner.client, "The owner of an address must be left as it is.")
+    _expect_kept(repository, owner.client, "save() refused a taken address, but changed its owner.")
 
 
 @check()
@@ -330,12 +330,12 @@ def save_works_on_after_it_has_failed(repository: Repository) -> None:
         try:
             repository.save([change])
         except RepositoryError:
-            with expect_saved("after a refused save, the next one must work."):
+            with expect_saved("save() must work again after it has refused a change."):
                 scene.save(first.rename(f"First, renamed after {change.after.id}"))
     _expect_kept(
         repository,
         first.client,
-        "After a refused save, what was saved before it must still be there, and the next save "
+        "After a refused save(), what was saved earlier must still be there, and the next save() "
         "must work: roll back to a savepoint, or the whole transaction if it is your own.",
     )
 
@@ -351,13 +351,13 @@ def save_stores_many_clients_at_once(repository: Repository) -> None:
         _expect_kept(
             repository,
             life.client,
-            f"Of {MANY:,} clients in one save, each must be stored: split statements that would "
-            "have more parameters than the database takes, within the one transaction.",
+            f"save() must store each of {MANY:,} clients in one batch: split statements that have "
+            "more parameters than the database accepts, within one transaction.",
         )
     expect_equal(
         len(scene.page(limit=MANY + 1)),
         MANY,
-        f"Of {MANY:,} clients in one save, each must be listed.",
+        f"page() must list each of {MANY:,} clients saved in one batch.",
     )
     for life in lives:
         life.rename(f"{life.client.business_name}, renamed")
@@ -365,5 +365,5 @@ def save_stores_many_clients_at_once(repository: Repository) -> None:
     expect_equal(
         len(scene.page(search="renamed", limit=MANY + 1)),
         MANY,
-        f"Of {MANY:,} clients changed in one save, each change must be stored.",
+        f"save() must store each of {MANY:,} changes in one batch.",
     )

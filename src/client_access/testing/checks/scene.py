@@ -1,4 +1,4 @@
-"""Where a check takes place: practices, clients and addresses that no other check has."""
+"""The practices, clients and addresses of one check."""
 
 from __future__ import annotations
 
@@ -17,18 +17,17 @@ from client_access.values import ClientList, PracticeUser
 
 STEP = timedelta(hours=1, microseconds=1)
 _FAR = START + timedelta(days=4000)
-"""Later than any notice of a check is due."""
+"""Later than the due time of any notice of a check."""
 
 
 @final
 class Scene:
-    """Practices, clients and addresses of one check's own, so that checks can share a repository.
+    """Practices, clients and addresses that no other check uses, so that all share a repository.
 
-    Ids are given in ascending order; apart from a part that is new each time, everything in a
-    scene is the same whenever it is run.
+    Ids ascend. Everything but a random tag in ids and addresses is the same in every run.
 
     Parameters:
-        repository: where clients are saved.
+        repository: stores the clients.
     """
 
     def __init__(self, repository: Repository) -> None:
@@ -42,7 +41,7 @@ class Scene:
         self._namespace = uuid4()
 
     def new_id(self) -> UUID:
-        """Return an id that no client has had, greater than those before."""
+        """Return an unused id, greater than those before."""
         return next(self._ids)
 
     def email(self, local: str) -> str:
@@ -50,7 +49,7 @@ class Scene:
         return f"{local}@{self.domain}"
 
     def life(self, client_id: UUID | None = None, *, by: PracticeUser | None = None) -> Life:
-        """Begin the life of a client of `practice`, unless another is named."""
+        """Begin the life of a client of `practice`, or of the practice in `by`."""
         return Life(
             client_id or self.new_id(), by or self.practice, clock=self.clock, catalogue=CATALOGUE
         )
@@ -69,7 +68,7 @@ class Scene:
         return life
 
     def save(self, *lives: Life) -> None:
-        """Save what has happened in lives and is not saved yet."""
+        """Save the changes of lives that are not saved yet."""
         self.repository.save([change for life in lives for change in life.unsaved()])
 
     def examples(self) -> dict[str, Example]:
@@ -92,7 +91,7 @@ class Scene:
         limit: int = 1000,
         after: tuple[str, UUID] | None = None,
     ) -> Sequence[Client]:
-        """Return a page of a list of `practice`, unless another is named."""
+        """Return a page of a list of a practice, by default `self.practice`."""
         return self.repository.page(
             (practice or self.practice).practice_id,
             client_list,
@@ -114,11 +113,11 @@ class Scene:
 
 
 def empty_outbox(repository: OutboxStore) -> None:
-    """Deliver to nobody what waits or is parked, so that a check knows what is there."""
+    """Mark every notice as delivered, parked ones too, so that a check knows what is there."""
     lease = timedelta(minutes=5)
     for parked in repository.waiting(parked=True, limit=100_000):
         repository.retry(parked.notice.id, at=START)
-    for number in range(1000):  # an end, where a notice is given again and again
+    for number in range(1000):  # ends even if a notice is returned again and again
         claims = repository.claim(at=_FAR + number * lease, lease=lease, limit=1000)
         if not claims:
             return

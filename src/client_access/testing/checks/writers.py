@@ -1,4 +1,4 @@
-"""Several writers at once: of those that cannot all be right, one wins."""
+"""Concurrent writers: of those that conflict, exactly one wins."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ from client_access.errors import EmailTaken, StaleClient
 from client_access.repository import CommandMemory, Erasure, History, OutboxStore, Repository
 from client_access.testing.checks.frame import (
     ConformanceError,
-    WithCommandMemory,
-    WithErasure,
-    WithHistory,
-    WithOutbox,
+    FullRepository,
     check,
     expect,
     expect_equal,
@@ -32,18 +29,18 @@ PATIENCE = 60
 
 
 def _at_once(*tasks: Callable[[], object]) -> list[Exception | None]:
-    """Do tasks at the same time, and return what each raised.
+    """Run tasks concurrently, and return what each raised.
 
     Raises:
-        ConformanceError: one raised what no repository may raise, or took far too long.
+        ConformanceError: a task raised an error that no repository may raise, or did not end.
     """
     barrier = Barrier(len(tasks))
 
     def run(task: Callable[[], object]) -> Exception | None:
-        barrier.wait(PATIENCE)
+        barrier.wait()
         try:
             task()
-        except Exception as error:  # told below, in the thread that waits
+        except Exception as error:  # checked in the thread that waits
             return error
         return None
 
@@ -53,7 +50,7 @@ def _at_once(*tasks: Callable[[], object]) -> list[Exception | None]:
         raised = [future.result(PATIENCE) for future in futures]
     except TimeoutError:
         raise ConformanceError(
-            f"Writers were still waiting for each other after {PATIENCE} seconds: lock in one "
+            f"Concurrent writers had not finished after {PATIENCE} seconds: lock rows in a fixed "
             "order, and let the database's own timeout end a deadlock."
         ) from None
     finally:
@@ -61,9 +58,9 @@ def _at_once(*tasks: Callable[[], object]) -> list[Exception | None]:
     for error in raised:
         if error is not None and not isinstance(error, StaleClient | EmailTaken):
             raise ConformanceError(
-                f"A writer that met another was told {type(error).__name__}: {error}. Try again "
-                "within save() where the database asks for it (busy, deadlock, serialisation), "
-                "and tell the rest as StaleClient or EmailTaken."
+                f"A concurrent writer got {type(error).__name__}: {error}. It must get StaleClient "
+                "or EmailTaken: retry within save() if the database asks for it (busy, deadlock, "
+                "serialisation failure), and translate its other conflicts."
             ) from error
     return raised
 
@@ -78,16 +75,16 @@ def _saves(repository: Repository, changes: Sequence[Change]) -> list[Callable[[
 def _expect_one_winner(
     raised: Sequence[Exception | None], error: type[StaleClient | EmailTaken], what: str
 ) -> None:
-    winners = [number for number, told in enumerate(raised) if told is None]
+    winners = raised.count(None)
     expect_equal(
-        len(winners),
+        winners,
         1,
-        f"{len(raised)} writers at once {what}, and not exactly one was accepted: compare the "
-        "version in the statement that writes, and let unique constraints decide the rest; never "
-        "read first and write after.",
+        f"{len(raised)} concurrent writers {what}, and save() must accept exactly one: compare the "
+        "version in the statement that writes, and rely on unique constraints for the rest. "
+        "Reading first and writing later lets two of them through.",
     )
-    losers = {type(told) for told in raised if told is not None}
-    expect_equal(losers, {error}, f"Writers that {what} and lost must be told {error.__name__}.")
+    losers = {type(each) for each in raised if each is not None}
+    expect_equal(losers, {error}, f"Writers that {what} and lost must get {error.__name__}.")
 
 
 @check(threads=True)
@@ -106,7 +103,7 @@ def of_writers_that_change_one_client_one_wins(repository: Repository) -> None:
         expect_equal(
             repository.get(life.client_id),
             winner.after,
-            "What is stored must be what the one accepted writer left.",
+            "get() must return what the accepted writer saved.",
         )
         life.changes.append(winner)
 
@@ -121,7 +118,9 @@ def of_writers_that_take_one_address_one_wins(repository: Repository) -> None:
         _expect_one_winner(raised, EmailTaken, "took one address")
         stored = [life.client_id for life in lives if repository.get(life.client_id)]
         owner = repository.find_by_email(scene.email(f"r{number}"))
-        expect_equal(stored, [owner and owner.id], "Nothing must be left of the writers that lost.")
+        expect_equal(
+            stored, [owner and owner.id], "save() must store nothing of the writers that lost."
+        )
 
 
 @check(threads=True)
@@ -155,7 +154,8 @@ def writers_in_opposite_order_do_not_block_each_other(repository: Repository) ->
             expect_equal(
                 repository.get(life.client_id),
                 winner.after,
-                "A batch must be stored whole: half of it came from another writer.",
+                "save() must store a batch whole, but mixed those of two writers: use one "
+                "transaction.",
             )
             life.changes.append(winner)
 
@@ -165,8 +165,8 @@ def _batch(repository: Repository, batch: Sequence[Change]) -> Callable[[], obje
 
 
 @check(History, threads=True)
-def writers_leave_a_history_without_gaps(repository: WithHistory) -> None:
-    """History.history: "Return a client's events in order", whoever wrote them."""
+def writers_leave_a_history_without_gaps(repository: FullRepository) -> None:
+    """History.history: "Return a client's events in order", from concurrent writers too."""
     scene = Scene(repository)
     life = scene.added()
     for number in range(ROUNDS):
@@ -178,17 +178,17 @@ def writers_leave_a_history_without_gaps(repository: WithHistory) -> None:
         _expect_one_winner(raised, StaleClient, "changed one version of a client")
         life.changes.append(changes[raised.index(None)])
     events = repository.history(life.client_id)
-    advice = "Whoever wrote it, a history must have every event of the accepted changes, once."
+    advice = "history() must return every event of the accepted changes, each once, and no other."
     expect_equal(list(events), list(life.events), advice)
     expect_equal(replay(events), repository.get(life.client_id), advice)
 
 
-def _erasing(repository: WithErasure, client_id: UUID) -> Callable[[], object]:
+def _erasing(repository: FullRepository, client_id: UUID) -> Callable[[], object]:
     return lambda: repository.erase(client_id)
 
 
 @check(Erasure, threads=True)
-def erasing_beside_a_writer_loses_nothing(repository: WithErasure) -> None:
+def erasing_beside_a_writer_loses_nothing(repository: FullRepository) -> None:
     """Erasure: "erase a person and keep what happened", beside somebody who saves."""
     scene = Scene(repository)
     for number in range(2 * ROUNDS):
@@ -197,23 +197,26 @@ def erasing_beside_a_writer_loses_nothing(repository: WithErasure) -> None:
         refused, failed = _at_once(
             *_saves(repository, [change]), _erasing(repository, life.client_id)
         )
-        expect(failed is None, f"erase() raised {type(failed).__name__} because somebody saved.")
+        expect(
+            failed is None,
+            f"erase() raised {type(failed).__name__} beside a concurrent save(): retry within it.",
+        )
         stored = repository.get(life.client_id)
         expect_equal(
             stored and stored.version,
             (life.client if refused else change.after).version,
-            "A change that was accepted was lost because the client was erased at the same time: "
-            "lock the client before erase() reads it, or write only if it is still as it was read.",
+            "save() accepted a change, and a concurrent erase() overwrote it: lock the client "
+            "before erase() reads it, or write only if it has not changed since.",
         )
         expect(
             "Secret" not in repr(stored),
-            "A person was erased and is still named, because somebody saved at the same time: lock "
-            "the client before erase() reads it, and refuse what was decided before.",
+            "erase() ended, but a concurrent save() brought the person back: lock the client "
+            "before erase() reads it, and refuse changes decided before the erasure.",
         )
 
 
 @check(CommandMemory, threads=True)
-def of_writers_with_one_command_id_one_wins(repository: WithCommandMemory) -> None:
+def of_writers_with_one_command_id_one_wins(repository: FullRepository) -> None:
     """CommandMemory.save_once: "where another process has remembered this id meanwhile"."""
     scene = Scene(repository)
     for number in range(ROUNDS):
@@ -224,16 +227,18 @@ def of_writers_with_one_command_id_one_wins(repository: WithCommandMemory) -> No
         _expect_one_winner(raised, StaleClient, "used one command id")
         winner = lives[raised.index(None)]
         stored = [life.client_id for life in lives if repository.get(life.client_id)]
-        expect_equal(stored, [winner.client_id], "Nothing must be left of those that lost.")
+        expect_equal(
+            stored, [winner.client_id], "save_once() must store nothing of the writers that lost."
+        )
 
 
-def _once(repository: WithCommandMemory, command_id: str, change: Change) -> Callable[[], object]:
+def _once(repository: FullRepository, command_id: str, change: Change) -> Callable[[], object]:
     until = START + timedelta(days=1)
     return lambda: repository.save_once(command_id, change, at=START, until=until)
 
 
 @check(OutboxStore, threads=True)
-def relays_side_by_side_are_given_different_notices(repository: WithOutbox) -> None:
+def relays_side_by_side_are_given_different_notices(repository: FullRepository) -> None:
     """OutboxStore: "until its lease ends nobody else is given it"."""
     empty_outbox(repository)
     scene = Scene(repository)
@@ -247,7 +252,7 @@ def relays_side_by_side_are_given_different_notices(repository: WithOutbox) -> N
 
     def relay() -> None:
         at, lease = START + timedelta(days=200), timedelta(minutes=5)
-        for _ in lives:  # an end, where a notice is given again and again
+        for _ in lives:  # ends even if a notice is returned again and again
             for claim in repository.claim(at=at, lease=lease, limit=3):
                 given.append(claim.notice.id)
                 repository.delivered(claim)
@@ -257,7 +262,7 @@ def relays_side_by_side_are_given_different_notices(repository: WithOutbox) -> N
     expect_equal(
         len(ours),
         len(set(ours)),
-        "claim() gave one notice to two relays at once: choose and lease in one statement, or lock "
-        "what was chosen (FOR UPDATE SKIP LOCKED).",
+        "claim() returned one notice to two concurrent relays: select and lease it in one "
+        "statement, or lock what you select (FOR UPDATE SKIP LOCKED).",
     )
-    expect(set(ours) == wanted, "Relays side by side must be given every notice that is due.")
+    expect(set(ours) == wanted, "Concurrent claims must return every notice that is due.")

@@ -1,7 +1,7 @@
-"""Hypothesis strategies, plural and keyword-only, that reach every example by building it.
+"""Hypothesis strategies that build every example, without filtering.
 
-Addresses, names and other values; catalogues; actors; commands for a client; and clients and
-histories, which are walked to by commands that are accepted.
+There are strategies for addresses, names and other values, for catalogues, actors and commands, and
+for clients and histories, which accepted commands lead to.
 """
 
 from client_access.testing.strategies.commanding import accepted_commands, commands

@@ -1,4 +1,4 @@
-"""Strategies for commands: any that are well-formed, and those that a client's state accepts."""
+"""Strategies for commands: any valid ones, and those that a client's state accepts."""
 
 from __future__ import annotations
 
@@ -57,16 +57,16 @@ def commands(
     emails: Emails | None = None,
     practices: Collection[str] = PRACTICES,
 ) -> st.SearchStrategy[Command]:
-    """Return well-formed commands, whether or not they are accepted.
+    """Return valid commands, whether or not they are accepted.
 
     Parameters:
-        client: whom they are about; what it has is named often.
-        client_id: whom they are about, if there is no such client yet; any id, unless given.
-        kinds: which commands.
-        by: who gives them; a practice, the client or the platform, unless given.
-        catalogue: the services that are named often.
+        client: the client that they are about; they often name what it has.
+        client_id: the client that they are about, if it does not exist yet; any id by default.
+        kinds: the kinds of command.
+        by: the actors; a practice, the client or the platform by default.
+        catalogue: the services that they often name.
         emails: the addresses in them.
-        practices: the practices that give commands, and are invited.
+        practices: the practices that give commands and are invited.
     """
     ways = _Ways(catalogue, _or_any(emails), tuple(practices), client)
     wanted = [kind for kind in EVERY_COMMAND if kind in kinds]
@@ -99,16 +99,16 @@ def accepted_commands(
     emails: Emails | None = None,
     practices: Collection[str] = PRACTICES,
 ) -> st.SearchStrategy[Command]:
-    """Return commands that are accepted for a client, if the addresses in them are free.
+    """Return commands that a client accepts, if the addresses in them are free.
 
-    Empty for a deleted client, which accepts nothing, and where `kinds` has nothing for this one.
+    The strategy is empty for a deleted client, and if the client accepts none of `kinds`.
 
     Parameters:
-        client: whom they are about.
+        client: the client that they are about.
         at: when they are handled.
-        kinds: which commands.
-        catalogue: the services on offer; at least one must be.
-        policy: what the platform has chosen.
+        kinds: the kinds of command.
+        catalogue: the services on offer; at least one.
+        policy: the platform's policy.
         emails: the addresses in them.
         practices: the practices that are invited.
     """
@@ -130,7 +130,7 @@ def creating_commands(
     emails: Emails | None = None,
     practices: Collection[str] = PRACTICES,
 ) -> st.SearchStrategy[Command]:
-    """Return commands that create a client, and are accepted if id and address are free."""
+    """Return commands that create a client, accepted if its id and its address are free."""
     ways = _Ways(catalogue, _or_any(emails), tuple(practices), None)
     found = [
         (kind, by) for kind in CREATING if kind in kinds for by in _creators(kind, ways.practices)
@@ -148,7 +148,7 @@ def _accepted(
 
 
 def _allowed(ways: _Ways, by: Actor, at: datetime, policy: Policy) -> Iterator[type[Command]]:
-    """Yield the commands that an actor may give, and that can be given fields to go with it."""
+    """Yield the commands that an actor may give, and that have valid fields for the client."""
     allowed = actions_of(
         ways.client, by, at=at, catalogue=ways.catalogue, policy=policy
     ).allowed.difference(CREATING)
@@ -164,12 +164,12 @@ def _creators(kind: type[Command], practices: tuple[str, ...]) -> tuple[Actor, .
 
 
 def _or_any(emails: Emails | None) -> Emails:
-    # A strategy is always true.
+    # A strategy is always true, so `or` does not work.
     return email_addresses() if emails is None else emails
 
 
 def _everybody(client: Client) -> Iterator[Actor]:
-    """Yield one actor of each kind that has a client."""
+    """Yield an actor of each kind that may act on a client."""
     invitation = client.practice_invitation
     for practice_id in (client.practice_id, invitation and invitation.practice_id):
         if practice_id is not None:
@@ -184,7 +184,7 @@ def _everybody(client: Client) -> Iterator[Actor]:
 @final
 @frozen
 class _Ways:
-    """What the fields of a command are taken from."""
+    """What the fields of a command are drawn from."""
 
     catalogue: Catalogue
     emails: st.SearchStrategy[EmailAddress]
@@ -193,13 +193,13 @@ class _Ways:
 
     @property
     def about(self) -> Client:
-        """The client of a command that is accepted, and creates none."""
-        assert self.client is not None  # its callers have one
+        """The client of a command that does not create one."""
+        assert self.client is not None  # its callers see to it
         return self.client
 
     @property
     def codes(self) -> list[str]:
-        """Codes of services, some of which the client holds or could hold, and some not."""
+        """Codes of services that the client holds or could hold, and one that it cannot."""
         held = [service.code for service in self.client.services] if self.client else []
         return [*held, *(service.code for service in self.catalogue.services), "teapot"]
 
@@ -213,18 +213,18 @@ class _Ways:
         ]
 
     def lead_to(self, kind: type[Command]) -> bool:
-        """Tell whether a command that the client's state allows has any fields to go with it."""
+        """Return whether a command that the client's state allows has any valid fields."""
         if kind is cmd.AddService:
             return bool(self.addable)
         return kind is not cmd.RemoveService or bool(self.about.services)
 
     def new_activation_id(self) -> UUID:
-        """Return an id that no activation of the client has had: each is sent by a version."""
+        """Return an unused activation id; a version of the client sends one activation at most."""
         return uuid5(self.about.id, f"activation {self.about.version}")
 
 
 Fields: TypeAlias = Callable[[Draw, _Ways], dict[str, Any]]
-"""Draws what a command is made of, besides the client and the actor."""
+"""Draws the fields of a command, besides the client and the actor."""
 
 _PAYERS = st.sampled_from(Payer)
 _SIGN_INS = st.sampled_from(SignIn)
@@ -303,7 +303,7 @@ _ANY_FIELDS: dict[type[Command], Fields] = {
 
 
 def _subscribed(draw: Draw, ways: _Ways) -> dict[str, Any]:
-    """Who cannot sign in cannot pay (P1); who has no address cannot sign in."""
+    """A client that cannot sign in cannot pay (P1); without an address it cannot sign in."""
     together = ways.about.email.is_mailable and draw(_CHANCE)
     return {
         "payer": draw(_PAYERS) if together else Payer.PRACTICE,

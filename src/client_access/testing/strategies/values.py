@@ -1,7 +1,4 @@
-"""Hypothesis strategies for values, catalogues and actors; every example is reached by building it.
-
-Those for commands and for whole clients are in :mod:`client_access.testing.walks`.
-"""
+"""Hypothesis strategies for values, catalogues and actors."""
 
 from __future__ import annotations
 
@@ -30,8 +27,7 @@ from client_access.values.catalogue import Catalogue, Service
 from client_access.values.email_address import EmailAddress
 
 _BIDIRECTIONAL = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-# Control characters, lone surrogates, separators of lines and paragraphs.
-
+# Text has no control characters, lone surrogates, or separators of lines and paragraphs.
 _ANY = st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters=_BIDIRECTIONAL)
 _VISIBLE = st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs", "Cf"))
 
@@ -62,7 +58,7 @@ def _texts(limit: int, more: str = "") -> st.SearchStrategy[str]:
 
 @cache
 def business_names() -> st.SearchStrategy[str]:
-    """Return names of at most 200 characters, of any script; at least one of them can be seen."""
+    """Return names of 200 characters at most, in any script, with a visible one."""
     half = st.text(_ANY, max_size=99)
     built = st.builds(lambda a, seen, b: f"{a}{seen}{b}", half, _VISIBLE, half)
     return st.one_of(st.sampled_from(_NAMES), built)
@@ -72,11 +68,11 @@ def business_names() -> st.SearchStrategy[str]:
 def email_addresses(
     *, domains: tuple[str, ...] = _DOMAINS, any_domain: bool = True
 ) -> st.SearchStrategy[EmailAddress]:
-    """Return addresses that mail can be sent to, in any spelling, with and without ASCII.
+    """Return mailable addresses in any spelling, ASCII or not.
 
     Parameters:
-        domains: those that come often.
-        any_domain: whether others come too.
+        domains: the domains of most addresses.
+        any_domain: whether there are other domains too.
     """
     locals_ = st.one_of(
         st.sampled_from(_LOCALS), st.lists(_ATOMS, min_size=1, max_size=4).map(".".join)
@@ -90,7 +86,7 @@ def email_addresses(
 
 @cache
 def contact_details() -> st.SearchStrategy[ContactDetails]:
-    """Return contact details, each part of which may be empty, and the address have lines."""
+    """Return contact details; each part may be empty, and the address may have several lines."""
     return st.builds(
         ContactDetails, name=_texts(200), phone=_texts(50), address=_texts(300, more="\n ")
     )
@@ -98,7 +94,7 @@ def contact_details() -> st.SearchStrategy[ContactDetails]:
 
 @cache
 def service_setups() -> st.SearchStrategy[ServiceSetup]:
-    """Return setups; whoever is not registered for VAT has no number."""
+    """Return setups, without a VAT number if not registered for VAT."""
     starts = st.none() | st.dates(date(1990, 1, 1), date(2100, 1, 1))
     numbers = st.one_of(st.just(""), st.sampled_from(("GB123456789", "DE 12\u00b73")), _texts(20))
     registered = st.sampled_from([s for s in VatScheme if s is not VatScheme.NOT_REGISTERED])
@@ -112,7 +108,7 @@ def service_setups() -> st.SearchStrategy[ServiceSetup]:
 
 @cache
 def prices() -> st.SearchStrategy[Decimal]:
-    """Return monthly prices: from nothing to below a thousand million, of four decimals at most."""
+    """Return monthly prices from 0 to 999,999,999, with four decimals at most."""
     return st.builds(
         lambda units, places: Decimal(units).scaleb(-places),
         st.integers(0, 999_999_999),
@@ -124,8 +120,8 @@ def catalogues(*, max_services: int = 6, currency: str = "GBP") -> st.SearchStra
     """Return catalogues in which at least one service is offered.
 
     Parameters:
-        max_services: how many services at the most, from 1.
-        currency: the currency of all of them.
+        max_services: how many services at most; at least 1.
+        currency: the currency of the prices.
     """
 
     def catalogue(codes: list[str], facts: list[tuple[Decimal, bool, bool]]) -> Catalogue:
@@ -154,7 +150,7 @@ def _held_services(draw: st.DrawFn, offered: list[Service]) -> tuple[HeldService
 
 
 def held_services(catalogue: Catalogue) -> st.SearchStrategy[tuple[HeldService, ...]]:
-    """Return selections of one or more services that a catalogue offers, set up as they need be.
+    """Return selections of one or more services that a catalogue offers, with the setup they need.
 
     Parameters:
         catalogue: the services on offer; at least one must be.
@@ -164,17 +160,17 @@ def held_services(catalogue: Catalogue) -> st.SearchStrategy[tuple[HeldService, 
 
 @cache
 def policies() -> st.SearchStrategy[Policy]:
-    """Return policies: activations last a minute or more, unpaid access has a limit or none."""
+    """Return policies: activations last a minute or more; unpaid access may have no limit."""
     lifetimes = st.timedeltas(timedelta(minutes=1), timedelta(days=365))
     unpaid = st.none() | st.timedeltas(timedelta(0), timedelta(days=365))
     return st.builds(Policy, lifetimes, unpaid)
 
 
 def moments(*, since: datetime = START) -> st.SearchStrategy[datetime]:
-    """Return moments within some years, to the microsecond.
+    """Return times within ten years, to the microsecond.
 
     Parameters:
-        since: the first of them.
+        since: the earliest.
     """
     return st.timedeltas(timedelta(0), timedelta(days=3650)).map(lambda span: since + span)
 
@@ -194,7 +190,7 @@ def practice_users(
 def actors(
     client_id: UUID, *, practices: Collection[str] = (NORTH.practice_id, SOUTH.practice_id)
 ) -> st.SearchStrategy[Actor]:
-    """Return whoever may ask something of a client: a practice, the client itself, the platform.
+    """Return actors of every kind: practices, the client itself, the platform.
 
     Parameters:
         client_id: the client.

@@ -1,4 +1,4 @@
-"""Strategies for whole clients: each is walked to, by commands that are accepted."""
+"""Strategies for clients and their histories, which accepted commands lead to."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 @final
 @frozen
 class _Turn:
-    """A command that changes a client's status, and what of it is settled beforehand."""
+    """A command that changes a client's status, with the fields that decide where it leads."""
 
     kind: type[Command]
     payer: Payer = Payer.PRACTICE
@@ -69,7 +69,7 @@ _TURNS = frozenset(
     )
 )
 _DETAILS = tuple(kind for kind in EVERY_COMMAND if kind not in _TURNS)
-"""The commands that leave the status as it is: any number of them fits between two turns."""
+"""The commands that do not change the status: any number of them fits between two turns."""
 
 _ROUNDS = 2
 
@@ -77,13 +77,13 @@ _ROUNDS = 2
 def _route(
     draw: Draw, status: Status, *, invited: bool = False, rounds: int = _ROUNDS
 ) -> list[_Turn]:
-    """Draw the turns that lead to a status: the lifecycle's table (rules §2), read backwards.
+    """Draw the turns that lead to a status, from the lifecycle's table (rules §2) read backwards.
 
     Parameters:
         draw: draws an example.
-        status: where to arrive.
-        invited: whether the practice must have invited the client, and pay, as for `disabled`.
-        rounds: how often it may still go round by way of `unmanaged` or `disabled`.
+        status: the status to reach.
+        invited: whether the practice must have invited the client and pay, as for `disabled`.
+        rounds: how often the route may still pass through `unmanaged` or `disabled`.
     """
 
     def choose(*ways: Callable[[], list[_Turn]]) -> list[_Turn]:
@@ -141,7 +141,7 @@ def _walks(
     changes: list[Change] = []
     client_id = draw(client_ids)
     at = since
-    # So short that no activation expires before its turn to be used comes.
+    # Short enough that no activation expires before it is used.
     longest = min(policy.activation_lifetime / (2 * max_details + 4), timedelta(days=1))
     steps = st.timedeltas(timedelta(0), longest)
 
@@ -165,7 +165,7 @@ def _walks(
         )
 
     def prepare(turn: _Turn) -> None:
-        """Give what a turn needs: an address to sign in with, an invitation to accept."""
+        """Provide what a turn needs: an address to sign in with, an invitation to accept."""
         client = changes[-1].after
         if turn.sign_in is SignIn.PRACTICE_AND_CLIENT and not client.email.is_mailable:
             handle(draw(accepted(cmd.ChangeEmail)))
@@ -212,17 +212,18 @@ def walks(
     since: datetime | None = None,
     max_details: int = 2,
 ) -> st.SearchStrategy[tuple[Change, ...]]:
-    """Return whole lives: changes from a client's first command on, each of which has an event.
+    """Return lives: the changes of a client from its first command on, each with an event.
 
     Parameters:
-        status: where they end; in any status, unless given.
+        status: the status at the end; any status by default.
         client_ids: the clients' ids.
-        catalogue: the services on offer; at least one must be.
-        policy: what the platform has chosen.
-        emails: the clients' addresses; within one life no other client has any of them.
+        catalogue: the services on offer; at least one.
+        policy: the platform's policy.
+        emails: the clients' addresses, which no other client may have.
         practices: the practices that add clients and are invited.
-        since: when they begin; at any time within ten years, unless given.
-        max_details: how many commands that leave the status alone come between any two others.
+        since: when they begin; any time within ten years by default.
+        max_details: how many commands that keep the status come between two that change it, at
+            most.
     """
     return (moments() if since is None else st.just(since)).flatmap(
         lambda begin: _walks(
@@ -247,7 +248,7 @@ def clients(
     emails: st.SearchStrategy[EmailAddress] | None = None,
     practices: Collection[str] = PRACTICES,
 ) -> st.SearchStrategy[Client]:
-    """Return clients in every state that commands lead to; the parameters are those of `walks`."""
+    """Return clients in every state that commands lead to; see `walks` for the parameters."""
     return walks(
         status=status,
         client_ids=client_ids,
@@ -267,7 +268,7 @@ def histories(
     emails: st.SearchStrategy[EmailAddress] | None = None,
     practices: Collection[str] = PRACTICES,
 ) -> st.SearchStrategy[tuple[Event, ...]]:
-    """Return histories, from the first event on; the parameters are those of `walks`."""
+    """Return histories, from the first event on; see `walks` for the parameters."""
     return walks(
         status=status,
         client_ids=client_ids,
