@@ -18,16 +18,14 @@ from client_access.client import Client
 from client_access.errors import InvalidValue
 from client_access.events import Event
 from client_access.repository import Claim
-from client_access.sql.cursor import Cursor
+from client_access.sql import store
 from client_access.sql.engines import (
     ask,
-    ask_in_host,
     check_bind,
     engine_options,
     for_reading,
     in_savepoint,
     in_transaction,
-    in_transaction_of_sqlalchemy,
     parse_url,
     usable_url,
 )
@@ -38,7 +36,6 @@ from client_access.sql.faults import (
     is_made_meanwhile,
 )
 from client_access.sql.schema import is_up_to_date, take_steps
-from client_access.sql.store import Store
 from client_access.values import ClientList
 
 T = TypeVar("T")
@@ -59,7 +56,6 @@ class AsyncSqlRepository:
             raise InvalidValue("bind", "must be an async engine or connection of SQLAlchemy")
         check_bind(bind.dialect, bind.pool if isinstance(bind, AsyncEngine) else None)
         self._bind = bind
-        self._store = Store.of(bind.dialect)
         if isinstance(bind, AsyncEngine):
             self._reads = AsyncEngine(for_reading(bind.sync_engine))
 
@@ -91,13 +87,11 @@ class AsyncSqlRepository:
         Raises:
             RepositoryError: the tables are of a later version than this package knows.
         """
-        if isinstance(self._bind, AsyncEngine) and not await self._read(
-            lambda cursor: is_up_to_date(cursor.connection)
-        ):
+        if isinstance(self._bind, AsyncEngine) and not await self._read(is_up_to_date):
             await self._repeat(
                 self._bind,
                 is_made_meanwhile,
-                lambda sync: in_transaction_of_sqlalchemy(sync, take_steps),
+                lambda sync: in_transaction(sync, take_steps),
             )
 
     async def close(self) -> None:
@@ -125,11 +119,11 @@ class AsyncSqlRepository:
 
     async def get(self, client_id: UUID) -> Client | None:
         """Return the client with this id, a deleted one too; None where it was never used."""
-        return await self._read(self._store.get, client_id)
+        return await self._read(store.get, client_id)
 
     async def find_by_email(self, email_key: str) -> Client | None:
         """Return the client whose `email_key` is exactly this, or None."""
-        return await self._read(self._store.find_by_email, email_key)
+        return await self._read(store.find_by_email, email_key)
 
     async def save(self, changes: Sequence[Change]) -> None:
         """Store what changes leave, in order, as if one by one, all or nothing.
@@ -138,7 +132,7 @@ class AsyncSqlRepository:
             StaleClient: another writer was there first, or the id exists.
             EmailTaken: two clients would have one `email_key`, at any step.
         """
-        await self._write(self._store.save, changes)
+        await self._write(store.save, changes)
 
     async def page(
         self,
@@ -150,37 +144,37 @@ class AsyncSqlRepository:
         after: tuple[str, UUID] | None,
     ) -> Sequence[Client]:
         """Return clients by their `listing`, ordered by folded name, then id."""
-        return await self._read(self._store.page, practice_id, client_list, search, limit, after)
+        return await self._read(store.page, practice_id, client_list, search, limit, after)
 
     # ── What more it can do ──────────────────────────────────────────────────────────────────────
 
     async def get_many(self, client_ids: Iterable[UUID]) -> Mapping[UUID, Client]:
         """Return those of the clients that exist, by id."""
-        return await self._read(self._store.get_many, tuple(client_ids))
+        return await self._read(store.get_many, tuple(client_ids))
 
     async def find_many_by_email(self, email_keys: Iterable[str]) -> Mapping[str, UUID]:
         """Return the ids of the clients that have these addresses, by `email_key`."""
-        return await self._read(self._store.find_many_by_email, tuple(email_keys))
+        return await self._read(store.find_many_by_email, tuple(email_keys))
 
     async def client_ids(self) -> AsyncIterator[UUID]:
         """Yield every id that was ever used, in order, without holding them all."""
         after = None
-        while some := await self._read(self._store.client_ids, after):
+        while some := await self._read(store.client_ids, after):
             for client_id in some:
                 yield client_id
             after = some[-1]
 
     async def history(self, client_id: UUID) -> Sequence[Event]:
         """Return a client's events in order; none where there is no such client."""
-        return await self._read(self._store.history, client_id)
+        return await self._read(store.history, client_id)
 
     async def service_counts(self, practice_id: str) -> Mapping[str, int]:
         """Return how many clients hold each service for which the practice is the payer."""
-        return await self._read(self._store.service_counts, practice_id)
+        return await self._read(store.service_counts, practice_id)
 
     async def recall(self, command_id: str, *, at: datetime) -> Change | None:
         """Return the change remembered under an id that is not forgotten yet, or None."""
-        return await self._read(self._store.recall, command_id, at)
+        return await self._read(store.recall, command_id, at)
 
     async def save_once(
         self, command_id: str, change: Change, *, at: datetime, until: datetime
@@ -191,46 +185,44 @@ class AsyncSqlRepository:
             StaleClient: another writer was there first, or has remembered the id.
             EmailTaken: two clients would have one `email_key`.
         """
-        await self._write(self._store.save_once, command_id, change, at, until)
+        await self._write(store.save_once, command_id, change, at, until)
 
     async def erase(self, client_id: UUID) -> None:
         """Erase name, contact details and address from the client, its history and its notices."""
-        await self._write(self._store.erase, client_id)
+        await self._write(store.erase, client_id)
 
     async def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
         """Lease notices that are due, the first undelivered one of each client only."""
-        return await self._write(self._store.claim, at, lease, limit)
+        return await self._write(store.claim, at, lease, limit)
 
     async def delivered(self, claim: Claim) -> bool:
         """Forget a notice that was delivered; False where the lease had passed to another."""
-        return await self._write(self._store.delivered, claim)
+        return await self._write(store.delivered, claim)
 
     async def failed(self, claim: Claim, *, retry_at: datetime | None) -> bool:
         """Give a notice back, to be tried from a time on, or parked where that is None."""
-        return await self._write(self._store.failed, claim, retry_at)
+        return await self._write(store.failed, claim, retry_at)
 
     async def waiting(self, *, parked: bool, limit: int) -> Sequence[Claim]:
         """Return notices that wait, or those that are parked, oldest first; lease none."""
-        return await self._read(self._store.waiting, parked, limit)
+        return await self._read(store.waiting, parked, limit)
 
     async def retry(self, notice_id: UUID, *, at: datetime) -> bool:
         """Make a parked notice due again from a time on; False where it is not parked."""
-        return await self._write(self._store.retry, notice_id, at)
+        return await self._write(store.retry, notice_id, at)
 
     # ── Transactions ─────────────────────────────────────────────────────────────────────────────
 
-    async def _read(self, question: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
+    async def _read(self, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
         try:
             if isinstance(self._bind, AsyncConnection):
-                return await self._bind.run_sync(
-                    lambda sync: ask_in_host(sync, question, *arguments)
-                )
+                return await self._bind.run_sync(lambda sync: ask(sync, question, *arguments))
             async with self._reads.connect() as connection:
                 return await connection.run_sync(lambda sync: ask(sync, question, *arguments))
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 
-    async def _write(self, work: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
+    async def _write(self, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
         if isinstance(self._bind, AsyncEngine):
             return await self._repeat(
                 self._bind, is_collision, lambda sync: in_transaction(sync, work, *arguments)

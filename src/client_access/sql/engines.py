@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar, TypeVarTuple
 
 from sqlalchemy import (
@@ -15,19 +15,24 @@ from sqlalchemy import (
     Pool,
     SingletonThreadPool,
     StaticPool,
+    Transaction,
     make_url,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    OperationalError,
+    SQLAlchemyError,
+    StatementError,
+)
 
-from client_access.errors import InvalidValue
-from client_access.sql.cursor import Cursor
+from client_access.errors import ClientAccessError, InvalidValue
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 _BUSY_TIMEOUT: Final = 30  # seconds that a writer on SQLite waits for another
 _READY: Final = "client_access.ready"
-_AUTOCOMMIT: Final = "client_access_autocommit"
 _WAL_ATTEMPTS, _WAL_PAUSE = 100, 0.02
 
 _DRIVERS: Final = (("sqlite", "pysqlite"), ("sqlite", "aiosqlite"), ("postgresql", "psycopg"))
@@ -78,8 +83,6 @@ def engine_options(url: URL, pool: type[Pool]) -> dict[str, Any]:
             options |= {"poolclass": pool, "pool_size": 1, "max_overflow": 0}
     else:
         options["connect_args"] = {"client_encoding": "utf8"}
-        # Set once for each connection: to switch to and fro costs as much as a question.
-        options |= {"isolation_level": "AUTOCOMMIT", "execution_options": {_AUTOCOMMIT: True}}
     return options
 
 
@@ -98,120 +101,118 @@ def check_bind(dialect: Dialect, pool: Pool | None) -> None:
 
 def for_reading(engine: Engine) -> Engine:
     """Return an engine for questions that are one statement, with no transaction around it."""
-    if engine.dialect.name == "sqlite" or _AUTOCOMMIT in engine.get_execution_options():
+    # The driver of SQLite begins none for a question.
+    if engine.dialect.name == "sqlite":
         return engine
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def in_transaction(connection: Connection, work: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
-    """Do work that writes, in a transaction of its own.
+def ask(connection: Connection, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+    """Do work inside the transaction of a connection.
 
-    On SQLite it takes the lock at once: one that first reads and then writes fails instead of
-    waiting, where another has written in between. On PostgreSQL the driver begins it by itself,
-    unless it commits every statement by itself.
+    A time limit, a cancelled task or a signal may interrupt a statement. The driver may then still
+    wait for the answer, so the connection is not used again.
     """
-    with Cursor(connection) as cursor:
-        try:
-            _begin(cursor)
-            result = work(cursor, *arguments)
-            cursor.do("COMMIT")
-        except BaseException:
-            cursor.rollback()
-            raise
-    return result
+    try:
+        return question(connection, *arguments)
+    except (SQLAlchemyError, ClientAccessError):
+        raise
+    except (UnicodeError, OverflowError) as error:
+        # So drivers refuse a value that the database cannot hold.
+        raise StatementError("a value cannot be stored", None, None, error) from error
+    except BaseException as error:
+        connection.invalidate(error)
+        raise
 
 
-def in_transaction_of_sqlalchemy(
-    connection: Connection, work: Callable[[Connection], None]
-) -> None:
-    """Do work with SQLAlchemy's own statements, in a transaction of its own."""
-    with Cursor(connection) as cursor:
-        _prepare(cursor)
-        with connection.begin():
-            # A host may have SQLAlchemy begin it with a statement of the host's.
-            if not _has_begun(cursor):
-                _begin(cursor)
-            work(connection)
+def in_transaction(
+    connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts
+) -> T:
+    """Do work that writes, in a transaction of its own."""
+    if connection.dialect.name == "sqlite":
+        return _finish(connection.begin(), _immediately, work, *arguments)
+    if _driver(connection).autocommit:
+        connection.execution_options(isolation_level=connection.default_isolation_level)
+    return _finish(connection.begin(), work, *arguments)
 
 
-def _begin(cursor: Cursor) -> None:
-    if cursor.connection.dialect.name == "sqlite":
-        _prepare(cursor)
-        cursor.do("BEGIN IMMEDIATE")
-    elif cursor.driver.autocommit:
-        cursor.do("BEGIN")
+def _immediately(
+    connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts
+) -> T:
+    """Do work on SQLite that writes, with the lock taken before it.
+
+    A transaction that reads and then writes fails instead of waiting if another one has written in
+    between.
+    """
+    if _driver(connection).in_transaction:  # an event of the host's engine has begun one
+        connection.exec_driver_sql("ROLLBACK")
+    _prepare(connection)
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    return work(connection, *arguments)
 
 
-def _has_begun(cursor: Cursor) -> bool:
-    sqlite = cursor.connection.dialect.name == "sqlite"
-    return sqlite and bool(cursor.driver.in_transaction)
-
-
-def ask(connection: Connection, question: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
-    """Ask a question that is one statement."""
-    with Cursor(connection) as cursor:
-        return question(cursor, *arguments)
-
-
-def ask_in_host(connection: Connection, question: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
-    """Ask a question inside the transaction of a host, which begins as with any statement."""
-    if not connection.in_transaction():
-        connection.begin()
-    with Cursor(connection) as cursor:
-        return question(cursor, *arguments)
-
-
-def in_savepoint(connection: Connection, work: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
+def in_savepoint(
+    connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts
+) -> T:
     """Do work that writes, in a savepoint inside the transaction of a host.
 
-    The driver of SQLite begins a transaction at the first write only, whatever SQLAlchemy says; a
-    savepoint outside of one would commit when it is released.
+    The driver of SQLite begins a transaction at the first write only. A savepoint outside of one
+    would commit when it is released.
     """
     if not connection.in_transaction():
         connection.begin()
-    sqlite = connection.dialect.name == "sqlite"
-    with Cursor(connection) as cursor:
-        if sqlite:
-            _check_mode(cursor)
-            if not cursor.driver.in_transaction:
-                cursor.do("BEGIN IMMEDIATE")
-        cursor.savepoint()
+    if connection.dialect.name == "sqlite":
+        _check_mode(connection)
+        if not _driver(connection).in_transaction:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    return _finish(connection.begin_nested(), work, *arguments)
+
+
+def _finish(transaction: Transaction, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+    """Do work and commit it, or undo it after an error and raise that error.
+
+    A connection that cannot undo it is not used again. This includes a host's connection to SQLite
+    after a full disk: SQLite then has undone the whole transaction, and the host must not commit
+    the rest.
+    """
+    connection = transaction.connection
+    try:
+        result = ask(connection, work, *arguments)
+        transaction.commit()
+    except BaseException:
         try:
-            result = work(cursor, *arguments)
-        except BaseException:
-            with suppress(DBAPIError):  # where the connection is lost, all is undone
-                cursor.rollback_to_savepoint()
-            if sqlite and not cursor.driver.in_transaction:
-                # A full disk makes SQLite undo the whole transaction, what the host did before this
-                # too; so the host must not commit what it does after it.
-                connection.invalidate()
-            raise
-        cursor.release_savepoint()
+            transaction.rollback()
+        except DBAPIError as error:
+            connection.invalidate(error)
+        raise
     return result
 
 
-def _check_mode(cursor: Cursor) -> None:
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+def _check_mode(connection: Connection) -> None:
     """Refuse a connection to SQLite that does not begin and end transactions by statements.
 
-    So it does where `autocommit`, which Python has from 3.12 on, is left as it is.
+    Python 3.12 and later can make one, by setting `autocommit`.
     """
-    if isinstance(getattr(cursor.driver, "autocommit", None), bool):
-        raise InvalidValue("bind", "must leave the autocommit of its driver as it is by itself")
+    if isinstance(getattr(_driver(connection), "autocommit", None), bool):
+        raise InvalidValue("bind", "must leave the autocommit of its driver at its default")
 
 
-def _prepare(cursor: Cursor) -> None:
+def _prepare(connection: Connection) -> None:
     """Set up a connection to SQLite, once."""
-    connection = cursor.connection
-    if connection.dialect.name != "sqlite" or _READY in connection.info:
+    if _READY in connection.info:
         return
-    _check_mode(cursor)
+    _check_mode(connection)
     for pragma in _PRAGMAS:
-        cursor.do(pragma)
+        connection.exec_driver_sql(pragma)
     left = _WAL_ATTEMPTS
     while True:
         try:
-            cursor.ask("PRAGMA journal_mode = WAL")
-        except OperationalError:  # does not wait for other processes by itself
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        except OperationalError:  # SQLite does not wait for other processes here
             left -= 1
             if not left:
                 raise

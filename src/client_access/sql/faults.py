@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Final, final
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from client_access.errors import RepositoryError
 from client_access.sql.tables import EMAIL_KEY_CONSTRAINT, clients
@@ -69,6 +69,8 @@ def as_repository_error(error: SQLAlchemyError) -> RepositoryError:
 
     The text holds nothing that was read or written, for it may be about a person.
     """
+    if isinstance(error, StatementError):
+        error.hide_parameters = True
     state = _state(error) if isinstance(error, DBAPIError) else None
     what = type(error).__name__ if state is None else f"{type(error).__name__}, SQLSTATE {state}"
     return RepositoryError(f"the database failed ({what})")

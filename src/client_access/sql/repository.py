@@ -17,16 +17,14 @@ from client_access.client import Client
 from client_access.errors import InvalidValue
 from client_access.events import Event
 from client_access.repository import Claim
-from client_access.sql.cursor import Cursor
+from client_access.sql import store
 from client_access.sql.engines import (
     ask,
-    ask_in_host,
     check_bind,
     engine_options,
     for_reading,
     in_savepoint,
     in_transaction,
-    in_transaction_of_sqlalchemy,
     parse_url,
     usable_url,
 )
@@ -37,7 +35,6 @@ from client_access.sql.faults import (
     is_made_meanwhile,
 )
 from client_access.sql.schema import is_up_to_date, take_steps
-from client_access.sql.store import Store
 from client_access.values import ClientList
 
 T = TypeVar("T")
@@ -66,14 +63,13 @@ class SqlRepository:
             raise InvalidValue("bind", "must be an engine or a connection of SQLAlchemy")
         check_bind(bind.dialect, bind.pool if isinstance(bind, Engine) else None)
         self._bind = bind
-        self._store = Store.of(bind.dialect)
         if isinstance(bind, Engine):
             self._reads = for_reading(bind)
-            if not self._read(lambda cursor: is_up_to_date(cursor.connection)):
+            if not self._read(is_up_to_date):
                 self._repeat(
                     bind,
                     is_made_meanwhile,
-                    lambda connection: in_transaction_of_sqlalchemy(connection, take_steps),
+                    lambda connection: in_transaction(connection, take_steps),
                 )
 
     @classmethod
@@ -121,11 +117,11 @@ class SqlRepository:
 
     def get(self, client_id: UUID) -> Client | None:
         """Return the client with this id, a deleted one too; None where it was never used."""
-        return self._read(self._store.get, client_id)
+        return self._read(store.get, client_id)
 
     def find_by_email(self, email_key: str) -> Client | None:
         """Return the client whose `email_key` is exactly this, or None."""
-        return self._read(self._store.find_by_email, email_key)
+        return self._read(store.find_by_email, email_key)
 
     def save(self, changes: Sequence[Change]) -> None:
         """Store what changes leave, in order, as if one by one, all or nothing.
@@ -134,7 +130,7 @@ class SqlRepository:
             StaleClient: another writer was there first, or the id exists.
             EmailTaken: two clients would have one `email_key`, at any step.
         """
-        self._write(self._store.save, changes)
+        self._write(store.save, changes)
 
     def page(
         self,
@@ -146,36 +142,36 @@ class SqlRepository:
         after: tuple[str, UUID] | None,
     ) -> Sequence[Client]:
         """Return clients by their `listing`, ordered by folded name, then id."""
-        return self._read(self._store.page, practice_id, client_list, search, limit, after)
+        return self._read(store.page, practice_id, client_list, search, limit, after)
 
     # ── What more it can do ──────────────────────────────────────────────────────────────────────
 
     def get_many(self, client_ids: Iterable[UUID]) -> Mapping[UUID, Client]:
         """Return those of the clients that exist, by id."""
-        return self._read(self._store.get_many, tuple(client_ids))
+        return self._read(store.get_many, tuple(client_ids))
 
     def find_many_by_email(self, email_keys: Iterable[str]) -> Mapping[str, UUID]:
         """Return the ids of the clients that have these addresses, by `email_key`."""
-        return self._read(self._store.find_many_by_email, tuple(email_keys))
+        return self._read(store.find_many_by_email, tuple(email_keys))
 
     def client_ids(self) -> Iterator[UUID]:
         """Yield every id that was ever used, in order, without holding them all."""
         after = None
-        while some := self._read(self._store.client_ids, after):
+        while some := self._read(store.client_ids, after):
             yield from some
             after = some[-1]
 
     def history(self, client_id: UUID) -> Sequence[Event]:
         """Return a client's events in order; none where there is no such client."""
-        return self._read(self._store.history, client_id)
+        return self._read(store.history, client_id)
 
     def service_counts(self, practice_id: str) -> Mapping[str, int]:
         """Return how many clients hold each service for which the practice is the payer."""
-        return self._read(self._store.service_counts, practice_id)
+        return self._read(store.service_counts, practice_id)
 
     def recall(self, command_id: str, *, at: datetime) -> Change | None:
         """Return the change remembered under an id that is not forgotten yet, or None."""
-        return self._read(self._store.recall, command_id, at)
+        return self._read(store.recall, command_id, at)
 
     def save_once(self, command_id: str, change: Change, *, at: datetime, until: datetime) -> None:
         """Store a change, if it has an event, and remember it, in one transaction.
@@ -184,44 +180,44 @@ class SqlRepository:
             StaleClient: another writer was there first, or has remembered the id.
             EmailTaken: two clients would have one `email_key`.
         """
-        self._write(self._store.save_once, command_id, change, at, until)
+        self._write(store.save_once, command_id, change, at, until)
 
     def erase(self, client_id: UUID) -> None:
         """Erase name, contact details and address from the client, its history and its notices."""
-        self._write(self._store.erase, client_id)
+        self._write(store.erase, client_id)
 
     def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
         """Lease notices that are due, the first undelivered one of each client only."""
-        return self._write(self._store.claim, at, lease, limit)
+        return self._write(store.claim, at, lease, limit)
 
     def delivered(self, claim: Claim) -> bool:
         """Forget a notice that was delivered; False where the lease had passed to another."""
-        return self._write(self._store.delivered, claim)
+        return self._write(store.delivered, claim)
 
     def failed(self, claim: Claim, *, retry_at: datetime | None) -> bool:
         """Give a notice back, to be tried from a time on, or parked where that is None."""
-        return self._write(self._store.failed, claim, retry_at)
+        return self._write(store.failed, claim, retry_at)
 
     def waiting(self, *, parked: bool, limit: int) -> Sequence[Claim]:
         """Return notices that wait, or those that are parked, oldest first; lease none."""
-        return self._read(self._store.waiting, parked, limit)
+        return self._read(store.waiting, parked, limit)
 
     def retry(self, notice_id: UUID, *, at: datetime) -> bool:
         """Make a parked notice due again from a time on; False where it is not parked."""
-        return self._write(self._store.retry, notice_id, at)
+        return self._write(store.retry, notice_id, at)
 
     # ── Transactions ─────────────────────────────────────────────────────────────────────────────
 
-    def _read(self, question: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
+    def _read(self, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
         try:
             if isinstance(self._bind, Connection):
-                return ask_in_host(self._bind, question, *arguments)
+                return ask(self._bind, question, *arguments)
             with self._reads.connect() as connection:
                 return ask(connection, question, *arguments)
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 
-    def _write(self, work: Callable[[Cursor, *Ts], T], *arguments: *Ts) -> T:
+    def _write(self, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
         if isinstance(self._bind, Engine):
             return self._repeat(
                 self._bind,

@@ -1,14 +1,16 @@
-"""Clients, events, notices and outcomes as rows of the tables, and back."""
+"""Clients, events, notices and outcomes as rows of the tables, and back.
+
+Every function that reads a row raises :class:`~client_access.CorruptRecord` if this library cannot
+have written it.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, final
+from typing import Any
 from uuid import UUID
-
-from sqlalchemy import Dialect
 
 from client_access.change import Change
 from client_access.client import Client, invoice_payer
@@ -17,7 +19,6 @@ from client_access.errors import CorruptRecord
 from client_access.events import Event
 from client_access.machines.payer import Payer
 from client_access.notices import Notice
-from client_access.sql.statements import Row
 from client_access.sql.tables import to_microseconds
 from client_access.wire import (
     decode,
@@ -29,115 +30,104 @@ from client_access.wire import (
     load_notice,
 )
 
+Row = dict[str, object]
+"""Values by column, or by the names of a statement's parameters."""
 
-@final
-class Rows:
-    """Rows as a database is given them, and what those that it returns stand for.
+# ── Written ──────────────────────────────────────────────────────────────────────────────────────
 
-    Whatever reads one raises :class:`~client_access.CorruptRecord` where it is none of this
-    library's.
-    """
 
-    def __init__(self, dialect: Dialect) -> None:
-        self._sqlite = dialect.name == "sqlite"
+def of_client(client: Client) -> Row:
+    """Return the row of a client, without its id."""
+    listing = client.listing
+    return {
+        "version": client.version,
+        "erasures": client.erasures,
+        "email_key": client.email_key,
+        "practice_id": listing and listing.practice_id,
+        "client_list": listing and listing.client_list.value,
+        "folded_name": listing and listing.folded_name,
+        "invoiced_to": client.practice_id if invoice_payer(client) is Payer.PRACTICE else None,
+        "services": json.dumps([s.code for s in client.services]) if client.services else "[]",
+        "data": encode(client),
+    }
 
-    # ── Written ──────────────────────────────────────────────────────────────────────────────────
 
-    def key(self, value: UUID) -> object:
-        """Return an id."""
-        return value.hex if self._sqlite else value
+def of_event(change: Change) -> Row:
+    """Return the row of a change's event."""
+    assert change.event is not None  # the protocol says so
+    return {
+        "client_id": change.after.id,
+        "version": change.event.version,
+        "data": encode(change.event),
+    }
 
-    def keys(self, values: Sequence[object]) -> object:
-        """Return many keys as one value."""
-        return json.dumps(values) if self._sqlite else values
 
-    def of_client(self, before: Client | None, after: Client) -> Row:
-        """Return the row of a client, and what its row must be now."""
-        listing = after.listing
-        key = self.key(after.id)
-        return {
-            "key": key,
-            "version_before": before and before.version,
-            "erasures_before": before and before.erasures,
-            "id": key,
-            "version": after.version,
-            "erasures": after.erasures,
-            "email_key": after.email_key,
-            "practice_id": listing and listing.practice_id,
-            "client_list": listing and listing.client_list.value,
-            "folded_name": listing and listing.folded_name,
-            "invoiced_to": after.practice_id if invoice_payer(after) is Payer.PRACTICE else None,
-            "services": json.dumps([s.code for s in after.services]) if after.services else "[]",
-            "data": encode(after),
-        }
-
-    def of_event(self, change: Change) -> Row:
-        """Return the row of a change's event."""
-        assert change.event is not None  # the protocol says so
-        return {
-            "client_id": self.key(change.after.id),
+def of_notices(change: Change) -> Iterator[Row]:
+    """Yield the rows of a change's notices."""
+    assert change.event is not None  # the protocol says so
+    made_at = to_microseconds(change.event.at)
+    for position, notice in enumerate(change.notices):
+        yield {
+            "id": notice.id,
+            "client_id": change.after.id,
             "version": change.event.version,
-            "data": encode(change.event),
+            "position": position,
+            "made_at": made_at,
+            "due": made_at,
+            "parked": False,
+            "attempts": 0,
+            "lease": None,
+            "data": encode(notice),
         }
 
-    def of_notices(self, change: Change) -> Iterator[Row]:
-        """Yield the rows of a change's notices."""
-        assert change.event is not None  # the protocol says so
-        made_at = to_microseconds(change.event.at)
-        for position, notice in enumerate(change.notices):
-            yield {
-                "id": self.key(notice.id),
-                "client_id": self.key(change.after.id),
-                "version": change.event.version,
-                "position": position,
-                "made_at": made_at,
-                "due": made_at,
-                "parked": False,
-                "attempts": 0,
-                "lease": None,
-                "data": encode(notice),
-            }
 
-    def of_outcome(self, command_id: str, change: Change, until: datetime) -> Row:
-        """Return the row of what is remembered of a change; the rest is in its history."""
-        return {
-            "command_id": command_id,
-            "command": encode(change.command),
-            "client_id": self.key(change.after.id),
-            "version": change.after.version,
-            "changed": change.event is not None,
-            "notices": encode_notices(change.notices),
-            "until": to_microseconds(until),
-        }
+def of_outcome(command_id: str, change: Change, until: datetime) -> Row:
+    """Return the row of a remembered change. The rest of the change is in its client's history."""
+    return {
+        "command_id": command_id,
+        "command": encode(change.command),
+        "client_id": change.after.id,
+        "version": change.after.version,
+        "changed": change.event is not None,
+        "notices": encode_notices(change.notices),
+        "until": to_microseconds(until),
+    }
 
-    # ── Read ─────────────────────────────────────────────────────────────────────────────────────
 
-    def to_client(self, row: Any) -> Client:
-        """Return the client of a row."""
-        key, version, data = row
-        client = load_client(decode(data))
-        if client.version != version or self.key(client.id) != key:
-            raise CorruptRecord("a client is not the one that its row is of")
-        return client
+# ── Read ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def to_notice(self, key: object, data: str) -> Notice:
-        """Return the notice of a row."""
-        notice = load_notice(decode(data))
-        if self.key(notice.id) != key:
-            raise CorruptRecord("a notice is not the one that its row is of")
-        return notice
+
+def to_client(row: Any) -> Client:
+    """Return the client of a row."""
+    client_id, version, data = row
+    client = load_client(decode(data))
+    if (client.id, client.version) != (client_id, version):
+        raise CorruptRecord("a client's data and its row do not belong together")
+    return client
+
+
+def to_notice(notice_id: UUID, data: str) -> Notice:
+    """Return the notice of a row."""
+    notice = load_notice(decode(data))
+    if notice.id != notice_id:
+        raise CorruptRecord("a notice's data and its row do not belong together")
+    return notice
 
 
 def to_event(client_id: UUID, version: int, data: str) -> Event:
     """Return the event of a row of a client's history."""
     event = load_event(decode(data))
     if (event.client_id, event.version) != (client_id, version):
-        raise CorruptRecord("an event is not the one that its row is of")
+        raise CorruptRecord("an event's data and its row do not belong together")
     return event
 
 
 def to_change(rows: Sequence[Any]) -> Change:
-    """Return the change of an outcome: its row beside each of its client's events up to it."""
+    """Return a remembered change.
+
+    Parameters:
+        rows: the outcome beside each of its client's events up to it; at least one.
+    """
     command, version, changed, notices, _ = rows[0]
     asked = load_command(decode(command))
     events = [load_event(decode(row[-1])) for row in rows]
@@ -159,7 +149,7 @@ def decode_notices(data: str) -> tuple[Notice, ...]:
     """Return the notices of a text."""
     records = decode(data)
     if not isinstance(records, list):
-        raise CorruptRecord("the notices of a remembered change are no list")
+        raise CorruptRecord("the notices of a remembered change are not a list")
     return tuple(load_notice(record) for record in records)
 
 
@@ -167,13 +157,5 @@ def to_codes(data: str) -> list[str]:
     """Return the codes of a client's services."""
     codes = decode(data)
     if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
-        raise CorruptRecord("the services of a client are no list of codes")
+        raise CorruptRecord("the services of a client are not a list of codes")
     return codes
-
-
-def to_uuid(key: object) -> UUID:
-    """Return the id that a key stands for."""
-    try:
-        return key if isinstance(key, UUID) else UUID(hex=str(key))
-    except ValueError:
-        raise CorruptRecord("the id of a client is none") from None

@@ -63,7 +63,7 @@ def is_up_to_date(connection: Connection) -> bool:
 
 def version_of(connection: Connection) -> int | None:
     """Return at which version the tables are, or None where there are none."""
-    if not inspect(connection).has_table(schema.name):
+    if not inspect(connection).has_table(schema.name, connection.schema_for_object(schema)):
         return None
     found = connection.execute(select(schema.c.version).where(schema.c.name == _NAME))
     version = found.scalar_one_or_none()

@@ -1,6 +1,7 @@
-"""What is read and written, with a cursor whose transaction somebody else looks after.
+"""What the repositories read and write, on a connection. The caller handles the transaction.
 
-Both repositories, the sync and the async one, do all their work here.
+Both repositories, sync and async, do all their work here. The functions have the names of the
+methods of :mod:`client_access.repository` that they implement.
 """
 
 from __future__ import annotations
@@ -8,13 +9,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import groupby, islice
-from typing import Final, TypeVar, final
+from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import Dialect
+from sqlalchemy import Connection, Executable
 from sqlalchemy.exc import IntegrityError
 
 from client_access.change import Change
@@ -26,318 +27,345 @@ from client_access.machines.lifecycle import Status
 from client_access.notices import Notice
 from client_access.repository import Claim
 from client_access.repository.erasing import erase_command, erase_event, erase_history, erase_notice
-from client_access.sql.cursor import Cursor
+from client_access.sql import statements
 from client_access.sql.faults import is_email_conflict
 from client_access.sql.rows import (
-    Rows,
+    Row,
     decode_notices,
     encode_notices,
+    of_client,
+    of_event,
+    of_notices,
+    of_outcome,
     to_change,
+    to_client,
     to_codes,
     to_event,
-    to_uuid,
+    to_notice,
 )
-from client_access.sql.statements import Row, Statements
 from client_access.sql.tables import to_microseconds, to_moment
 from client_access.values import ClientList
-from client_access.wire import (
-    decode,
-    encode,
-    load_command,
-)
+from client_access.wire import decode, encode, load_command
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-_AT_ONCE: Final = 1000
-"""How many keys go into one question."""
+_AT_ONCE: Final = 500
+"""How many keys one statement looks up. Old builds of SQLite allow 999 parameters."""
 _NO_LEASE: Final = UUID(int=0)
 
+# ── Reading ──────────────────────────────────────────────────────────────────────────────────────
 
-@final
-class Store:
-    """The methods of the protocols of :mod:`client_access.repository`, with a given cursor."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        self._rows = Rows(dialect)
-        self._statements = Statements(dialect)
+def get(connection: Connection, client_id: UUID) -> Client | None:
+    """Return the client with this id."""
+    rows = _rows(connection, statements.GET_CLIENT, key=client_id)
+    return to_client(rows[0]) if rows else None
 
-    @classmethod
-    def of(cls, dialect: Dialect) -> Store:
-        """Return the one store of a dialect: a host may make a repository for each transaction."""
-        store = _STORES.get(dialect)
-        if store is None:
-            store = _STORES[dialect] = cls(dialect)
-        return store
 
-    # ── Reading ──────────────────────────────────────────────────────────────────────────────────
+def find_by_email(connection: Connection, email_key: str) -> Client | None:
+    """Return the client with this address."""
+    rows = _rows(connection, statements.FIND_CLIENT, key=email_key)
+    return to_client(rows[0]) if rows else None
 
-    def get(self, cursor: Cursor, client_id: UUID) -> Client | None:
-        """Return the client with this id."""
-        rows = self._statements.get.ask(cursor, key=self._rows.key(client_id))
-        return self._rows.to_client(rows[0]) if rows else None
 
-    def find_by_email(self, cursor: Cursor, email_key: str) -> Client | None:
-        """Return the client that has this address."""
-        rows = self._statements.find.ask(cursor, email_key=email_key)
-        return self._rows.to_client(rows[0]) if rows else None
+def get_many(connection: Connection, client_ids: Sequence[UUID]) -> dict[UUID, Client]:
+    """Return those of the clients that exist, by id."""
+    clients = (
+        to_client(row)
+        for keys in _chunks(client_ids)
+        for row in _rows(connection, statements.GET_CLIENTS, keys=keys)
+    )
+    return {client.id: client for client in clients}
 
-    def get_many(self, cursor: Cursor, client_ids: Sequence[UUID]) -> dict[UUID, Client]:
-        """Return those of the clients that exist."""
-        found: dict[UUID, Client] = {}
-        for some in _chunks([self._rows.key(client_id) for client_id in client_ids]):
-            for row in self._statements.get_many.ask(cursor, keys=self._rows.keys(some)):
-                client = self._rows.to_client(row)
-                found[client.id] = client
-        return found
 
-    def find_many_by_email(self, cursor: Cursor, email_keys: Sequence[str]) -> dict[str, UUID]:
-        """Return who has these addresses."""
-        found: dict[str, UUID] = {}
-        for some in _chunks(email_keys):
-            for key, client_id in self._statements.find_many.ask(
-                cursor, keys=self._rows.keys(some)
-            ):
-                found[key] = to_uuid(client_id)
-        return found
+def find_many_by_email(connection: Connection, email_keys: Sequence[str]) -> dict[str, UUID]:
+    """Return the ids of the clients with these addresses, by `email_key`."""
+    return {
+        email_key: client_id
+        for keys in _chunks(email_keys)
+        for email_key, client_id in _rows(connection, statements.FIND_CLIENTS, keys=keys)
+    }
 
-    def page(
-        self,
-        cursor: Cursor,
-        practice_id: str,
-        client_list: ClientList,
-        search: str,
-        limit: int,
-        after: tuple[str, UUID] | None,
-    ) -> list[Client]:
-        """Return clients of one list in order, from a place on."""
-        values: Row = {
-            "practice_id": practice_id,
-            "client_list": client_list.value,
-            "count": limit,
-            "search": search,
-        }
-        if after is not None:
-            values |= {"after_name": after[0], "after_key": self._rows.key(after[1])}
-        page = self._statements.page[search != "", after is not None]
-        return [self._rows.to_client(row) for row in page.ask(cursor, **values)]
 
-    def client_ids(self, cursor: Cursor, after: UUID | None) -> list[UUID]:
-        """Return some ids in order, those after a given one; none at the end."""
-        if after is None:
-            rows = self._statements.ids.ask(cursor, count=_AT_ONCE)
-        else:
-            rows = self._statements.ids_after.ask(
-                cursor, after=self._rows.key(after), count=_AT_ONCE
-            )
-        return [to_uuid(client_id) for (client_id,) in rows]
+def page(
+    connection: Connection,
+    practice_id: str,
+    client_list: ClientList,
+    search: str,
+    limit: int,
+    after: tuple[str, UUID] | None,
+) -> list[Client]:
+    """Return clients of one list in order, from a place on."""
+    statement = statements.PAGE
+    values: Row = {
+        "practice_id": practice_id,
+        "client_list": client_list.value,
+        "count": limit,
+    }
+    if search:
+        statement = statement.where(statements.CONTAINS[connection.dialect.name])
+        values["search"] = search
+    if after is not None:
+        statement = statement.where(statements.AFTER)
+        values["after_name"], values["after_key"] = after
+    return [to_client(row) for row in _rows(connection, statement, **values)]
 
-    def history(self, cursor: Cursor, client_id: UUID) -> tuple[Event, ...]:
-        """Return a client's events in order."""
-        rows = self._statements.history.ask(cursor, key=self._rows.key(client_id))
-        return tuple(to_event(client_id, version, data) for version, data in rows)
 
-    def service_counts(self, cursor: Cursor, practice_id: str) -> Mapping[str, int]:
-        """Return how many clients hold each service that the practice pays for."""
-        counts: Counter[str] = Counter()
-        for services, count in self._statements.service_counts.ask(cursor, practice_id=practice_id):
-            for code in to_codes(services):
-                counts[code] += count
-        return counts
+def client_ids(connection: Connection, after: UUID | None) -> list[UUID]:
+    """Return some ids in order, those after a given one; none at the end."""
+    if after is None:
+        rows = _rows(connection, statements.FIRST_IDS, count=_AT_ONCE)
+    else:
+        rows = _rows(connection, statements.NEXT_IDS, after=after, count=_AT_ONCE)
+    return [client_id for (client_id,) in rows]
 
-    # ── Saving ───────────────────────────────────────────────────────────────────────────────────
 
-    def save(self, cursor: Cursor, changes: Sequence[Change]) -> None:
-        """Store what changes leave, in order."""
-        for new, group in groupby(changes, key=lambda change: change.before is None):
-            self._save_clients(cursor, list(group), new=new)
-        statements = self._statements
-        statements.append_event.do_many(cursor, [self._rows.of_event(change) for change in changes])
-        statements.append_notice.do_many(
-            cursor, [row for change in changes for row in self._rows.of_notices(change)]
-        )
-        for change in changes:
-            if change.after.status is Status.DELETED:
-                events = self.history(cursor, change.after.id)
-                erased = [erase_event(event) for event in events]
-                self._overwrite_records(cursor, change.after.id, events, erased)
+def history(connection: Connection, client_id: UUID) -> tuple[Event, ...]:
+    """Return a client's events in order."""
+    rows = _rows(connection, statements.HISTORY, key=client_id)
+    return tuple(to_event(client_id, version, data) for version, data in rows)
 
-    def _save_clients(self, cursor: Cursor, changes: list[Change], *, new: bool) -> None:
-        """Write what changes leave, all of them of new clients or none."""
-        statement = self._statements.insert if new else self._statements.update
-        rows = [self._rows.of_client(change.before, change.after) for change in changes]
-        if len(rows) > 1:
-            # All at once, and one by one only to find which of them is at fault.
-            cursor.savepoint()
-            try:
-                written = statement.do_many(cursor, rows)
-            except IntegrityError:
-                written = 0
-            if written == len(rows):
-                cursor.release_savepoint()
+
+def service_counts(connection: Connection, practice_id: str) -> Mapping[str, int]:
+    """Return how many clients hold each service that the practice pays for."""
+    counts: Counter[str] = Counter()
+    for services, count in _rows(connection, statements.COUNT_SERVICES, key=practice_id):
+        for code in to_codes(services):
+            counts[code] += count
+    return counts
+
+
+# ── Saving ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def save(connection: Connection, changes: Sequence[Change]) -> None:
+    """Store the changed clients, the events and the notices, in order."""
+    for _, group in groupby(changes, key=lambda change: change.before is None):
+        _save_clients(connection, list(group))
+    _each(connection, statements.ADD_EVENT, [of_event(change) for change in changes])
+    _each(
+        connection,
+        statements.ADD_NOTICE,
+        [row for change in changes for row in of_notices(change)],
+    )
+    for change in changes:
+        if change.after.status is Status.DELETED:
+            events = history(connection, change.after.id)
+            erased = [erase_event(event) for event in events]
+            _overwrite_records(connection, change.after.id, events, erased)
+
+
+def _save_clients(connection: Connection, changes: Sequence[Change]) -> None:
+    """Write the clients of some changes. Either all are new, or none is."""
+    statement: Executable = statements.UPDATE_CLIENT
+    if changes[0].before is None:
+        statement = statements.ADD_CLIENT[connection.dialect.name]
+    rows = [_saved(change) for change in changes]
+    if len(rows) > 1:
+        # All at once. If that fails, one by one, to find the client at fault.
+        with suppress(IntegrityError), connection.begin_nested() as savepoint:
+            if connection.execute(statement, rows).rowcount == len(rows):
                 return
-            cursor.rollback_to_savepoint()
-        for row, change in zip(rows, changes, strict=True):
-            client_id = change.after.id
-            try:
-                written = statement.do_one(cursor, row)
-            except IntegrityError as error:
-                if is_email_conflict(error):
-                    raise EmailTaken(client_id) from None
-                raise
-            if written != 1:
-                raise StaleClient(client_id)
+            savepoint.rollback()
+    for row, change in zip(rows, changes, strict=True):
+        try:
+            written = connection.execute(statement, row).rowcount
+        except IntegrityError as error:
+            if is_email_conflict(error):
+                raise EmailTaken(change.after.id) from None
+            raise
+        if written != 1:
+            raise StaleClient(change.after.id)
 
-    # ── Erasing ──────────────────────────────────────────────────────────────────────────────────
 
-    def erase(self, cursor: Cursor, client_id: UUID) -> None:
-        """Erase a person from the client, its history, its notices and its outcomes."""
-        key = self._rows.key(client_id)
-        rows = self._statements.get_locked.ask(cursor, key=key)
-        if not rows:
-            return
-        before = self._rows.to_client(rows[0])
-        events = self.history(cursor, client_id)
-        erased = erase_history(events)
-        self._overwrite_records(cursor, client_id, events, erased)
-        after = replay(erased)
-        if after.version != before.version:
-            raise CorruptRecord("a client is not what its history makes of it")
-        self._statements.overwrite.do(cursor, **self._rows.of_client(before, after))
+def _saved(change: Change) -> Row:
+    before, after = change.before, change.after
+    row = of_client(after)
+    if before is None:
+        row["id"] = after.id
+    else:
+        row["key"] = after.id
+        row["version_before"] = before.version
+        row["erasures_before"] = before.erasures
+    return row
 
-    def _overwrite_records(
-        self, cursor: Cursor, client_id: UUID, events: Sequence[Event], erased: Sequence[Event]
-    ) -> None:
-        """Put erased events in the place of events; erase notices and remembered changes."""
-        key = self._rows.key(client_id)
-        statements = self._statements
-        statements.overwrite_event.do_many(
-            cursor,
-            [
-                {"key": key, "event_version": event.version, "data": encode(event)}
-                for event, was in zip(erased, events, strict=True)
-                if event is not was
-            ],
-        )
-        kept: list[Row] = []
-        dropped: list[Row] = []
-        for notice_key, data in statements.notices_of.ask(cursor, key=key):
-            # One that cannot be read may name the person too.
-            waiting = self._notice_or_none(notice_key, data)
-            notice = None if waiting is None else erase_notice(waiting)
-            if notice is None:
-                dropped.append({"key": notice_key})
-            else:
-                kept.append({"key": notice_key, "data": encode(notice)})
-        statements.overwrite_notice.do_many(cursor, kept)
-        statements.drop_notice.do_many(cursor, dropped)
-        remembered: list[Row] = [
+
+# ── Erasing ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def erase(connection: Connection, client_id: UUID) -> None:
+    """Erase a person from the client, its history, its notices and its outcomes."""
+    rows = _rows(connection, statements.GET_CLIENT_LOCKED, key=client_id)
+    if not rows:
+        return
+    before = to_client(rows[0])
+    events = history(connection, client_id)
+    erased = erase_history(events)
+    _overwrite_records(connection, client_id, events, erased)
+    after = replay(erased)
+    if after.version != before.version:
+        raise CorruptRecord("a client and its history do not belong together")
+    _changed(connection, statements.OVERWRITE_CLIENT, key=client_id, **of_client(after))
+
+
+def _overwrite_records(
+    connection: Connection, client_id: UUID, events: Sequence[Event], erased: Sequence[Event]
+) -> None:
+    """Replace events by erased ones; erase notices and remembered changes."""
+    _each(
+        connection,
+        statements.OVERWRITE_EVENT,
+        [
+            {"key": client_id, "event_version": event.version, "data": encode(event)}
+            for event, was in zip(erased, events, strict=True)
+            if event is not was
+        ],
+    )
+    kept: list[Row] = []
+    dropped: list[Row] = []
+    for notice_id, data in _rows(connection, statements.NOTICES_OF, key=client_id):
+        # A notice that cannot be read may name the person too.
+        waiting = _notice_or_none(notice_id, data)
+        notice = None if waiting is None else erase_notice(waiting)
+        if notice is None:
+            dropped.append({"key": notice_id})
+        else:
+            kept.append({"key": notice_id, "data": encode(notice)})
+    _each(connection, statements.UPDATE_NOTICE, kept)
+    _each(connection, statements.DROP_NOTICE, dropped)
+    _each(
+        connection,
+        statements.OVERWRITE_OUTCOME,
+        [
             {
                 "key": command_id,
-                "command": encode(erase_command(load_command(decode(asked)))),
-                "notices": encode_notices(_erased(decode_notices(told))),
+                "command": encode(erase_command(load_command(decode(command)))),
+                "notices": encode_notices(_erased(decode_notices(notices))),
             }
-            for command_id, asked, told in statements.outcomes_of.ask(cursor, key=key)
-        ]
-        statements.overwrite_outcome.do_many(cursor, remembered)
-
-    # ── Outcomes ─────────────────────────────────────────────────────────────────────────────────
-
-    def recall(self, cursor: Cursor, command_id: str, at: datetime) -> Change | None:
-        """Return the change that was remembered under an id and is not forgotten yet."""
-        rows = self._statements.recall.ask(cursor, key=command_id, at=to_microseconds(at))
-        return to_change(rows) if rows else None
-
-    def save_once(
-        self,
-        cursor: Cursor,
-        command_id: str,
-        change: Change,
-        at: datetime,
-        until: datetime,
-    ) -> None:
-        """Store a change and remember it."""
-        statements, after = self._statements, change.after
-        statements.forget.do(cursor, at=to_microseconds(at))
-        row = self._rows.of_outcome(command_id, change, until)
-        if statements.remember.do_one(cursor, row) != 1:
-            raise StaleClient(after.id)
-        if change.event is not None:
-            self.save(cursor, (change,))
-        elif not self._is_as_decided(cursor, after):
-            raise StaleClient(after.id)
-
-    def _is_as_decided(self, cursor: Cursor, client: Client) -> bool:
-        """Tell whether a client is stored as it was decided on, and keep it so till the end."""
-        rows = self._statements.get_locked.ask(cursor, key=self._rows.key(client.id))
-        return bool(rows) and self._rows.to_client(rows[0]) == client
-
-    # ── Outbox ───────────────────────────────────────────────────────────────────────────────────
-
-    def claim(self, cursor: Cursor, at: datetime, lease: timedelta, limit: int) -> list[Claim]:
-        """Lease notices that are due, the first undelivered one of each client only."""
-        claimed, until = uuid4(), at + lease
-        values: Row = {"lease": self._rows.key(claimed), "due": to_microseconds(until)}
-        due, lease_one = self._statements.due, self._statements.lease
-        while rows := due.ask(cursor, at=to_microseconds(at), count=limit):
-            # One that cannot be read is leased as well, so that it is out of the way of the others.
-            lease_one.do_many(cursor, [{"key": key, **values} for key, _, _ in rows])
-            claims = [
-                Claim(notice, attempts, claimed, until)
-                for key, attempts, data in rows
-                if (notice := self._notice_or_none(key, data)) is not None
-            ]
-            if claims:
-                return claims
-        return []
-
-    def delivered(self, cursor: Cursor, claim: Claim) -> bool:
-        """Forget a notice that was delivered."""
-        return self._statements.delivered.do(cursor, **self._leased(claim)) == 1
-
-    def failed(self, cursor: Cursor, claim: Claim, retry_at: datetime | None) -> bool:
-        """Give a notice back, or park it."""
-        leased = self._leased(claim)
-        if retry_at is None:
-            return self._statements.park.do(cursor, **leased) == 1
-        again = self._statements.try_again.do(cursor, **leased, due=to_microseconds(retry_at))
-        return again == 1
-
-    def waiting(self, cursor: Cursor, parked: bool, limit: int) -> list[Claim]:
-        """Return notices that wait, or those that are parked."""
-        rows = self._statements.waiting.ask(cursor, parked=parked, count=limit)
-        return [
-            Claim(notice, attempts, _NO_LEASE, None if parked else to_moment(due))
-            for key, data, attempts, due in rows
-            if (notice := self._notice_or_none(key, data)) is not None
-        ]
-
-    def retry(self, cursor: Cursor, notice_id: UUID, at: datetime) -> bool:
-        """Make a parked notice due again."""
-        again = self._statements.retry.do(
-            cursor, key=self._rows.key(notice_id), due=to_microseconds(at)
-        )
-        return again == 1
-
-    def _leased(self, claim: Claim) -> Row:
-        return {"key": self._rows.key(claim.notice.id), "claimed": self._rows.key(claim.lease)}
-
-    def _notice_or_none(self, key: object, data: str) -> Notice | None:
-        try:
-            return self._rows.to_notice(key, data)
-        except CorruptRecord as problem:
-            _log.error("The notice %s waits and cannot be read: %s", key, problem)
-            return None
-
-
-_STORES: WeakKeyDictionary[Dialect, Store] = WeakKeyDictionary()
+            for command_id, command, notices in _rows(
+                connection, statements.OUTCOMES_OF, key=client_id
+            )
+        ],
+    )
 
 
 def _erased(notices: Iterable[Notice]) -> Iterator[Notice]:
     for notice in notices:
         if (erased := erase_notice(notice)) is not None:
             yield erased
+
+
+# ── Outcomes ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def recall(connection: Connection, command_id: str, at: datetime) -> Change | None:
+    """Return the change remembered under an id, unless it is forgotten."""
+    rows = _rows(connection, statements.RECALL, key=command_id, at=to_microseconds(at))
+    return to_change(rows) if rows else None
+
+
+def save_once(
+    connection: Connection, command_id: str, change: Change, at: datetime, until: datetime
+) -> None:
+    """Store a change and remember it."""
+    _changed(connection, statements.FORGET, at=to_microseconds(at))
+    remember = statements.REMEMBER[connection.dialect.name]
+    if _changed(connection, remember, **of_outcome(command_id, change, until)) != 1:
+        raise StaleClient(change.after.id)
+    if change.event is not None:
+        save(connection, (change,))
+    elif not _is_as_decided(connection, change.after):
+        raise StaleClient(change.after.id)
+
+
+def _is_as_decided(connection: Connection, client: Client) -> bool:
+    """Return whether the stored client is this one, and lock it until the transaction ends."""
+    rows = _rows(connection, statements.GET_CLIENT_LOCKED, key=client.id)
+    return bool(rows) and to_client(rows[0]) == client
+
+
+# ── Outbox ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def claim(connection: Connection, at: datetime, lease: timedelta, limit: int) -> list[Claim]:
+    """Lease notices that are due, only the first undelivered one of each client."""
+    claimed, until = uuid4(), at + lease
+    leased: Row = {"lease": claimed, "due": to_microseconds(until)}
+    while rows := _rows(connection, statements.DUE, at=to_microseconds(at), count=limit):
+        # A notice that cannot be read is leased too, so that it does not hold up the others.
+        _each(connection, statements.UPDATE_NOTICE, [{"key": key, **leased} for key, _, _ in rows])
+        claims = [
+            Claim(notice, attempts, claimed, until)
+            for key, attempts, data in rows
+            if (notice := _notice_or_none(key, data)) is not None
+        ]
+        if claims:
+            return claims
+    return []
+
+
+def delivered(connection: Connection, claim: Claim) -> bool:
+    """Forget a notice that was delivered."""
+    return _changed(connection, statements.DELIVERED, **_lease_of(claim)) == 1
+
+
+def failed(connection: Connection, claim: Claim, retry_at: datetime | None) -> bool:
+    """Give a notice back, or park it."""
+    again: Row = {"parked": True} if retry_at is None else {"due": to_microseconds(retry_at)}
+    return _changed(connection, statements.FAILED, **_lease_of(claim), **again) == 1
+
+
+def waiting(connection: Connection, parked: bool, limit: int) -> list[Claim]:
+    """Return notices that wait, or those that are parked."""
+    rows = _rows(connection, statements.WAITING, is_parked=parked, count=limit)
+    return [
+        Claim(notice, attempts, _NO_LEASE, None if parked else to_moment(due))
+        for key, data, attempts, due in rows
+        if (notice := _notice_or_none(key, data)) is not None
+    ]
+
+
+def retry(connection: Connection, notice_id: UUID, at: datetime) -> bool:
+    """Make a parked notice due again."""
+    return _changed(connection, statements.RETRY, key=notice_id, due=to_microseconds(at)) == 1
+
+
+def _lease_of(claim: Claim) -> Row:
+    return {"key": claim.notice.id, "claimed": claim.lease}
+
+
+def _notice_or_none(notice_id: UUID, data: str) -> Notice | None:
+    try:
+        return to_notice(notice_id, data)
+    except CorruptRecord as problem:
+        _log.error("The notice %s is waiting and cannot be read: %s", notice_id, problem)
+        return None
+
+
+# ── Statements ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _rows(connection: Connection, statement: Executable, **values: object) -> Sequence[Any]:
+    """Execute a query and return its rows."""
+    result = connection.execute(statement, values)
+    try:
+        return result.all()
+    except ValueError:
+        # SQLite stores any text as an id.
+        raise CorruptRecord("an id is not a UUID") from None
+
+
+def _changed(connection: Connection, statement: Executable, **values: object) -> int:
+    """Execute a statement and return how many rows it changed."""
+    return connection.execute(statement, values).rowcount
+
+
+def _each(connection: Connection, statement: Executable, rows: Sequence[Row]) -> None:
+    """Execute a statement once for each row of values."""
+    if rows:
+        connection.execute(statement, rows)
 
 
 def _chunks(values: Iterable[T]) -> Iterator[list[T]]:
