@@ -27,7 +27,7 @@ from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.notices import Notice
 from client_access.refusals import CommandRefused
-from client_access.repository import Claim, CommandMemory, Erasure, History, OutboxStore
+from client_access.repository import Claim, CommandMemory, Erasure, History, OutboxStore, Repository
 from client_access.repository.memory import MemoryRepository
 from client_access.service import ClientAccess
 from client_access.testing.checks.frame import FullRepository, expect_equal
