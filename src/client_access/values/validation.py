@@ -120,8 +120,9 @@ def is_text(
     """
 
     def check(instance: object, attribute: Attribute[str], value: str) -> None:
-        text = keep(instance, attribute, value, str)
-        check_text(attribute.name, text, limit, blank=blank, lines=lines)
+        if type(value) is not str:
+            value = keep(instance, attribute, value, str)
+        check_text(attribute.name, value, limit, blank=blank, lines=lines)
 
     return check
 
