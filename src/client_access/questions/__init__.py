@@ -1,1 +1,1 @@
-"""What is asked without a command: who gets in, lists, invoices, what a change comes to."""
+"""Questions that need no command: sign-in, lists, invoices and the consequences of a change."""
