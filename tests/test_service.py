@@ -637,7 +637,7 @@ def test_an_outcome_cannot_be_remembered_beyond_the_calendar() -> None:
     last = datetime.max.replace(tzinfo=UTC)
     office = Office(remember_for=timedelta(days=10_000))
     office.now = last
-    with pytest.raises(ca.InvalidValue, match="too close to the end of the calendar"):
+    with pytest.raises(ca.InvalidValue, match="too close to the year 9999"):
         office.access.handle(ADD, command_id="once")
     assert office.repository.get(CLIENT_ID) is None
 

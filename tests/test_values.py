@@ -702,8 +702,8 @@ def test_prices_at_their_limits() -> None:
         ),
         (lambda: ca.Activation(CLIENT_ID, T0, T0), "expires_at", "later than sent_at"),
         (lambda: ca.DirectDebit(SOON, T0), "due", "earlier than asked_at"),
-        (lambda: ca.Policy(timedelta(0)), "activation_lifetime", "longer than nothing"),
-        (lambda: ca.Policy(-timedelta(1)), "activation_lifetime", "longer than nothing"),
+        (lambda: ca.Policy(timedelta(0)), "activation_lifetime", "must be positive"),
+        (lambda: ca.Policy(-timedelta(1)), "activation_lifetime", "must be positive"),
         (lambda: ca.Policy(unpaid_access=-timedelta(1)), "unpaid_access", "negative"),
         (lambda: ca.Policy(unpaid_access=30), "unpaid_access", "timedelta"),  # type: ignore[arg-type]
         (lambda: ca.EmailAddress.placeholder("x"), "client_id", "UUID"),  # type: ignore[arg-type]

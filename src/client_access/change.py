@@ -27,7 +27,7 @@ class Change:
         before: the client before it; None if the command creates the client.
         event: what happened; None if nothing changes.
         after: the client after it, which is always `evolve(before, event)`.
-        notices: what to tell whom (rules §9); the caller delivers them.
+        notices: who is told what (rules §9); the caller delivers them.
     """
 
     command: Command = field(repr=_kind)

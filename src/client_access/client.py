@@ -1,4 +1,4 @@
-"""The client: a value that cannot stand in a state that the rules do not know."""
+"""The client: a value whose fields always go together as the rules say."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ from client_access.values.validation import (
 )
 
 ERASED_NAME = "(erased)"
-"""What stands in the place of a name that was erased."""
+"""Replaces a name that was erased."""
 
 
 @final
 @frozen
 class Listing:
-    """Where a client stands in a practice's lists: what an adapter stores to answer `page` (C1).
+    """A client's place in a practice's lists: what an adapter stores to answer `page` (C1).
 
     Parameters:
-        practice_id: whose list it is: the practice that manages the client, or is invited by it.
+        practice_id: the practice that has the list: it manages the client, or is invited by it.
         client_list: which of the three lists.
-        folded_name: the business name as it is searched and ordered (C2).
+        folded_name: the business name in the form that is searched and ordered (C2).
     """
 
     practice_id: str
@@ -63,7 +63,7 @@ class Listing:
 
 @frozen
 class _Shape:
-    """What holds for every client in one status, whatever happened before."""
+    """What every client in one status has, whatever happened before."""
 
     payers: frozenset[PayerState]
     sources: frozenset[Source]
@@ -117,27 +117,26 @@ _SERVICES = is_tuple_of(HeldService)
 class Client:
     """A business or an individual whose books are kept on the platform.
 
-    Clients come from :func:`~client_access.decide` and :func:`~client_access.evolve`, and from
-    storage; the constructor upholds what must hold between the fields, so that no client exists
-    that the rules do not know.
+    Clients come from :func:`~client_access.decide`, :func:`~client_access.evolve` and storage. The
+    constructor checks each field, and that the fields go together.
 
     Parameters:
-        id: the client's own id, never used again after it is deleted (L5).
+        id: the client's id, never used again after the client is deleted (L5).
         version: the number of its events.
         kind: business or individual.
         business_name: at most 200 characters; empty once deleted.
-        contact: whom to reach at the client.
+        contact: the contact details.
         email: its address, or the placeholder made from its id (E2).
-        source: how it came to its present practice.
-        status: where it stands in the lifecycle (§2).
+        source: how the client came to its present practice.
+        status: its status in the lifecycle (§2).
         payer_state: who pays, and whether that is locked (§3).
-        services: what it holds, by code.
+        services: the services that it holds, by code.
         practice_id: the practice that manages it; None while unmanaged and once deleted.
         activation: the pending activation while awaiting activation (E6).
         practice_invitation: the pending invitation to a practice, only while unmanaged.
-        established: whether it was ever `practice_only` or `both_access` (L5).
-        direct_debit: the details asked for and not given yet (P6).
-        erasures: how often the person was erased from it (L5).
+        established: whether it has ever been `practice_only` or `both_access` (L5).
+        direct_debit: direct debit details that were asked for and not given yet (P6).
+        erasures: how often personal details were erased from it (L5).
 
     Raises:
         InvalidValue: a field is malformed, or does not go with the others.
@@ -173,7 +172,7 @@ class Client:
 
     @property
     def email_key(self) -> str:
-        """What no two clients share (E1)."""
+        """The form of the address that is unique among clients (E1)."""
         return self.email.key
 
     @property
@@ -203,7 +202,7 @@ class Client:
 
     @property
     def listing(self) -> Listing | None:
-        """The one place in the one practice's lists where the client stands, or None (C1)."""
+        """The client's place in the lists of its practice, or None (C1)."""
         client_list = _list_of(self)
         if client_list is None:
             return None
@@ -213,7 +212,7 @@ class Client:
         return Listing(practice_id, client_list, fold(self.business_name))
 
     def holds(self, code: str) -> bool:
-        """Tell whether the client has the service with this code."""
+        """Return whether the client holds the service with this code."""
         return any(service.code == code for service in self.services)
 
 
@@ -283,7 +282,7 @@ def _misfit_in(
         return "source"
     if established not in shape.established:
         return "established"
-    # Only a customer of its own comes back from unmanaged, and it goes on paying (P5).
+    # A customer that invited its practice keeps paying for itself (P5).
     if source is Source.CUSTOMER and payer_state is not PayerState.CLIENT_LOCKED:
         return "payer_state"
     # Only a registered customer is unmanaged without having been established (L2). An established
@@ -351,7 +350,7 @@ def with_changes(client: Client, **changes: Unpack[_Changes]) -> Client:
 
 
 def invoice_payer(client: Client) -> Payer | None:
-    """Return on whose next invoice a client's services stand, or None for nobody's (S6)."""
+    """Return who is invoiced for a client's services now, or None if nobody is (S6)."""
     if client.status is Status.DELETED:
         return None
     if client.payer_state is PayerState.PRACTICE_LOCKED:
@@ -362,10 +361,9 @@ def invoice_payer(client: Client) -> Payer | None:
 
 
 def monthly_lines(client: Client, catalogue: Catalogue) -> tuple[InvoiceLine, ...]:
-    """Return a client's lines on the next monthly invoice of whoever pays for it (S6).
+    """Return a client's lines on the next monthly invoice of its payer (S6).
 
-    None stand anywhere before who pays is locked, nor, where the client pays, before it has
-    activated.
+    There are none before the payer is locked, and none before activation if the client pays.
 
     Raises:
         InvalidValue: the catalogue lacks a service that the client holds (S4).
@@ -391,9 +389,9 @@ def monthly_lines(client: Client, catalogue: Catalogue) -> tuple[InvoiceLine, ..
 
 
 def mailto(client: Client) -> str | None:
-    """Return a `mailto:` link to a client's address (RFC 6068), or None where it has none.
+    """Return a `mailto:` link to a client's address (RFC 6068), or None if it has no address.
 
-    Whatever could end the address, add a recipient or begin a header field is percent-encoded.
+    A character that could end the address, add a recipient or start a header is percent-encoded.
     """
     check_type("client", client, Client)
     if not client.email.is_mailable:

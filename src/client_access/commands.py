@@ -1,10 +1,10 @@
-"""The 22 commands of rules §8: what somebody wants done with a client.
+"""The 22 commands of rules §8: what an actor wants to do with a client.
 
-Every command names the client and the actor (`by`), positionally; all else is given by keyword.
-A command is a value: making one checks that it is well-formed and changes nothing. Whether it is
-accepted, :func:`~client_access.decide` says.
+The client and the actor (`by`) are positional; everything else is given by keyword. A command is a
+value: making one checks that it is well-formed, and changes nothing. :func:`~client_access.decide`
+decides whether it is accepted.
 
-All of them raise :class:`~client_access.InvalidValue` for a malformed field, by its name.
+Every command raises :class:`~client_access.InvalidValue` if a field is malformed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from client_access.values.validation import (
 )
 
 ServiceSelection: TypeAlias = Mapping[str, ServiceSetup | None] | Iterable[HeldService]
-"""How services are given: a mapping of code to setup; or as held services already."""
+"""How services are given: a mapping of code to setup, or held services."""
 
 
 def _to_email(value: str | EmailAddress) -> EmailAddress:
@@ -77,8 +77,8 @@ class _Command:
     """What every command has.
 
     Parameters:
-        client_id: the client that it is about.
-        by: who asks.
+        client_id: the client.
+        by: who gives the command.
     """
 
     client_id: UUID = field(validator=is_a(UUID))
@@ -102,23 +102,23 @@ class _NewClient(_Command):
 @final
 @frozen
 class AddClient(_NewClient):
-    """A practice adds a client, which starts inactive (L1).
+    """A practice adds a client. The client starts inactive (L1).
 
     Parameters:
         client_id: a new id, never used before.
         by: the practice's user.
         business_name: at most 200 characters.
         kind: business or individual.
-        email: its address; without one it gets a placeholder (E2).
-        contact: whom to reach.
-        payer: who is to pay, if that is chosen already (P1).
+        email: its address; without one, it gets a placeholder (E2).
+        contact: the contact details.
+        payer: who is to pay, if that has been chosen (P1).
     """
 
 
 @final
 @frozen
 class ImportClient(_NewClient):
-    """A practice adds a client in a batch; :class:`AddClient` but for the source (L1)."""
+    """A practice adds a client in a batch: as :class:`AddClient`, with another source (L1)."""
 
 
 @final
@@ -131,9 +131,9 @@ class RegisterCustomer(_Command):
         by: the platform.
         business_name: at most 200 characters.
         email: the address that it signed up with.
-        services: what it subscribed to, by code, each with its setup where it needs one.
+        services: the services, by code, each with its setup if it needs one.
         kind: business or individual.
-        contact: whom to reach.
+        contact: the contact details.
     """
 
     business_name: str = field(kw_only=True, validator=is_text())
@@ -166,7 +166,7 @@ class Subscribe(_Command):
         by: the practice's user.
         payer: who pays; replaces an earlier choice (P1).
         sign_in: whether the client is to sign in itself.
-        services: what it is subscribed to, by code, each with its setup where it needs one (S1).
+        services: the services, by code, each with its setup if it needs one (S1).
         activation_id: the new activation's id, if the client is to sign in.
     """
 
@@ -226,7 +226,7 @@ class GiveAccess(_Command):
 @final
 @frozen
 class ResendActivation(_Command):
-    """The pending activation is sent again, and its lifetime starts anew (E5)."""
+    """The pending activation is sent again, and its lifetime starts again (E5)."""
 
 
 @final
@@ -243,7 +243,7 @@ class Activate(_Command):
 @final
 @frozen
 class DisableAccess(_Command):
-    """The practice locks a client out for which it pays (L8)."""
+    """The practice locks out a client that it pays for (L8)."""
 
 
 @final
@@ -258,19 +258,19 @@ class EnableAccess(_Command):
 @final
 @frozen
 class StopManaging(_Command):
-    """The practice's access ends; from then on the client pays (L4, L6, P3)."""
+    """The practice's access ends, and the client pays from then on (L4, L6, P3)."""
 
 
 @final
 @frozen
 class ProvideDirectDebit(_Command):
-    """The client has given the direct debit details asked of it (P6)."""
+    """The client has given the direct debit details that it was asked for (P6)."""
 
 
 @final
 @frozen
 class DeleteClient(_Command):
-    """A client that was never established is deleted, and forgotten (L5)."""
+    """A client that was never established is deleted, with its personal details (L5)."""
 
 
 @final
@@ -284,13 +284,13 @@ class InvitePractice(_Command):
 @final
 @frozen
 class WithdrawPracticeInvitation(_Command):
-    """The client takes its pending practice invitation back."""
+    """The client withdraws its pending practice invitation."""
 
 
 @final
 @frozen
 class AcceptPracticeInvitation(_Command):
-    """The invited practice accepts; the client goes on paying itself (P5)."""
+    """The invited practice accepts; the client keeps paying for itself (P5)."""
 
 
 @final
@@ -321,7 +321,7 @@ class ChangeEmail(_Command):
 @final
 @frozen
 class ChangeContactDetails(_Command):
-    """Whom to reach at the client, and where, is changed (D1)."""
+    """The contact details are changed (D1)."""
 
     contact: ContactDetails = field(kw_only=True, validator=is_a(ContactDetails))
 
@@ -329,7 +329,7 @@ class ChangeContactDetails(_Command):
 @final
 @frozen
 class ChangeBusinessName(_Command):
-    """The client's name is changed: once it has a service, by Customer Services only (D2)."""
+    """The business name is changed; after the first service, by Customer Services only (D2)."""
 
     business_name: str = field(kw_only=True, validator=is_text())
 
@@ -389,6 +389,6 @@ COMMAND_NAMES: dict[type[Command], str] = {command: name for name, command in CO
 
 
 def email_of(command: Command) -> EmailAddress | None:
-    """Return the address that a command would give to its client, if it would."""
+    """Return the address that a command would give to its client, or None."""
     email: EmailAddress | None = getattr(command, "email", None)
     return email

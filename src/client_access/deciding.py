@@ -1,6 +1,6 @@
-"""The pure core: a command and a client go in, and a change comes out, or a reasoned no.
+"""The pure core: a command and a client go in, and a change or a refusal comes out.
 
-No clock, no randomness and no storage: everything that a decision may look at is an argument.
+It has no clock, no randomness and no storage: everything that a decision looks at is an argument.
 """
 
 from __future__ import annotations
@@ -73,20 +73,20 @@ def decide(
     policy: Policy = DEFAULT_POLICY,
     email_owner: UUID | None = None,
 ) -> Change:
-    """Decide on a command: return what it changes, or raise why it does not (rules §8).
+    """Decide on a command: return the change, or raise the refusal (rules §8).
 
     Parameters:
-        client: the client that the command names; None where no such id was ever used.
+        client: the client that the command names; None if its id was never used.
         command: what is asked.
         at: now, with a time zone.
-        catalogue: the services on offer, and those still held.
+        catalogue: the services that are on offer or still held.
         policy: what the platform has chosen.
-        email_owner: the client that has the address in the command, where one has (E1).
+        email_owner: the client that has the command's address, or None (E1).
 
     Raises:
-        CommandRefused: a rule says no; nothing has changed.
-        InvalidValue: an argument is malformed, or the catalogue or the client shows the command to
-            be (S1, S4, E6).
+        CommandRefused: a rule refuses the command; nothing has changed.
+        InvalidValue: an argument is malformed, or does not fit the catalogue or the client
+            (S1, S4, E6).
     """
     rules = _BY_COMMAND.get(type(command))
     if rules is None:
@@ -94,12 +94,12 @@ def decide(
     if client is not None:
         check_type("client", client, Client)
         if not client.id == command.client_id:
-            raise InvalidValue("client", "is not the one that the command names")
+            raise InvalidValue("client", "is not the client that the command names")
     if email_owner is not None:
         check_id("email_owner", email_owner)
     email = email_of(command)
     if email is not None and email.is_erased:
-        raise InvalidValue("email", "was erased, so the command cannot be decided on again")
+        raise InvalidValue("email", "was erased, so the command cannot be decided again")
     case = _case(client, command.by, at, catalogue, policy, email_owner)
 
     if refusal := rules.refusal(case, command):
@@ -114,15 +114,15 @@ def decide(
 def evolve(client: Client | None, event: Event) -> Client:
     """Return the client after an event.
 
-    No guard is asked, for what has happened has happened; but the tables of the machines are
-    walked, and the client's own invariants hold.
+    No guard is asked, because the event has happened. The machines still walk their tables, and the
+    client still checks its fields.
 
     Parameters:
         client: the client before the event; None before its first.
         event: what happened.
 
     Raises:
-        CorruptRecord: the event cannot have followed, as this library writes histories.
+        CorruptRecord: the event cannot follow in a history that this library wrote.
         InvalidValue: an argument is of the wrong type.
     """
     rules = _BY_EVENT.get(type(event))
@@ -138,22 +138,22 @@ def evolve(client: Client | None, event: Event) -> Client:
             and event.version == client.version + 1
         )
     if not follows:
-        raise CorruptRecord(f"{type(event).__name__} cannot have happened to this client then")
-    # A new client is made of nothing, any other of itself: `follows` has told the two apart.
+        raise CorruptRecord(f"{type(event).__name__} cannot follow in this client's history")
+    # `follows` has checked that only a new client is made of None.
     evolving = cast("Callable[[Client | None, Event], Client]", rules.evolve)
     try:
         after = evolving(client, event)
     except InvalidValue as problem:
-        raise CorruptRecord(f"{type(event).__name__} leaves no sound client: {problem}") from None
+        raise CorruptRecord(f"{type(event).__name__} leaves an invalid client: {problem}") from None
     return after
 
 
 def replay(events: Iterable[Event]) -> Client:
-    """Return the client that its events make, from the first on.
+    """Return the client that results from its events.
 
     Raises:
-        CorruptRecord: there are none, or they are no history that this library writes.
-        InvalidValue: something among them is no event.
+        CorruptRecord: there are none, or they are not a history that this library wrote.
+        InvalidValue: one of them is not an event.
     """
     client = None
     for event in to_tuple("events", events):
@@ -164,15 +164,15 @@ def replay(events: Iterable[Event]) -> Client:
 
 
 def as_of(events: Iterable[Event], at: datetime) -> Client | None:
-    """Return the client as it was at a moment, or None where it was not there yet.
+    """Return the client as it was at a moment, or None if it did not exist yet.
 
     Parameters:
         events: its whole history, in order.
-        at: the moment, with a time zone; what happened at it has happened.
+        at: the moment, with a time zone; events of that very moment are included.
 
     Raises:
-        CorruptRecord: they are no history that this library writes.
-        InvalidValue: the moment has no time zone, or something among the events is no event.
+        CorruptRecord: they are not a history that this library wrote.
+        InvalidValue: the moment has no time zone, or one of the events is not an event.
     """
     at = to_utc("at", at)
     client = None
@@ -187,7 +187,7 @@ def as_of(events: Iterable[Event], at: datetime) -> Client | None:
 @final
 @frozen
 class Actions:
-    """What an actor can do with a client now, and why not the rest.
+    """What an actor can do with a client now, and why it cannot do the rest.
 
     Parameters:
         allowed: the commands that no check refuses before their own fields are read.
@@ -199,7 +199,7 @@ class Actions:
 
     @property
     def refused(self) -> Mapping[type[Command], Refusal]:
-        """Every command that is refused, with the reason and the ways out."""
+        """Every other command, with the reason and the ways out."""
         return MappingProxyType(dict(self._refused))
 
 
@@ -211,14 +211,14 @@ def actions_of(
     catalogue: Catalogue,
     policy: Policy = DEFAULT_POLICY,
 ) -> Actions:
-    """Return which commands an actor could give for a client now: what buttons to show.
+    """Return which commands an actor could give for a client now: the buttons to show.
 
-    The checks are those of :func:`decide`, all but the ones that read a command's own fields. For a
-    client that is not the actor's, every command is refused as for one that does not exist (C3).
+    The checks are those of :func:`decide`, except those that read a command's own fields. If the
+    client is not the actor's, every command is refused as if it did not exist (C3).
 
     Parameters:
-        client: the client; None where there is none.
-        by: who would ask.
+        client: the client, or None.
+        by: who would give the commands.
         at: now, with a time zone.
         catalogue: the services on offer.
         policy: what the platform has chosen.

@@ -1,7 +1,8 @@
 """What has happened to a client: one event for each command, named in the past tense.
 
-An event holds its own facts and none of them is a price (S6). A client is what its events make of
-it: :func:`~client_access.replay`. The pair of `client_id` and `version` is an event's identity.
+An event holds its own facts, and none of them is a price (S6). Replaying a client's events gives
+the client: :func:`~client_access.replay`. The pair of `client_id` and `version` identifies an
+event.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class _Event:
         client_id: the client that it happened to.
         version: the client's version after it.
         at: when.
-        by: who asked for it.
+        by: who gave the command.
     """
 
     client_id: UUID = field(validator=is_a(UUID))
@@ -63,7 +64,7 @@ class _Created(_Event):
     """What every first event has.
 
     Parameters:
-        erasures: how often the person was erased from the history.
+        erasures: how often personal details were erased from the history.
     """
 
     erasures: int = field(default=0, kw_only=True, validator=is_tally)
@@ -117,7 +118,7 @@ class PayerChosen(_Event):
 @final
 @frozen
 class Subscribed(_Event):
-    """The client got its first services, and who pays was locked (P2)."""
+    """The client got its first services, which locked who pays (P2)."""
 
     payer: Payer = field(kw_only=True, validator=is_a(Payer))
     sign_in: SignIn = field(kw_only=True, validator=is_a(SignIn))
@@ -128,7 +129,7 @@ class Subscribed(_Event):
 @final
 @frozen
 class ServiceAdded(_Event):
-    """A service was added; while awaiting activation, that was sent again to an address (E5)."""
+    """A service was added; a pending activation was sent again, if there is an address (E5)."""
 
     service: HeldService = field(kw_only=True, validator=is_a(HeldService))
     activation: Activation | None = field(kw_only=True, validator=is_a_or_none(Activation))
@@ -189,7 +190,7 @@ class AccessEnabled(_Event):
 @final
 @frozen
 class ManagementStopped(_Event):
-    """The practice's access ended (L4); direct debit details are asked for if it paid (P6)."""
+    """The practice's access ended (L4); if it paid, direct debit details are asked for (P6)."""
 
     direct_debit: DirectDebit | None = field(kw_only=True, validator=is_a_or_none(DirectDebit))
 
@@ -197,13 +198,13 @@ class ManagementStopped(_Event):
 @final
 @frozen
 class DirectDebitProvided(_Event):
-    """The client gave the direct debit details asked of it (P6)."""
+    """The client gave the direct debit details that it was asked for (P6)."""
 
 
 @final
 @frozen
 class ClientDeleted(_Event):
-    """The client was deleted, and forgotten (L5)."""
+    """The client was deleted, with its personal details (L5)."""
 
 
 @final
@@ -217,13 +218,13 @@ class PracticeInvited(_Event):
 @final
 @frozen
 class PracticeInvitationWithdrawn(_Event):
-    """The client took its practice invitation back."""
+    """The client withdrew its practice invitation."""
 
 
 @final
 @frozen
 class PracticeInvitationAccepted(_Event):
-    """The invited practice accepted; the client goes on paying itself (P5)."""
+    """The invited practice accepted; the client keeps paying for itself (P5)."""
 
 
 @final

@@ -1,6 +1,6 @@
 """Why a command is refused: codes, rules, sentences and ways out.
 
-Every text that a refusal shows a person stands in this file, and none of them holds a name, an
+This file has every sentence that a refusal shows to a person. None of them contains a name, an
 address or anything else about a client. :meth:`Refusal.translated` replaces them for another
 language.
 """
@@ -145,7 +145,7 @@ RULES = {
     RefusalCode.DISABLED_BY_PRACTICE: "§2",
     RefusalCode.DIRECT_DEBIT_MISSING: "P6",
 }
-"""The rule that each refusal follows from, where a command's own row names no other."""
+"""The rule that each refusal follows from, unless a guard names another."""
 
 
 # ── Ways out ─────────────────────────────────────────────────────────────────────────────────────
@@ -154,10 +154,10 @@ RULES = {
 @final
 @frozen(cache_hash=True)
 class WayOut:
-    """One step that helps: a command, by whom, or something outside the library.
+    """One step that helps: a command and who gives it, or a step outside the library.
 
     Parameters:
-        key: its stable name, by which :meth:`Refusal.translated` finds another text.
+        key: its stable name, by which :meth:`Refusal.translated` finds its translation.
         sentence: what to do, for people.
         command: the command that does it; None for a step outside the library.
         by: the kind of actor that gives the command; None for a step outside.
@@ -270,14 +270,14 @@ SIGN_IN = _outside("sign_in", "Sign in with the password chosen at activation.")
 @final
 @frozen
 class Refusal:
-    """A rule's no, with everything that helps a person from here.
+    """Why a rule refuses a command, and what helps.
 
     Parameters:
         code: why, for programs.
         rule: the number of the rule it follows from.
         message: why, in one sentence for people; it holds no personal data.
-        ways_out: the steps that help, in order of preference; one inside the library is allowed
-            now, or after those before it.
+        ways_out: the steps that help, in order of preference. A command among them is allowed now,
+            or after the steps before it.
     """
 
     code: RefusalCode
@@ -293,7 +293,7 @@ class Refusal:
                 what is missing stays as it is.
 
         Raises:
-            InvalidValue: they are no texts, or one is blank or too long to be a sentence.
+            InvalidValue: a text is not a str, is blank, or is too long.
         """
         check_type("texts", texts, Mapping)
 
@@ -310,11 +310,11 @@ class Refusal:
 
 
 class CommandRefused(ClientAccessError):
-    """A rule's no: nothing has changed.
+    """A rule refuses a command. Nothing has changed.
 
     Attributes:
-        command: what was asked; None where a client was only read.
-        refusal: the code, the rule, a sentence for people and the ways out.
+        command: the command; None if a client was only read.
+        refusal: the code, the rule, a sentence for people, and the ways out.
     """
 
     def __init__(self, command: Command | None, refusal: Refusal) -> None:
@@ -338,7 +338,7 @@ def refuse(code: RefusalCode, *ways_out: WayOut, rule: str | None = None) -> Ref
 
 
 def english() -> dict[str, str]:
-    """Return every sentence of refusals and ways out by its key: what a translation replaces."""
+    """Return every sentence of refusals and ways out by its key, for a translation to replace."""
     steps = [*_WAYS.values(), *_OUTSIDE.values()]
     return {
         **{code.value: message for code, message in _MESSAGES.items()},

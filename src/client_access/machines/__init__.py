@@ -1,1 +1,1 @@
-"""The state machines, one file each, read from the top down: theory, states, table, code."""
+"""The state machines, one file each, to read from the top down: theory, states, table, code."""

@@ -1,12 +1,12 @@
 """The invitation from the practice to the client, from its first sending to its use (rules E4–E6).
 
 An activation is sent when a client that is to sign in gets its first service, or when access is
-given later. Sending it again keeps it and starts its lifetime anew (E5); correcting the address
-replaces it by another, so that a link sent to the wrong address leads nowhere (E4). Once used it is
-kept nowhere, and none is ever sent again: whoever was in once signs in with a password (E6).
-Deleting the client withdraws what may still be pending.
+given later. Resending keeps the activation and starts its lifetime again (E5). Correcting the
+address replaces the activation, so that a link sent to the wrong address is refused (E4). A used
+activation is not kept, and no other is sent: the client signs in with its password (E6). Deleting
+the client withdraws a pending activation.
 
-The state is not stored: a client's status tells it.
+The state is not stored: it follows from the client's status.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from client_access.values import Activation, IdentityEnum, Policy
 
 
 class ActivationState(IdentityEnum):
-    """How far the invitation to the client is."""
+    """The state of the activation."""
 
     NOT_SENT = "not_sent"
     PENDING = "pending"
@@ -74,7 +74,7 @@ MACHINE = make_machine(
 move: Callable[[Trigger, ActivationState], ActivationState] = compile_moves(
     MACHINE, ActivationState, ActivationState
 )
-"""Where a trigger leads from a state."""
+"""Return the state to which a trigger leads."""
 
 
 def send(activation_id: UUID, at: datetime, policy: Policy) -> Activation:
@@ -83,29 +83,29 @@ def send(activation_id: UUID, at: datetime, policy: Policy) -> Activation:
 
 
 def send_again(activation: Activation, at: datetime, policy: Policy) -> Activation:
-    """Return the same activation with its lifetime begun anew (E5)."""
+    """Return the same activation with a new lifetime (E5)."""
     return Activation(activation.id, at, policy.activation_expires(at), activation.times_sent + 1)
 
 
-# What follows walks the table for events, whose activations have been made before.
+# These functions walk the table for an event and return the activation that the client then has.
 
 
 def first(status: Status, sent: Activation | None) -> Activation | None:
-    """Return the activation that an event sends for the first time, if it sends one."""
+    """Return the activation that an event sends for the first time, or None."""
     if sent is not None:
         move("send", STATE_OF[status])
     return sent
 
 
 def again(status: Status, pending: Activation | None, sent: Activation | None) -> Activation | None:
-    """Return the activation that an event sends again, where one is pending (E5)."""
+    """Return the activation that an event sends again, if one is pending (E5)."""
     return _next("send_again", status, pending, sent)
 
 
 def replaced(
     status: Status, pending: Activation | None, sent: Activation | None
 ) -> Activation | None:
-    """Return the activation that an event puts in the place of the pending one, if any (E4)."""
+    """Return the activation that replaces the pending one, if one is pending (E4)."""
     return _next("replace", status, pending, sent)
 
 
@@ -125,5 +125,5 @@ def _next(
         return None
     move(trigger, STATE_OF[status])
     if pending is None or sent is None or (pending.id == sent.id) is (trigger == "replace"):
-        raise CorruptRecord(f"this is no activation to {trigger.replace('_', ' ')}")
+        raise CorruptRecord(f"the event has no activation to {trigger.replace('_', ' ')}")
     return sent

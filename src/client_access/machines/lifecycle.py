@@ -1,11 +1,12 @@
 """The life of a client at a practice (rules §2).
 
-A client begins ``inactive``, added or imported by a practice, or ``unmanaged``, as a customer that
-signed up alone. Its first subscription decides who works on the data: the practice alone
-(``practice_only``) or the client too, which then has an activation to follow
-(``awaiting_activation``) before both are in (``both_access``). From there the practice may lock the
-client out and in again (``disabled``), or its access may end (``unmanaged``), until the client
-invites a practice that accepts. Only what was never established can be ``deleted``.
+A client that a practice adds or imports starts ``inactive``. A customer that signs up alone starts
+``unmanaged``. The first subscription decides who works on the data: the practice alone
+(``practice_only``), or the client too, which then has to follow its activation
+(``awaiting_activation``) before both have access (``both_access``). The practice can lock the
+client out and let it in again (``disabled``). When the practice's access ends, the client is
+``unmanaged`` until it invites a practice that accepts. Only a client that was never established can
+be ``deleted``.
 
 A client that cannot sign in is never left alone: no edge leads from ``practice_only`` or
 ``awaiting_activation`` to ``unmanaged`` (L4).
@@ -23,7 +24,7 @@ from client_access.values import IdentityEnum
 
 
 class Status(IdentityEnum):
-    """Where a client stands (§2)."""
+    """The status of a client (§2)."""
 
     INACTIVE = "inactive"
     PRACTICE_ONLY = "practice_only"
@@ -35,7 +36,7 @@ class Status(IdentityEnum):
 
     @property
     def label(self) -> str:
-        """The words that the product shows for it."""
+        """The words that the product shows."""
         return LABELS[self]
 
 
@@ -49,7 +50,7 @@ LABELS = {
     Status.DELETED: "Deleted",
 }
 NEW_CLIENT_INVITATION = "New Client Invitation"
-"""The label of a row in a practice's inactive list that is an invitation to it (C1)."""
+"""The label of a client that has invited the practice, in its inactive list (C1)."""
 
 MANAGED = frozenset(
     {
@@ -63,10 +64,10 @@ MANAGED = frozenset(
 """The statuses in which a practice manages the client (§8)."""
 
 ACTIVATED = frozenset({Status.BOTH_ACCESS, Status.DISABLED, Status.UNMANAGED})
-"""The statuses of a client that has used its activation, or never needed one (L2)."""
+"""The statuses of a client that has used its activation, or signed up by itself (L2)."""
 
 NEW: Final = "new"
-"""Where a client comes from that does not exist yet."""
+"""The source of an edge that makes a client."""
 
 # ── Table ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -136,4 +137,4 @@ MACHINE = make_machine(
 move: Callable[[Trigger, Status | None], Status] = compile_moves(
     MACHINE, lambda name: None if name == NEW else Status(name), Status
 )
-"""Where a trigger leads from a status; None stands for a client that does not exist."""
+"""Return the status to which a trigger leads; None is before there is a client."""

@@ -1,10 +1,10 @@
 """Who pays for a client's services, and when that is settled for good (rules §3).
 
-The choice is free until the first service is added, which locks it, even though the client has not
-activated yet (P2). Removing every service does not unlock it. The one way out of a lock is that the
-practice's access ends: then the client pays, never the other way round (P3).
+The payer can be chosen until the first service is added. The first service locks the payer, even if
+the client has not activated yet (P2). Removing every service does not unlock it. A locked payer
+changes only when the practice's access ends: then the client pays, never the other way round (P3).
 
-A customer that signs up alone chooses itself and is locked at once: it starts ``client_locked``.
+A customer that signs up alone pays for itself: it starts ``client_locked``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Payer(IdentityEnum):
 
 
 class PayerState(IdentityEnum):
-    """Who pays, and whether that can still be changed (§3)."""
+    """Who pays, and whether that is locked (§3)."""
 
     UNDECIDED = "undecided"
     PRACTICE_CHOSEN = "practice_chosen"
@@ -41,7 +41,7 @@ class PayerState(IdentityEnum):
 
     @property
     def locked(self) -> bool:
-        """Whether the first service has settled it."""
+        """Whether the first service has locked it."""
         return self in LOCKED
 
 
@@ -83,14 +83,14 @@ MACHINE = make_machine(
 )
 
 move: Callable[[Trigger, PayerState], PayerState] = compile_moves(MACHINE, PayerState, PayerState)
-"""Where a trigger leads from a state."""
+"""Return the state to which a trigger leads."""
 
 
 def choose(payer: Payer, state: PayerState) -> PayerState:
-    """Return the state in which this payer is chosen and not yet locked (P1)."""
+    """Return the state in which this payer is chosen and not locked (P1)."""
     return move("choose_practice" if payer is Payer.PRACTICE else "choose_client", state)
 
 
 def lock(payer: Payer, state: PayerState) -> PayerState:
-    """Return the state in which this payer is chosen, replacing an earlier choice, and locked."""
+    """Return the state in which this payer is locked, whatever was chosen before (P1, P2)."""
     return move("lock", choose(payer, state))

@@ -54,7 +54,7 @@ MACHINE = make_machine(
 move: Callable[[Trigger, InvitationState], InvitationState] = compile_moves(
     MACHINE, InvitationState, InvitationState
 )
-"""Where a trigger leads from a state."""
+"""Return the state to which a trigger leads."""
 
 
 def first(pending: PracticeInvitation | None, sent: PracticeInvitation) -> PracticeInvitation:

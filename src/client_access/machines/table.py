@@ -1,9 +1,9 @@
-"""From a table to a plain lookup, by way of a machine of `transitions`.
+"""Make a plain lookup of a table, with a machine of `transitions` in between.
 
-`transitions` validates, draws and can run a table; it is given each table once, when its module is
-imported. What it accepts in silence is refused here: an edge that stands twice, a state that
-nothing reaches, a name that nobody declared. An immutable client is then moved by a lookup, for
-`transitions` itself moves only models that it may mutate, and at a hundred times the cost.
+`transitions` validates, draws and runs a table. It gets each table once, when the module of the
+table is imported. It silently accepts a duplicate edge, an unreachable state and an undeclared
+name; `make_machine` refuses them. A lookup then moves clients, because `transitions` moves only
+models that it can mutate, at a hundred times the cost.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Edge(_Required, total=False):
 
 
 class TableError(Exception):
-    """A table is none of a sound machine: a fault in this package, raised at import only."""
+    """A table does not make a valid machine: a bug in this package, raised at import only."""
 
 
 def make_machine(
@@ -41,7 +41,7 @@ def make_machine(
     """Check a table and return the machine of `transitions` made of it.
 
     Raises:
-        TableError: an edge stands twice, a state or a trigger is undeclared or out of use.
+        TableError: an edge is there twice, or a state or a trigger is undeclared or unused.
     """
     seen = set[tuple[str, str]]()
     reached = {initial}
@@ -71,14 +71,14 @@ def make_machine(
 def compile_moves(
     machine: Machine, source: Callable[[str], S], dest: Callable[[str], D]
 ) -> Callable[[str, S], D]:
-    """Return the function that moves a state by a trigger, compiled from a machine.
+    """Return a function that moves a state by a trigger, compiled from a machine.
 
     Parameters:
-        machine: whose edges are compiled.
-        source, dest: make a state of the name that it has in the table.
+        machine: the machine.
+        source, dest: return the state with a name in the table.
 
-    The function raises :class:`CorruptRecord` where the table has no such edge: no history that
-    this library wrote can contain it.
+    The function raises :class:`CorruptRecord` if the table has no such edge: no history that this
+    library wrote contains it.
     """
     moves = {
         trigger: {

@@ -1,4 +1,4 @@
-"""The small values that everything else is made of. None can be built wrong (S1)."""
+"""The small values that everything else is made of. Each checks itself when it is built."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class VatScheme(IdentityEnum):
 def fold(text: str) -> str:
     """Return the form in which names and addresses are compared: case-folded, in NFC (C2, E1).
 
-    Decomposed first, so that folding a folded text changes nothing.
+    The text is decomposed first, so that folding twice is the same as folding once.
     """
     if text.isascii():
         return text.lower()
@@ -89,7 +89,7 @@ def fold(text: str) -> str:
 @final
 @frozen
 class ContactDetails:
-    """Whom to reach at the client, and where (D1); each part may be empty.
+    """The contact person at a client, and how to reach them (D1). Each part may be empty.
 
     Parameters:
         name: the contact person, at most 200 characters.
@@ -109,8 +109,8 @@ class ServiceSetup:
 
     Parameters:
         vat_scheme: the client's VAT scheme.
-        vat_number: its VAT registration number, at most 20 characters; none if not registered.
-        accounts_start: the day from which the accounts are kept.
+        vat_number: its VAT registration number, at most 20 characters; empty if not registered.
+        accounts_start: the first day of the accounts.
     """
 
     vat_scheme: VatScheme = field(validator=is_a(VatScheme))
@@ -128,7 +128,7 @@ SERVICE_CODE_LENGTH = 64
 @final
 @frozen
 class HeldService:
-    """A service that a client has, by its code in the catalogue, never with its price (S6)."""
+    """A service that a client holds, by its code in the catalogue, without a price (S6)."""
 
     code: str = field(validator=is_text(SERVICE_CODE_LENGTH))
     setup: ServiceSetup | None = field(default=None, validator=is_a_or_none(ServiceSetup))
@@ -143,10 +143,10 @@ class Activation:
     """The pending invitation from the practice to the client (E6).
 
     Parameters:
-        id: what the link is bound to; knowing it gives no right.
+        id: what the link contains; knowing it gives no right.
         sent_at: when it was last sent.
         expires_at: the first moment at which it is no longer valid.
-        times_sent: how often it was sent, from 1.
+        times_sent: how often it has been sent, from 1.
     """
 
     id: UUID = field(validator=is_a(UUID))
@@ -178,7 +178,7 @@ class DirectDebit:
 
     Parameters:
         asked_at: when the practice's access ended.
-        due: from this moment on sign-in is closed until they are given; None for never.
+        due: the moment from which sign-in is closed until they are given; None for no limit.
     """
 
     asked_at: datetime = field(validator=is_aware)
@@ -189,10 +189,10 @@ class DirectDebit:
             raise InvalidValue("due", "must not be earlier than asked_at")
 
     def is_due(self, at: datetime) -> bool:
-        """Tell whether sign-in is closed at this moment.
+        """Return whether sign-in is closed at this moment.
 
         Raises:
-            InvalidValue: it has no time zone.
+            InvalidValue: the moment has no time zone.
         """
         moment = to_aware("at", at)
         return self.due is not None and moment >= self.due
@@ -204,12 +204,12 @@ _UNPAID_ACCESS: timedelta | None = timedelta(days=30)
 @final
 @frozen
 class Policy:
-    """What a platform may choose (E6, P6).
+    """What a platform can choose (E6, P6).
 
     Parameters:
-        activation_lifetime: how long an activation is valid from its last sending.
-        unpaid_access: how long a client signs in without the direct debit details asked of it;
-            None for no limit.
+        activation_lifetime: how long an activation is valid after it was last sent.
+        unpaid_access: how long a client can sign in without giving the direct debit details that it
+            was asked for; None for no limit.
     """
 
     activation_lifetime: timedelta = field(default=timedelta(days=30), validator=is_a(timedelta))
@@ -219,7 +219,7 @@ class Policy:
 
     def __attrs_post_init__(self) -> None:
         if self.activation_lifetime <= timedelta(0):
-            raise InvalidValue("activation_lifetime", "must be longer than nothing")
+            raise InvalidValue("activation_lifetime", "must be positive")
         if self.unpaid_access is not None and self.unpaid_access < timedelta(0):
             raise InvalidValue("unpaid_access", "must not be negative")
 
@@ -227,12 +227,12 @@ class Policy:
         """Return when an activation sent at this moment expires.
 
         Raises:
-            InvalidValue: the moment has no time zone, or it would be after the end of the calendar.
+            InvalidValue: the moment has no time zone, or the result would be after the year 9999.
         """
         return later(sent_at, self.activation_lifetime)
 
     def direct_debit(self, asked_at: datetime) -> DirectDebit:
-        """Return the request for direct debit details that is made at this moment.
+        """Return the request for direct debit details, made at this moment.
 
         Raises:
             InvalidValue: as :meth:`activation_expires`.
@@ -245,22 +245,22 @@ DEFAULT_POLICY = Policy()
 
 
 def later(at: datetime, span: timedelta) -> datetime:
-    """Return the moment that is this much later.
+    """Return the moment that is later by this span.
 
     Raises:
-        InvalidValue: the moment has no time zone, or the later one would be outside the calendar.
+        InvalidValue: the moment has no time zone, or the result would be after the year 9999.
     """
     try:
         return to_aware("at", at) + span
     except OverflowError:
-        raise InvalidValue("at", "is too close to the end of the calendar") from None
+        raise InvalidValue("at", "is too close to the year 9999") from None
 
 
 def to_utc(field_name: str, at: datetime) -> datetime:
     """Return the same moment in UTC.
 
     Raises:
-        InvalidValue: it has no time zone, or no form in UTC.
+        InvalidValue: it has no time zone, or cannot be expressed in UTC.
     """
     if type(at) is datetime and at.tzinfo is UTC:  # the common case, at a fifth of the cost
         return at
@@ -268,7 +268,7 @@ def to_utc(field_name: str, at: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise InvalidValue(field_name, "is outside the calendar in UTC") from None
+        raise InvalidValue(field_name, "cannot be expressed in UTC") from None
 
 
 # ── Actors ───────────────────────────────────────────────────────────────────────────────────────
@@ -277,12 +277,12 @@ def to_utc(field_name: str, at: datetime) -> datetime:
 @final
 @frozen
 class PracticeUser:
-    """Somebody who works for a practice.
+    """A user of a practice.
 
     Parameters:
         practice_id: the host's own key of the practice, opaque, at most 200 characters.
-        user: who it was, for the history. No rule looks at it; but where a command is given with a
-            `command_id`, the whole command is compared, its user included.
+        user: the user, for the history. No rule reads it. If a command has a `command_id`, the
+            whole command is compared, including its user.
     """
 
     practice_id: str = field(validator=is_text(PRACTICE_ID_LENGTH))
@@ -292,12 +292,12 @@ class PracticeUser:
 @final
 @frozen
 class ClientUser:
-    """Somebody who signs in as the client.
+    """A user of a client.
 
     Parameters:
         client_id: the client.
-        user: who it was, for the history. No rule looks at it; but where a command is given with a
-            `command_id`, the whole command is compared, its user included.
+        user: the user, for the history. No rule reads it. If a command has a `command_id`, the
+            whole command is compared, including its user.
     """
 
     client_id: UUID = field(validator=is_a(UUID))
@@ -310,8 +310,8 @@ class PlatformUser:
     """The platform itself, or its Customer Services.
 
     Parameters:
-        user: who it was, for the history. No rule looks at it; but where a command is given with a
-            `command_id`, the whole command is compared, its user included.
+        user: the user, for the history. No rule reads it. If a command has a `command_id`, the
+            whole command is compared, including its user.
     """
 
     user: str = field(default="", validator=is_text(blank=True))
@@ -328,9 +328,9 @@ def check_actor(value: object) -> None:
 
 
 def to_practice_id(value: object) -> str:
-    """Return a practice's id as plain text.
+    """Return a practice's id as a plain str.
 
     Raises:
-        InvalidValue: it is none.
+        InvalidValue: it is not a practice's id.
     """
     return to_text("practice_id", value, PRACTICE_ID_LENGTH)

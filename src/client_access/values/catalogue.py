@@ -19,7 +19,7 @@ _DECIMAL_PLACES = 4
 
 
 def is_price(instance: object, attribute: Attribute[Decimal], value: Decimal) -> None:
-    """Accept amounts of money that a service may cost a month."""
+    """Accept monthly prices."""
     name = attribute.name
     price = keep(instance, attribute, value, Decimal)
     if not price.is_finite():
@@ -42,14 +42,14 @@ def is_currency(instance: object, attribute: Attribute[str], value: str) -> None
 @final
 @frozen
 class Service:
-    """Something a client can be subscribed to.
+    """A service that clients can be subscribed to.
 
     Parameters:
         code: the host's key of the service, at most 64 characters.
-        name: what people call it.
+        name: its name for people.
         monthly_price: in the catalogue's currency; at most four decimal places, below 10⁹.
         needs_setup: whether additional information is asked for before it can be added (S1).
-        offered: False once it is withdrawn from sale: held where it is held, never added (S4).
+        offered: False once it is withdrawn from sale: it is still held, but not added (S4).
     """
 
     code: str = field(validator=is_text(SERVICE_CODE_LENGTH))
@@ -90,15 +90,15 @@ class Catalogue:
         """Return the service with this code, or None.
 
         Raises:
-            InvalidValue: the code is no text.
+            InvalidValue: the code is not a str.
         """
         return self._by_code.get(code if type(code) is str else to_plain("code", code, str))
 
     def offers(self, code: str) -> bool:
-        """Tell whether a service with this code can be added today (S4).
+        """Return whether a service with this code can be added (S4).
 
         Raises:
-            InvalidValue: the code is no text.
+            InvalidValue: the code is not a str.
         """
         service = self.get(code)
         return service is not None and service.offered
@@ -107,8 +107,8 @@ class Catalogue:
         """Return a service that a client holds.
 
         Raises:
-            InvalidValue: the catalogue lacks it altogether, the host's error (S4); or the code is
-                no text.
+            InvalidValue: the catalogue lacks it, which is the host's error (S4), or the code is not
+                a str.
         """
         service = self.get(code)
         if service is None:
@@ -123,9 +123,9 @@ class InvoiceLine:
 
     Parameters:
         client_id: the client that has the service.
-        business_name: its name.
+        business_name: the client's name.
         service: the service's code.
-        service_name: what people call it.
+        service_name: its name for people.
         monthly_price: the catalogue's present price, in its currency.
     """
 

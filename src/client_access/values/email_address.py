@@ -1,4 +1,4 @@
-"""Email addresses: what is one, what stands in its place, and when two are the same (E1, E2)."""
+"""Email addresses: which are valid, which are the same, and what replaces a missing one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _PLACEHOLDER_DOMAIN = "placeholder.invalid"
 _ERASED_DOMAIN = "erased.invalid"
 _ADDRESS_LENGTH = 254  # RFC 5321, §4.5.3.1.3
 
-# Plain ASCII addresses, the great majority, are told sound by this pattern at a fiftieth of the
-# cost of email-validator. It admits nothing that email-validator refuses, and what it does not
-# admit is left to email-validator; a property test holds the two together.
+# This pattern accepts most addresses, the plain ASCII ones, at a fiftieth of the cost of
+# email-validator, which checks the others. It accepts nothing that email-validator refuses; a
+# property test compares the two.
 _LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"(?![^.]*--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _PLAIN = re.compile(rf"(?=.{{1,64}}@){_LOCAL}(?:\.{_LOCAL})*@(?:{_LABEL}\.)+([A-Za-z]{{2,63}})")
@@ -27,13 +27,13 @@ _PLAIN = re.compile(rf"(?=.{{1,64}}@){_LOCAL}(?:\.{_LOCAL})*@(?:{_LABEL}\.)+([A-
 @final
 @frozen
 class EmailAddress:
-    """An address that mail can be sent to, or the placeholder of a client that has none (E1, E2).
+    """An address that mail can be sent to, or what replaces a missing or erased one (E1, E2).
 
     Parameters:
-        address: the address as typed; mail goes to it as first spelt. No domain is looked up.
+        address: the address as typed, to which mail is sent. No domain is looked up.
 
     Raises:
-        InvalidValue: the text is no address, or lies under a reserved domain such as ``.invalid``.
+        InvalidValue: it is not a valid address, or its domain is reserved, such as ``.invalid``.
     """
 
     address: str
@@ -46,18 +46,18 @@ class EmailAddress:
 
     @classmethod
     def placeholder(cls, client_id: UUID) -> EmailAddress:
-        """Return the unique, invalid address of a client without one (E2)."""
+        """Return the unique, invalid address of a client that has no address (E2)."""
         return cls._invalid(client_id, _PLACEHOLDER_DOMAIN)
 
     @classmethod
     def erased(cls, client_id: UUID) -> EmailAddress:
-        """Return the unique, invalid address of a client whose own was erased."""
+        """Return the unique, invalid address of a client whose address was erased (E7)."""
         return cls._invalid(client_id, _ERASED_DOMAIN)
 
     @classmethod
     def _invalid(cls, client_id: UUID, domain: str) -> EmailAddress:
         address = f"{to_id('client_id', client_id).hex}@{domain}"
-        # Not by the constructor, which refuses whatever lies under .invalid.
+        # The constructor would refuse the domain.
         email = cls.__new__(cls)
         object.__setattr__(email, "address", address)
         object.__setattr__(email, "key", address)
@@ -65,25 +65,25 @@ class EmailAddress:
 
     @property
     def is_placeholder(self) -> bool:
-        """Whether this stands for an address that the client does not have."""
+        """Whether this replaces an address that the client does not have."""
         return self.key.endswith("@" + _PLACEHOLDER_DOMAIN)
 
     @property
     def is_erased(self) -> bool:
-        """Whether this stands for an address that was erased."""
+        """Whether this replaces an address that was erased."""
         return self.key.endswith("@" + _ERASED_DOMAIN)
 
     @property
     def is_mailable(self) -> bool:
         """Whether mail can be sent to it."""
-        return not self.key.endswith(".invalid")  # which no address is, for RFC 2606 reserves it
+        return not self.key.endswith(".invalid")  # reserved by RFC 2606
 
     def __str__(self) -> str:
         return self.address
 
 
 def _identity_key(address: str) -> str:
-    """Return what two addresses share when they are the same (E1)."""
+    """Return the key that two addresses share if they are the same (E1)."""
     # Imported with the first address: it would be a fifth of the time to import client_access.
     import email_validator  # noqa: PLC0415
 
@@ -95,32 +95,33 @@ def _identity_key(address: str) -> str:
     try:
         parts = email_validator.validate_email(address, check_deliverability=False)
     except email_validator.EmailNotValidError as problem:
-        # In brackets stands what repeats a part of the address.
+        # The brackets repeat a part of the address.
         reason = re.sub(r" \(.*\)", "", str(problem))
         raise InvalidValue("address", f"is not a valid address: {reason}") from None
     return f"{fold(parts.local_part)}@{parts.ascii_domain.lower()}"
 
 
 def parse_email(name: str, value: object) -> EmailAddress:
-    """Return the address that somebody typed, or gave as a value already made.
+    """Return the address that somebody typed, or gave as an `EmailAddress`.
 
     Raises:
-        InvalidValue: it is no address, or stands for one that is missing or was erased (E2); `name`
-            is the field it names.
+        InvalidValue: it is not a valid address, or replaces a missing or erased one (E2). The
+            error names the field `name`.
     """
     email = parse_kept_email(name, value)
     if email.is_erased:
-        raise InvalidValue(name, "was erased, so it is no address that mail can be sent to")
+        raise InvalidValue(name, "was erased, so mail cannot be sent to it")
     return email
 
 
 def parse_kept_email(name: str, value: object) -> EmailAddress:
-    """Return the address in a command: one that somebody typed, or what stands for it once erased.
+    """Return the address in a command: one that somebody typed, or an erased one.
 
-    A command that is kept may hold an erased address; it is not decided on again.
+    A remembered command may have an erased address; it is not decided again.
 
     Raises:
-        InvalidValue: it is no address, or a placeholder (E2); `name` is the field it names.
+        InvalidValue: it is not a valid address, or is a placeholder (E2). The error names the field
+            `name`.
     """
     if type(value) is not EmailAddress:
         try:
@@ -128,5 +129,5 @@ def parse_kept_email(name: str, value: object) -> EmailAddress:
         except InvalidValue as problem:
             raise InvalidValue(name, problem.reason) from None
     if value.is_placeholder:
-        raise InvalidValue(name, "is a placeholder, not an address that mail can be sent to")
+        raise InvalidValue(name, "is a placeholder, so mail cannot be sent to it")
     return value
