@@ -21,9 +21,9 @@ from client_access.repository import Claim
 from client_access.sql import store
 from client_access.sql.engines import (
     ask,
+    ask_alone,
     check_bind,
     engine_options,
-    for_reading,
     in_savepoint,
     in_transaction,
     parse_url,
@@ -56,8 +56,6 @@ class AsyncSqlRepository:
             raise InvalidValue("bind", "must be an async engine or connection of SQLAlchemy")
         check_bind(bind.dialect, bind.pool if isinstance(bind, AsyncEngine) else None)
         self._bind = bind
-        if isinstance(bind, AsyncEngine):
-            self._reads = AsyncEngine(for_reading(bind.sync_engine))
 
     @classmethod
     async def open(cls, url: str | URL) -> Self:
@@ -217,8 +215,8 @@ class AsyncSqlRepository:
         try:
             if isinstance(self._bind, AsyncConnection):
                 return await self._bind.run_sync(lambda sync: ask(sync, question, *arguments))
-            async with self._reads.connect() as connection:
-                return await connection.run_sync(lambda sync: ask(sync, question, *arguments))
+            async with self._bind.connect() as connection:
+                return await connection.run_sync(lambda sync: ask_alone(sync, question, *arguments))
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 

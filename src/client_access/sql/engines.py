@@ -11,7 +11,6 @@ from sqlalchemy import (
     URL,
     Connection,
     Dialect,
-    Engine,
     Pool,
     SingletonThreadPool,
     StaticPool,
@@ -83,6 +82,8 @@ def engine_options(url: URL, pool: type[Pool]) -> dict[str, Any]:
             options |= {"poolclass": pool, "pool_size": 1, "max_overflow": 0}
     else:
         options["connect_args"] = {"client_encoding": "utf8"}
+        # For questions. A transaction switches it off, which costs less than the other way round.
+        options["isolation_level"] = "AUTOCOMMIT"
     return options
 
 
@@ -99,12 +100,12 @@ def check_bind(dialect: Dialect, pool: Pool | None) -> None:
         raise InvalidValue("bind", "must have a pool that lends a connection to one at a time")
 
 
-def for_reading(engine: Engine) -> Engine:
-    """Return an engine for questions that are one statement, with no transaction around it."""
-    # The driver of SQLite begins none for a question.
-    if engine.dialect.name == "sqlite":
-        return engine
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+def ask_alone(
+    connection: Connection, question: Callable[[Connection, *Ts], T], *arguments: *Ts
+) -> T:
+    """Ask a question that is one statement, without a transaction around it."""
+    _set_autocommit(connection, True)
+    return ask(connection, question, *arguments)
 
 
 def ask(connection: Connection, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
@@ -131,8 +132,7 @@ def in_transaction(
     """Do work that writes, in a transaction of its own."""
     if connection.dialect.name == "sqlite":
         return _finish(connection.begin(), _immediately, work, *arguments)
-    if _driver(connection).autocommit:
-        connection.execution_options(isolation_level=connection.default_isolation_level)
+    _set_autocommit(connection, False)
     return _finish(connection.begin(), work, *arguments)
 
 
@@ -186,6 +186,17 @@ def _finish(transaction: Transaction, work: Callable[[Connection, *Ts], T], *arg
             connection.invalidate(error)
         raise
     return result
+
+
+def _set_autocommit(connection: Connection, wanted: bool) -> None:
+    """Set the mode of a connection to PostgreSQL until it is returned to the pool.
+
+    An engine with the option `isolation_level` would do so too. But it does so by an event, and
+    engines that have an event execute every statement more slowly.
+    """
+    if connection.dialect.name == "postgresql" and _driver(connection).autocommit != wanted:
+        level = "AUTOCOMMIT" if wanted else connection.default_isolation_level
+        connection.execution_options(isolation_level=level)
 
 
 def _driver(connection: Connection) -> Any:

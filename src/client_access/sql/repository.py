@@ -20,9 +20,9 @@ from client_access.repository import Claim
 from client_access.sql import store
 from client_access.sql.engines import (
     ask,
+    ask_alone,
     check_bind,
     engine_options,
-    for_reading,
     in_savepoint,
     in_transaction,
     parse_url,
@@ -63,14 +63,12 @@ class SqlRepository:
             raise InvalidValue("bind", "must be an engine or a connection of SQLAlchemy")
         check_bind(bind.dialect, bind.pool if isinstance(bind, Engine) else None)
         self._bind = bind
-        if isinstance(bind, Engine):
-            self._reads = for_reading(bind)
-            if not self._read(is_up_to_date):
-                self._repeat(
-                    bind,
-                    is_made_meanwhile,
-                    lambda connection: in_transaction(connection, take_steps),
-                )
+        if isinstance(bind, Engine) and not self._read(is_up_to_date):
+            self._repeat(
+                bind,
+                is_made_meanwhile,
+                lambda connection: in_transaction(connection, take_steps),
+            )
 
     @classmethod
     def open(cls, url: str | URL) -> Self:
@@ -212,8 +210,8 @@ class SqlRepository:
         try:
             if isinstance(self._bind, Connection):
                 return ask(self._bind, question, *arguments)
-            with self._reads.connect() as connection:
-                return ask(connection, question, *arguments)
+            with self._bind.connect() as connection:
+                return ask_alone(connection, question, *arguments)
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 
