@@ -1,9 +1,9 @@
-"""The repository beside its bare driver: python benchmarks/storage.py [URL of a PostgreSQL].
+"""Compare the repository with its bare driver: python benchmarks/storage.py [PostgreSQL URL].
 
-The driver reads and writes the same tables with statements written by hand, with the same settings
-and one connection kept open, and makes the same entity of what it reads. Rounds are interleaved,
-and the median of each is shown, and what share of the bare driver's speed the repository reaches.
-Only the shares mean anything. A PostgreSQL given is left with a schema less: the benchmark's own.
+The driver uses the same tables, statements written by hand, the same settings and one connection
+that stays open. It loads the same entities. Rounds alternate. The output shows the median of each
+and the share of the bare driver's speed that the repository reaches. Compare only the shares
+between machines. On PostgreSQL, the benchmark makes a schema of its own and drops it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def renaming(client: Client, number: int) -> Change:
 
 
 class Bare:
-    """A driver's connection and its statements."""
+    """A driver's connection and statements for it."""
 
     def __init__(self, connection: Any, mark: str, key: Callable[[UUID], object]) -> None:
         self.connection, self.key = connection, key
@@ -83,7 +83,7 @@ class Bare:
         return load_client(decode(row[0]))
 
     def save(self, change: Change) -> None:
-        """Write a change where the version is the one before it, in a transaction."""
+        """Write a change if the stored version is the one before it, in a transaction."""
         assert change.before is not None
         execute, key = self.connection.execute, self.key(change.after.id)
         execute(self.begin)
@@ -116,7 +116,7 @@ def _values(client: Client) -> tuple[object, ...]:
 
 
 def measure(title: str, repository: SqlRepository, bare: Bare) -> None:
-    """Measure both in turn, and print a line for each operation."""
+    """Measure both in turn and print a line for each operation."""
     changes = [new_client(number) for number in range(CLIENTS)]
     repository.save(changes)
     clients = [change.after for change in changes]
@@ -176,7 +176,7 @@ def empty_schema(url: str) -> Iterator[str]:
 
 
 def main() -> None:
-    """Measure on SQLite, and on PostgreSQL where one is given."""
+    """Measure on SQLite, and on PostgreSQL if a URL is given."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "clients.db"
         with SqlRepository.open(f"sqlite:///{file}") as repository:

@@ -1,7 +1,7 @@
-"""Real databases for tests: a new SQLite file, and a new schema on a real PostgreSQL server.
+"""Databases for tests: a new SQLite file, or a new schema on a PostgreSQL server.
 
-The server is the one that CLIENT_ACCESS_TEST_POSTGRESQL names (as `postgresql+psycopg://…`), else
-one that is started from a wheel, in a folder of its own, listening on no network.
+The environment variable CLIENT_ACCESS_TEST_POSTGRESQL names the server (`postgresql+psycopg://…`).
+Without it, a server is started from a wheel, in a folder of its own, without network access.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _NUMBERS = count()
 
 @pytest.fixture(scope="session")
 def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a PostgreSQL server that runs while the tests do."""
+    """The URL of a PostgreSQL server that runs during the tests."""
     given = os.environ.get("CLIENT_ACCESS_TEST_POSTGRESQL")
     if given:
         yield given
         return
     with pytest.MonkeyPatch.context() as patch:
-        # Where its lock goes: left to itself, one file for all users of a machine, and the first
-        # one's.
+        # The folder of its lock. By default, all users of a machine share one lock file, which
+        # belongs to the first of them.
         runtime = tmp_path_factory.mktemp("runtime")
         (runtime / "python_PostgresServer").mkdir(mode=0o700)
         patch.setenv("XDG_RUNTIME_DIR", str(runtime))
@@ -67,7 +67,7 @@ def sqlite(tmp_path: Path) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest) -> str:
-    """The URL of an empty database, once of each kind."""
+    """The URL of an empty database, of each kind in turn."""
     url = request.getfixturevalue(request.param)
     assert isinstance(url, str)
     return url

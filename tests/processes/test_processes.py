@@ -1,6 +1,6 @@
 """Many writers at once, and writers and relays killed at any moment, on both databases.
 
-In `make test` each runs a few times; CLIENT_ACCESS_ROUNDS and CLIENT_ACCESS_KILLS ask for more.
+Set CLIENT_ACCESS_ROUNDS and CLIENT_ACCESS_KILLS to repeat them more often than `make test` does.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from client_access.sql import SqlRepository
 ROUNDS = int(os.environ.get("CLIENT_ACCESS_ROUNDS", "1"))
 KILLS = int(os.environ.get("CLIENT_ACCESS_KILLS", "3"))
 PROCESSES = 16
-PATIENCE = 120 * ROUNDS  # seconds: whatever takes longer hangs
+PATIENCE = 120 * ROUNDS  # seconds after which a process counts as hanging
 WORKER = Path(__file__).with_name("worker.py")
 
 
@@ -50,7 +50,7 @@ Fact = dict[str, object]
 
 
 class Worker:
-    """A process that does what it is told."""
+    """A process that does tasks."""
 
     def __init__(self, url: str, seed: int) -> None:
         self.process = subprocess.Popen(
@@ -60,13 +60,13 @@ class Worker:
             text=True,
         )
 
-    def tell(self, task: str) -> None:
+    def start(self, task: str) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(task + "\n")
         self.process.stdin.flush()
 
-    def heard(self) -> list[Fact]:
-        """Return what it says until it is done."""
+    def facts(self) -> list[Fact]:
+        """Return what it prints until it is done."""
         assert self.process.stdout is not None
         said: list[Fact] = []
         for line in self.process.stdout:
@@ -76,7 +76,7 @@ class Worker:
         raise AssertionError("the process ended before it was done")
 
     def kill(self) -> list[Fact]:
-        """Kill it; return what it had said. A line that the kill cut off is left out."""
+        """Kill it; return what it has printed, without a line that the kill cut off."""
         self.process.send_signal(signal.SIGKILL)
         said, _ = self.process.communicate(timeout=PATIENCE)
         return [json.loads(line) for line in said.splitlines() if line.endswith("}")]
@@ -84,13 +84,13 @@ class Worker:
 
 @contextmanager
 def workers(url: str, seeds: Sequence[int]) -> Iterator[list[Worker]]:
-    """Start processes, wait until they are ready, and leave none behind, hanging or not."""
+    """Start processes, wait until they are ready, and kill them in the end."""
     started = [Worker(url, seed) for seed in seeds]
     watch = Timer(PATIENCE, _kill, [started])
     watch.start()
     try:
         for worker in started:
-            worker.heard()
+            worker.facts()
         yield started
     finally:
         watch.cancel()
@@ -105,17 +105,17 @@ def _kill(processes: Sequence[Worker]) -> None:
 
 
 def together(processes: Sequence[Worker], task: str) -> list[Fact]:
-    """Have all of them do a task at once; return what they said."""
+    """Have all of them do a task at once; return what they print."""
     for worker in processes:
-        worker.tell(task)
-    return [fact for worker in processes for fact in worker.heard()]
+        worker.start(task)
+    return [fact for worker in processes for fact in worker.facts()]
 
 
 def test_16_processes_at_once_share_no_address_and_lose_no_change(database: str) -> None:
-    """E1: of those that claim one address exactly one wins, and nothing is kept of the others.
+    """E1: exactly one process gets an address that all claim. Nothing is kept of the others.
 
-    Every accepted change of one client was decided on the version before it; the history has no
-    gap, and replays to the stored client.
+    Each accepted change of one client was decided on the version before it. The history has no gap
+    and replays to the stored client.
     """
     with (
         SqlRepository.open(database) as repository,
@@ -151,11 +151,11 @@ def _check_changes(repository: SqlRepository, client_id: UUID, accepted: list[Fa
 def test_a_writer_killed_at_any_moment_leaves_every_client_equal_to_its_history(
     database: str,
 ) -> None:
-    """The change, its event and its notices are saved together or not at all."""
+    """A change, its event and its notices are saved together or not at all."""
     chance = random.Random(0)
     for kill in range(KILLS):
         with workers(database, [kill]) as (writer,):
-            writer.tell("write")
+            writer.start("write")
             time.sleep(chance.uniform(0.02, 0.4))
             writer.kill()
             assert writer.process.returncode == -signal.SIGKILL
@@ -174,7 +174,7 @@ def test_a_writer_killed_at_any_moment_leaves_every_client_equal_to_its_history(
 
 
 def _notices_of(repository: SqlRepository, client_id: UUID) -> set[UUID]:
-    """Return the ids of all notices that a client's history has made, none delivered yet."""
+    """Return the ids of all notices that a client's history makes."""
     client: Client | None = None
     notices: set[UUID] = set()
     for event in repository.history(client_id):
@@ -185,7 +185,7 @@ def _notices_of(repository: SqlRepository, client_id: UUID) -> set[UUID]:
 
 
 def test_a_relay_killed_at_any_moment_delivers_every_notice_and_in_order(database: str) -> None:
-    """At least once, in order per client: a lease that its relay did not survive passes on."""
+    """Notices are delivered at least once, in order per client. Another relay gets the lease."""
     chance = random.Random(1)
     with SqlRepository.open(database) as repository:
         access = ClientAccess(repository, catalogue=CATALOGUE)
@@ -194,7 +194,7 @@ def test_a_relay_killed_at_any_moment_delivers_every_notice_and_in_order(databas
         for kill in range(KILLS):
             with workers(database, [kill, kill + 1000]) as relays:
                 for relay in relays:
-                    relay.tell("relay")
+                    relay.start("relay")
                 for relay in relays:
                     time.sleep(chance.uniform(0.0, 0.1))
                     delivered += relay.kill()
@@ -207,14 +207,14 @@ def test_a_relay_killed_at_any_moment_delivers_every_notice_and_in_order(databas
 
 
 def _fill(access: ClientAccess, chance: random.Random) -> set[str]:
-    """Change some clients at random; return the ids of the notices that came of it."""
+    """Change some clients at random; return the ids of their notices."""
     made: set[str] = set()
     for _ in range(4):
         client_id = UUID(int=chance.getrandbits(128))
         change = access.handle(AddClient(client_id, PRACTICE, business_name="Firm"))
         for _ in range(12):
             command = some_command(client_id, change.after, chance)
-            if isinstance(command, DeleteClient):  # it would take the client's notices along
+            if isinstance(command, DeleteClient):  # it would drop the client's notices
                 continue
             try:
                 change = access.handle(command)
@@ -225,7 +225,7 @@ def _fill(access: ClientAccess, chance: random.Random) -> set[str]:
 
 
 def _check_order(delivered: list[Fact]) -> None:
-    """Assert that each client's notices were first delivered in the order of its versions."""
+    """Check that each client's notices were first delivered in the order of its versions."""
     versions: defaultdict[str, list[int]] = defaultdict(list)
     seen: set[str] = set()
     for fact in sorted(

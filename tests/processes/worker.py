@@ -1,6 +1,6 @@
 """One process among several: python worker.py URL SEED.
 
-Each line of its standard input tells it what to do next; it prints one JSON object a line.
+Each line of standard input is a task. It prints one JSON object a line.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def contended_client(number: int) -> UUID:
 
 
 def some_command(client_id: UUID, client: Client | None, chance: random.Random) -> Command:
-    """Return a command that may well be accepted, for a client wherever it stands."""
+    """Return a command that is likely to be accepted, for a client in any state."""
     client_user, platform = ClientUser(client_id), PlatformUser()
     email = f"c{chance.randrange(10**9)}@example.com"
     pending = client.activation if client else None
@@ -107,7 +107,7 @@ def some_command(client_id: UUID, client: Client | None, chance: random.Random) 
 
 
 def claim(access: ClientAccess, seed: int, number: int) -> None:
-    """Claim one address, which all the others claim too, for a client of one's own."""
+    """Claim one address, which all processes claim, for a client of its own."""
     command = AddClient(
         UUID(int=number * 1000 + seed),
         PRACTICE,
@@ -123,7 +123,7 @@ def claim(access: ClientAccess, seed: int, number: int) -> None:
 
 
 def hammer(access: ClientAccess, seed: int, number: int) -> None:
-    """Give one client random commands; tell the versions of every accepted one."""
+    """Give one client random commands; print the versions of each accepted one."""
     chance, client_id = random.Random(f"{seed} {number}"), contended_client(number)
     for _ in range(25):
         command = some_command(client_id, access.repository.get(client_id), chance)
@@ -138,7 +138,7 @@ def hammer(access: ClientAccess, seed: int, number: int) -> None:
 
 
 def write(access: ClientAccess, seed: int) -> None:
-    """Add clients and change them without an end, until killed."""
+    """Add clients and change them until killed."""
     chance = random.Random(seed)
     mine: list[UUID] = []
     for number in _forever():
@@ -156,7 +156,7 @@ def write(access: ClientAccess, seed: int) -> None:
 
 
 def relay(repository: SqlRepository) -> None:
-    """Deliver what is due, telling of each notice, until nothing waits."""
+    """Deliver due notices and print each, until none is waiting."""
 
     def deliver(notice: Notice) -> None:
         say(
@@ -179,7 +179,7 @@ def _forever() -> Iterator[int]:
 
 
 def main() -> None:
-    """Do what each line of the standard input says, and say when it is done."""
+    """Do each task of standard input, and print when it is done."""
     url, seed = sys.argv[1], int(sys.argv[2])
     with SqlRepository.open(url) as repository:
         access = ClientAccess(repository, catalogue=CATALOGUE)

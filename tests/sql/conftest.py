@@ -1,4 +1,4 @@
-"""Every database in turn, with a repository on it and an engine as a host makes it."""
+"""A repository and a host's engine, on each database in turn."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def repository(database: str) -> Iterator[SqlRepository]:
 
 @pytest.fixture
 def engine(database: str) -> Iterator[Engine]:
-    """An engine as a host makes it."""
+    """An engine that a host has created."""
     engine = create_engine(database)
     yield engine
     engine.dispose()

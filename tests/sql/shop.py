@@ -1,4 +1,4 @@
-"""What the tests of the databases share: a practice, its catalogue, and changes made ready."""
+"""What the tests of the databases share: a practice, its catalogue and some changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The async repository: the same answers as the sync one, and its own ways to open and close."""
+"""The async repository: the same answers as the sync one; opening and closing."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ async def opened(url: str) -> AsyncIterator[AsyncSqlRepository]:
         yield repository
 
 
-def lived(repository: Any) -> list[object]:
-    """Give random commands, the same whenever it is called, and return every answer."""
+def answers(repository: Any) -> list[object]:
+    """Give the same random commands at each call, and return every answer."""
     access = ClientAccess(repository, catalogue=SHOP, clock=lambda: T0)
     chance = random.Random(5)
-    told: list[object] = []
+    given: list[object] = []
     ids = [UUID(int=chance.getrandbits(128)) for _ in range(6)]
     for number, client_id in enumerate(ids):
         access.handle(AddClient(client_id, PRACTICE, business_name=f"Firm {number}"))
@@ -59,48 +59,48 @@ def lived(repository: Any) -> list[object]:
         try:
             change = access.handle(command, command_id=str(number) if number % 3 == 0 else None)
         except CommandRefused as refused:
-            told.append(refused.refusal)
+            given.append(refused.refusal)
         else:
-            told.append(change)
+            given.append(change)
             assert repository.find_by_email(change.after.email_key) == change.after
     repository.erase(ids[0])
-    told += [repository.history(client_id) for client_id in ids]
-    told += [repository.recall(str(number), at=T0) for number in range(0, 120, 3)]
+    given += [repository.history(client_id) for client_id in ids]
+    given += [repository.recall(str(number), at=T0) for number in range(0, 120, 3)]
     for client_list in ClientList:
         page = repository.page(
             "practice", client_list, search="i", limit=9, after=("firm 1", ids[0])
         )
-        told.append(page)
-    told.append(repository.service_counts("practice"))
+        given.append(page)
+    given.append(repository.service_counts("practice"))
     clients = repository.get_many(ids)
-    told.append(clients)
-    told.append(repository.find_many_by_email([client.email_key for client in clients.values()]))
+    given.append(clients)
+    given.append(repository.find_many_by_email([client.email_key for client in clients.values()]))
     while claims := repository.claim(at=T0 + timedelta(days=3650), lease=LEASE, limit=5):
         for claim in claims:
-            told.append((claim.notice, claim.attempts, claim.due))
+            given.append((claim.notice, claim.attempts, claim.due))
             failed = chance.random() < 0.3
-            told.append(
+            given.append(
                 repository.failed(claim, retry_at=chance.choice([T0, None]))
                 if failed
                 else repository.delivered(claim)
             )
-            told.append(repository.delivered(claim))
+            given.append(repository.delivered(claim))
     parked = repository.waiting(parked=True, limit=100)
-    told.append([repository.retry(claim.notice.id, at=T0) for claim in parked])
-    told.append(repository.waiting(parked=False, limit=100))
-    return told
+    given.append([repository.retry(claim.notice.id, at=T0) for claim in parked])
+    given.append(repository.waiting(parked=False, limit=100))
+    return given
 
 
 def test_sync_and_async_give_the_same_answers_to_the_same_histories(database: str) -> None:
-    """The same pure core, no copy of any rule: every answer is the same."""
+    """Both use the same core, so every answer is the same."""
     with SqlRepository.open("sqlite://") as repository:
-        expected = lived(repository)
+        expected = answers(repository)
     with awaited(lambda: opened(database)) as face:
-        assert lived(face) == expected
+        assert answers(face) == expected
 
 
-def test_what_one_repository_saved_another_reads(database: str) -> None:
-    """Nothing is kept from one call to the next, awaited or not: others write in between."""
+def test_one_repository_reads_what_another_saved(database: str) -> None:
+    """A repository keeps nothing between calls, because others may write in between."""
 
     async def write_and_read() -> None:
         change = added()
@@ -119,8 +119,8 @@ def test_what_one_repository_saved_another_reads(database: str) -> None:
     asyncio.run(write_and_read())
 
 
-def test_the_tables_are_made_and_conflicts_told(database: str) -> None:
-    """The same statements, and so the same errors."""
+def test_the_tables_are_made_and_conflicts_are_raised(database: str) -> None:
+    """The statements are the same, so the errors are too."""
 
     async def live() -> None:
         async with opened(database) as repository:
@@ -138,8 +138,8 @@ def test_the_tables_are_made_and_conflicts_told(database: str) -> None:
     asyncio.run(live())
 
 
-def test_a_host_s_rollback_takes_everything_along(database: str) -> None:
-    """Given a connection, it works inside the host's transaction and never commits."""
+def test_a_host_s_rollback_undoes_everything(database: str) -> None:
+    """With a connection, it works inside the host's transaction and never commits."""
 
     async def live() -> None:
         first = added()
@@ -177,8 +177,8 @@ def test_a_host_s_rollback_takes_everything_along(database: str) -> None:
     asyncio.run(live())
 
 
-def test_what_is_no_database_is_an_invalid_value(tmp_path: object) -> None:
-    """SQLite and PostgreSQL, or an async engine or connection of them."""
+def test_another_kind_of_bind_is_an_invalid_value(tmp_path: object) -> None:
+    """It must be an async engine or connection of SQLite or PostgreSQL."""
     with pytest.raises(InvalidValue):
         AsyncSqlRepository("sqlite://")  # type: ignore[arg-type]  # the mistake that is tried
     with pytest.raises(InvalidValue):
@@ -193,6 +193,6 @@ def test_what_is_no_database_is_an_invalid_value(tmp_path: object) -> None:
 
 
 def test_the_package_has_no_other_names() -> None:
-    """`AsyncSqlRepository` is imported when it is asked for, and nothing else is made up."""
+    """`AsyncSqlRepository` is imported on first use. Any other name is an error."""
     with pytest.raises(AttributeError):
         getattr(sql, "Nothing")  # noqa: B009  # the name that is tried

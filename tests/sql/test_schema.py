@@ -1,4 +1,4 @@
-"""The tables: made when missing, brought up to date, once, whoever comes first."""
+"""The tables are made if missing and upgraded once, even if several processes start at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from client_access.sql.tables import schema
 TABLES = set(metadata.tables)
 
 
-def test_the_tables_are_made_when_missing_and_kept_when_there(database: str) -> None:
+def test_missing_tables_are_made_and_existing_ones_kept(database: str) -> None:
     """Schema creation is idempotent: opening again changes nothing."""
     change = added()
     with SqlRepository.open(database) as repository:
@@ -32,7 +32,7 @@ def test_the_tables_are_made_when_missing_and_kept_when_there(database: str) -> 
     engine.dispose()
 
 
-def test_many_that_start_at_once_all_find_the_tables(database: str) -> None:
+def test_processes_that_start_at_once_all_find_the_tables(database: str) -> None:
     """Schema creation is safe when several start at once."""
     together = Barrier(8)
 
@@ -47,8 +47,8 @@ def test_many_that_start_at_once_all_find_the_tables(database: str) -> None:
         assert len(list(repository.client_ids())) == 8
 
 
-def test_tables_made_by_alembic_are_taken_over(database: str) -> None:
-    """Alembic users get the metadata."""
+def test_tables_made_by_alembic_are_used(database: str) -> None:
+    """Hosts that use Alembic make the tables from the metadata."""
     engine = create_engine(database)
     metadata.create_all(engine)
     repository = SqlRepository(engine)
@@ -59,7 +59,7 @@ def test_tables_made_by_alembic_are_taken_over(database: str) -> None:
 
 
 def test_tables_of_a_later_version_are_refused(database: str) -> None:
-    """What a later package wrote is not touched by an earlier one."""
+    """An older package does not touch the tables of a newer one."""
     SqlRepository.open(database).close()
     engine = create_engine(database)
     with engine.begin() as connection:
@@ -70,7 +70,7 @@ def test_tables_of_a_later_version_are_refused(database: str) -> None:
 
 
 def test_older_tables_go_through_each_missing_step_once(database: str) -> None:
-    """An upgrade path by version number, idempotent."""
+    """Upgrades go by version number and are idempotent."""
     taken: list[int] = []
 
     def step(number: int) -> Callable[[Connection], None]:
@@ -90,21 +90,21 @@ def test_older_tables_go_through_each_missing_step_once(database: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "mysql://host/name", "sqlite+x:y:z"])
-def test_what_is_no_url_of_a_known_database_is_an_invalid_value(url: str) -> None:
-    """SQLite and PostgreSQL."""
+def test_a_url_of_an_unknown_database_is_an_invalid_value(url: str) -> None:
+    """Only SQLite and PostgreSQL are supported."""
     with pytest.raises(InvalidValue):
         SqlRepository.open(url)
 
 
 @pytest.mark.parametrize("bind", [None, "sqlite://", 1])
-def test_what_is_no_engine_is_an_invalid_value(bind: object) -> None:
+def test_a_bind_that_is_not_an_engine_is_an_invalid_value(bind: object) -> None:
     """A repository takes an engine or a connection."""
     with pytest.raises(InvalidValue):
         SqlRepository(bind)  # type: ignore[arg-type]  # the mistake that is tried
 
 
 def test_an_engine_of_another_database_is_an_invalid_value() -> None:
-    """SQLite and PostgreSQL."""
+    """Only SQLite and PostgreSQL are supported."""
     engine = create_engine("sqlite://")
     engine.dialect.name = "oracle"
     with pytest.raises(InvalidValue):
@@ -113,6 +113,6 @@ def test_an_engine_of_another_database_is_an_invalid_value() -> None:
 
 def test_a_database_that_cannot_be_opened_is_a_repository_error(tmp_path: object) -> None:
     """A database error is a `RepositoryError`."""
-    with pytest.raises(RepositoryError) as told:
+    with pytest.raises(RepositoryError) as raised:
         SqlRepository.open(f"sqlite:///{tmp_path}/no/such/folder/clients.db")
-    assert told.value.__cause__ is not None
+    assert raised.value.__cause__ is not None

@@ -1,4 +1,4 @@
-"""What the databases promise beyond the conformance checks."""
+"""What the databases guarantee beyond the conformance checks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def saved(repository: SqlRepository, *, sign_in: SignIn = SignIn.PRACTICE_ONLY) 
 # ── Saving ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_of_many_new_clients_the_one_at_fault_is_named(repository: SqlRepository) -> None:
+def test_the_error_names_the_one_new_client_at_fault(repository: SqlRepository) -> None:
     """`EmailTaken` and `StaleClient` name the client whose change could not be saved."""
     there = added(email="there@example.com")
     repository.save([there])
@@ -61,7 +61,7 @@ def test_of_many_new_clients_the_one_at_fault_is_named(repository: SqlRepository
     assert list(repository.client_ids()) == [there.after.id]
 
 
-def test_of_many_changes_the_one_at_fault_is_named(repository: SqlRepository) -> None:
+def test_the_error_names_the_one_change_at_fault(repository: SqlRepository) -> None:
     """The stored version must be `before.version`; otherwise `StaleClient`, and nothing is kept."""
     clients = [added().after for _ in range(5)]
     repository.save([added(client.id, name=client.business_name) for client in clients])
@@ -74,7 +74,7 @@ def test_of_many_changes_the_one_at_fault_is_named(repository: SqlRepository) ->
 
 
 def test_steps_of_one_client_are_saved_in_order_at_once(repository: SqlRepository) -> None:
-    """As if one by one: each step finds the one before it."""
+    """Changes are saved as if one by one: each finds the one before it."""
     first = added()
     steps = [first]
     for number in range(4):
@@ -85,8 +85,8 @@ def test_steps_of_one_client_are_saved_in_order_at_once(repository: SqlRepositor
     assert [event.version for event in repository.history(first.after.id)] == [1, 2, 3, 4, 5]
 
 
-def test_a_change_is_refused_where_the_client_was_erased_since(repository: SqlRepository) -> None:
-    """What a change was decided on holds what was erased: it must not be stored again."""
+def test_a_change_is_refused_if_the_client_was_erased_since(repository: SqlRepository) -> None:
+    """The change still holds the erased data, which must not be stored again."""
     change = saved(repository)
     repository.erase(change.after.id)
     with pytest.raises(StaleClient):
@@ -99,7 +99,7 @@ def test_a_change_is_refused_where_the_client_was_erased_since(repository: SqlRe
 
 
 def test_erasing_leaves_no_trace_in_the_tables(repository: SqlRepository, engine: Engine) -> None:
-    """Erasing a person: from the entity, the history, the outbox and remembered outcomes."""
+    """Erasing removes a person from the client, its history, the outbox and the outcomes."""
     change = saved(repository, sign_in=SignIn.PRACTICE_AND_CLIENT)
     access = ClientAccess(repository, catalogue=CATALOGUE)
     access.handle(renamed(change.after, "Secret Name").command, command_id="rename")
@@ -138,8 +138,10 @@ def test_a_deleted_client_is_in_no_byte_of_the_file(tmp_path: Path) -> None:
     assert b"ecret" not in content
 
 
-def test_a_command_that_another_process_has_remembered_is_stale(repository: SqlRepository) -> None:
-    """`save_once`: `StaleClient` also where another process has remembered this id meanwhile."""
+def test_a_command_id_that_another_process_has_remembered_is_stale(
+    repository: SqlRepository,
+) -> None:
+    """`save_once` raises `StaleClient` if another process has remembered this id meanwhile."""
     first, second = added(), added()
     repository.save_once("command", first, at=T0, until=T0 + LEASE)
     with pytest.raises(StaleClient):
@@ -158,7 +160,7 @@ NAMES = ["zoë", "zoe", "Zorro", "z", "Ähren", "\uff5a", "\U00010400x", "\ue000
 def test_pages_and_ids_are_in_the_order_of_python(
     repository: SqlRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By (folded name, id) in code point order, whatever the database's collation (C2)."""
+    """The order is by folded name, then id, by code point, in any collation (C2)."""
     monkeypatch.setattr(store, "_AT_ONCE", 3)
     ids = [UUID(int=n << 120 | 5) for n in (0x7F, 0x80, 0xFF, 0x00, 0xA0, 0x0A)]
     ids += [uuid4() for _ in range(2 * len(NAMES) - len(ids))]
@@ -184,8 +186,8 @@ def test_pages_and_ids_are_in_the_order_of_python(
 # ── A host's transaction ─────────────────────────────────────────────────────────────────────────
 
 
-def test_a_host_s_rollback_takes_everything_along(engine: Engine) -> None:
-    """Given a `Connection`, `save` works inside the host's transaction and never commits."""
+def test_a_host_s_rollback_undoes_everything(engine: Engine) -> None:
+    """With a `Connection`, `save` works inside the host's transaction and never commits."""
     SqlRepository(engine)
     first, second = added(), added()
     with engine.connect() as connection:
@@ -204,7 +206,7 @@ def test_a_host_s_rollback_takes_everything_along(engine: Engine) -> None:
 
 
 def test_a_conflict_leaves_the_host_s_transaction_usable(engine: Engine) -> None:
-    """In a savepoint: what could not be saved is gone, what the host did before stands."""
+    """A savepoint is undone. What the host did before it is kept."""
     SqlRepository(engine)
     there, twice = added(email="a@example.com"), added(email="a@example.com")
     with engine.begin() as connection:
@@ -220,7 +222,7 @@ def test_a_conflict_leaves_the_host_s_transaction_usable(engine: Engine) -> None
 
 
 def test_a_conflict_in_a_host_s_transaction_is_not_decided_on_again(engine: Engine) -> None:
-    """Only a host repeats its own transaction."""
+    """Only the host can retry its own transaction."""
     repository = SqlRepository(engine)
     change = saved(repository)
     with engine.begin() as connection:
@@ -229,7 +231,7 @@ def test_a_conflict_in_a_host_s_transaction_is_not_decided_on_again(engine: Engi
 
 
 def test_an_engine_that_commits_each_statement_saves_all_or_nothing(database: str) -> None:
-    """A change and its event are saved together, whatever engine a host has."""
+    """A change and its event are saved together on any engine of a host."""
     engine = create_engine(database, isolation_level="AUTOCOMMIT")
     repository = SqlRepository(engine)
     with pytest.raises(EmailTaken):
@@ -246,13 +248,13 @@ def test_an_engine_that_commits_each_statement_saves_all_or_nothing(database: st
 def test_an_error_of_the_database_is_a_repository_error_without_data(
     repository: SqlRepository, engine: Engine
 ) -> None:
-    """A database error is a `RepositoryError`; what the database said is its cause."""
+    """A database error is a `RepositoryError`, with the error of SQLAlchemy as its cause."""
     change = saved(repository)
     execute(engine, "DROP TABLE client_access_event")
-    with pytest.raises(RepositoryError) as told:
+    with pytest.raises(RepositoryError) as raised:
         repository.save([renamed(change.after, "Secret Name")])
-    assert "Secret" not in str(told.value) + str(told.value.__cause__)
-    assert told.value.__cause__ is not None
+    assert "Secret" not in str(raised.value) + str(raised.value.__cause__)
+    assert raised.value.__cause__ is not None
     with pytest.raises(RepositoryError):
         repository.history(change.after.id)
     with engine.connect() as connection, pytest.raises(RepositoryError):
@@ -262,15 +264,15 @@ def test_an_error_of_the_database_is_a_repository_error_without_data(
     assert repository.get(change.after.id) == change.after
 
 
-def test_another_constraint_s_violation_is_not_taken_for_the_address_s(
+def test_a_violation_of_another_constraint_is_not_email_taken(
     repository: SqlRepository, engine: Engine
 ) -> None:
     """A unique violation is recognised by its constraint."""
     execute(engine, "CREATE UNIQUE INDEX one_name ON client_access_client (folded_name)")
     repository.save([added(name="Oak")])
-    with pytest.raises(RepositoryError) as told:
+    with pytest.raises(RepositoryError) as raised:
         repository.save([added(name="Ash"), added(name="oak")])
-    assert type(told.value) is RepositoryError
+    assert type(raised.value) is RepositoryError
 
 
 @pytest.mark.parametrize(
@@ -298,7 +300,7 @@ def test_another_constraint_s_violation_is_not_taken_for_the_address_s(
 def test_a_row_that_this_library_cannot_have_written_is_corrupt(
     repository: SqlRepository, engine: Engine, statement: str, question: str
 ) -> None:
-    """Corrupt rows are `CorruptRecord`, never a half-read object."""
+    """A corrupt row raises `CorruptRecord`."""
     first = added(FIRST)
     second = subscribed(first.after)
     repository.save([first])
@@ -318,7 +320,7 @@ def test_a_row_that_this_library_cannot_have_written_is_corrupt(
 
 @pytest.fixture
 def contended(postgresql: str) -> Iterator[Engine]:
-    """A PostgreSQL where adding a client fails as under contention."""
+    """A PostgreSQL on which adding a client fails as if there were contention."""
     SqlRepository.open(postgresql).close()
     engine = create_engine(postgresql)
     execute(engine, "CREATE SEQUENCE failures")
@@ -336,17 +338,17 @@ def fail_first(engine: Engine, count: int, state: str = "40001") -> None:
     execute(
         engine,
         "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        # A sequence counts on, whatever is rolled back.
+        # A rollback does not reset a sequence.
         f" IF nextval('failures') <= {count} THEN"
         f" RAISE EXCEPTION USING ERRCODE = '{state}'; END IF; RETURN NEW; END $$",
     )
 
 
 @pytest.mark.parametrize("state", ["40001", "40P01"])
-def test_a_transaction_is_begun_again_after_a_collision(
+def test_a_transaction_is_tried_again_after_a_collision(
     contended: Engine, postgresql: str, state: str
 ) -> None:
-    """Whole-transaction retry on SQLSTATE 40001 and 40P01."""
+    """The whole transaction is tried again after SQLSTATE 40001 and 40P01."""
     fail_first(contended, 2, state)
     with SqlRepository.open(postgresql) as repository:
         change = added()
@@ -354,10 +356,8 @@ def test_a_transaction_is_begun_again_after_a_collision(
         assert repository.history(change.after.id) == (change.event,)
 
 
-def test_a_transaction_is_begun_again_so_often_and_no_more(
-    contended: Engine, postgresql: str
-) -> None:
-    """… with a bound; and the error says what it was."""
+def test_a_transaction_is_tried_again_ten_times(contended: Engine, postgresql: str) -> None:
+    """Then the error shows the SQLSTATE."""
     fail_first(contended, 1000)
     with SqlRepository.open(postgresql) as repository:
         with pytest.raises(RepositoryError, match="40001"):
@@ -367,8 +367,8 @@ def test_a_transaction_is_begun_again_so_often_and_no_more(
     assert tried == 11
 
 
-def test_a_transaction_of_the_host_is_never_begun_again(contended: Engine) -> None:
-    """In a host's connection nothing is repeated."""
+def test_a_transaction_of_the_host_is_never_tried_again(contended: Engine) -> None:
+    """Nothing is retried on a host's connection."""
     with contended.connect() as connection, pytest.raises(RepositoryError, match="40001"):
         SqlRepository(connection).save([added()])
 
@@ -404,7 +404,7 @@ def test_a_connection_that_was_lost_is_not_used_again(postgresql: str) -> None:
 
 
 def test_a_question_begins_the_host_s_transaction_as_any_statement_does(engine: Engine) -> None:
-    """So that the host's commit or rollback ends what it saw."""
+    """The host's commit or rollback ends that transaction."""
     SqlRepository(engine)
     with engine.connect() as connection:
         repository = SqlRepository(connection)
@@ -418,7 +418,7 @@ def test_a_question_begins_the_host_s_transaction_as_any_statement_does(engine: 
 
 
 def test_a_repository_in_memory_is_one_for_all_threads() -> None:
-    """`sqlite://` is one database, used by one thread at a time."""
+    """One thread at a time uses the database of `sqlite://`."""
     with SqlRepository.open("sqlite://") as repository:
         threads = [threading.Thread(target=repository.save, args=([added()],)) for _ in range(8)]
         for thread in threads:
@@ -429,7 +429,7 @@ def test_a_repository_in_memory_is_one_for_all_threads() -> None:
 
 
 def test_what_was_committed_is_durable(sqlite: str) -> None:
-    """WAL with synchronous FULL: a failure of power loses nothing that was committed."""
+    """With WAL and synchronous FULL, a power failure loses no commit."""
     engine = create_engine(sqlite)
     repository = SqlRepository(engine)
     repository.save([added()])
@@ -450,7 +450,7 @@ def test_what_was_committed_is_durable(sqlite: str) -> None:
 def test_a_file_that_is_in_use_while_it_is_opened_is_waited_for(
     sqlite: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two processes may start at once; and one that finds no end of it says so."""
+    """Two processes may start at once. One that waits too long raises an error."""
     monkeypatch.setattr(engines, "_WAL_ATTEMPTS", 3)
     monkeypatch.setattr(engines, "_PRAGMAS", ("PRAGMA busy_timeout = 1",))
     holder = create_engine(sqlite)
@@ -458,18 +458,18 @@ def test_a_file_that_is_in_use_while_it_is_opened_is_waited_for(
         connection.exec_driver_sql("CREATE TABLE host (id INTEGER)")
         connection.exec_driver_sql("BEGIN")
         connection.exec_driver_sql("SELECT * FROM host").fetchall()
-        with pytest.raises(RepositoryError) as told:
+        with pytest.raises(RepositoryError) as raised:
             SqlRepository.open(sqlite)
-        assert "locked" in str(told.value.__cause__)
+        assert "locked" in str(raised.value.__cause__)
         connection.rollback()
     SqlRepository.open(sqlite).close()
     holder.dispose()
 
 
-def test_service_counts_are_of_the_clients_that_the_practice_pays_for(
+def test_service_counts_are_for_the_clients_that_the_practice_pays_for(
     repository: SqlRepository,
 ) -> None:
-    """How many clients hold each service for which the practice is the payer (S6)."""
+    """Each service is counted for the clients whose payer is the practice (S6)."""
     for codes in (("payroll",), ("payroll", "payslips"), ("payslips",)):
         first = added()
         repository.save([first, subscribed(first.after, *codes)])

@@ -1,4 +1,4 @@
-"""What goes wrong around a database: each thing is told as what it is, and nothing is half done."""
+"""Failures around a database: each raises the right error, and nothing is half done."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from client_access.sql.tables import notices
 
 
 def invited(repository: SqlRepository) -> Change:
-    """Save a client that is invited, so that a notice waits; return the change that did it."""
+    """Save a client with an invitation, so that notices wait; return its last change."""
     first = added(email=f"{uuid4().hex}@example.com")
     second = subscribed(first.after, sign_in=SignIn.PRACTICE_AND_CLIENT)
     repository.save([first, second])
@@ -61,18 +61,18 @@ def invited(repository: SqlRepository) -> Change:
     ],
 )
 def test_a_url_that_cannot_be_used_is_an_invalid_value(url: str) -> None:
-    """A part that is malformed, or a driver that is not known: nothing else leaves."""
-    with pytest.raises(InvalidValue) as told:
+    """The URL has a malformed part or an unknown driver. The error shows no password."""
+    with pytest.raises(InvalidValue) as raised:
         SqlRepository.open(url)
-    assert told.value.field == "url"
-    assert "word" not in str(told.value)
+    assert raised.value.field == "url"
+    assert "word" not in str(raised.value)
 
 
 async def _opened(url: str) -> None:
     await AsyncSqlRepository.open(url)
 
 
-def test_a_url_names_the_driver_that_awaits_or_none() -> None:
+def test_a_url_for_asyncio_names_an_async_driver_or_no_driver() -> None:
     """`AsyncSqlRepository` works with aiosqlite and psycopg."""
     for url in ("sqlite+pysqlite://", "postgresql://host:abc/name"):
         with pytest.raises(InvalidValue):
@@ -81,18 +81,18 @@ def test_a_url_names_the_driver_that_awaits_or_none() -> None:
 
 
 def test_an_engine_with_one_connection_for_all_is_refused() -> None:
-    """Each call is a transaction of its own, which it would not be on a shared connection."""
+    """On a shared connection, a call would not be a transaction of its own."""
     for shared in (create_engine("sqlite://", poolclass=StaticPool), create_engine("sqlite://")):
         with pytest.raises(InvalidValue, match="one at a time"):
             SqlRepository(shared)
         shared.dispose()
     with pytest.raises(InvalidValue, match="one at a time"):
-        AsyncSqlRepository(create_async_engine("sqlite+aiosqlite://"))  # has such a pool by itself
+        AsyncSqlRepository(create_async_engine("sqlite+aiosqlite://"))  # its default
 
 
 @pytest.mark.parametrize("mode", [True, False])
 def test_a_driver_that_ends_transactions_by_itself_is_refused(sqlite: str, mode: bool) -> None:
-    """Python 3.12 has such modes for SQLite: what is committed there is not what was begun."""
+    """Python 3.12 has such modes for SQLite, in which `BEGIN` does not work."""
 
     class Connection(sqlite3.Connection):
         autocommit = mode
@@ -108,7 +108,7 @@ def test_a_driver_that_ends_transactions_by_itself_is_refused(sqlite: str, mode:
 
 
 def test_an_engine_that_begins_transactions_by_an_event_can_be_used(sqlite: str) -> None:
-    """As SQLAlchemy's documentation has it for SQLite, for savepoints that work."""
+    """SQLAlchemy's documentation recommends this on SQLite, to make savepoints work."""
     engine = create_engine(sqlite, isolation_level=None)
 
     @event.listens_for(engine, "begin")
@@ -123,8 +123,10 @@ def test_an_engine_that_begins_transactions_by_an_event_can_be_used(sqlite: str)
     engine.dispose()
 
 
-def test_what_no_database_can_hold_is_a_repository_error(repository: SqlRepository) -> None:
-    """Half a character, a number beyond all columns."""
+def test_a_value_that_no_database_can_store_is_a_repository_error(
+    repository: SqlRepository,
+) -> None:
+    """Examples are half a character and a number out of range."""
     with pytest.raises(RepositoryError):
         repository.find_by_email("\ud800")
     with pytest.raises(RepositoryError):
@@ -134,7 +136,7 @@ def test_what_no_database_can_hold_is_a_repository_error(repository: SqlReposito
 def test_text_that_the_server_s_encoding_lacks_is_a_repository_error(
     postgresql_server: str,
 ) -> None:
-    """Nothing is saved, and nothing else is raised; what the encoding has is kept as it is."""
+    """Nothing is saved then. Text that the encoding has is stored unchanged."""
     server = create_engine(postgresql_server, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
         connection.execute(
@@ -155,8 +157,8 @@ def test_text_that_the_server_s_encoding_lacks_is_a_repository_error(
 # ── Found ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_row_of_nobody_is_corrupt(sqlite: str) -> None:
-    """SQLite keeps anything in any column; what is no id, and no version, is told."""
+def test_a_row_with_a_malformed_id_is_corrupt(sqlite: str) -> None:
+    """SQLite stores any value in any column, so ids and versions are checked."""
     engine = create_engine(sqlite)
     with SqlRepository.open(sqlite) as repository:
         repository.save([added(email="books@example.com")])
@@ -174,8 +176,8 @@ def test_a_row_of_nobody_is_corrupt(sqlite: str) -> None:
 def test_a_notice_that_cannot_be_read_holds_up_its_own_client_only(
     repository: SqlRepository, engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged by its id, and tried again when its lease has ended: it may be of a later
-    version, written while machines are brought up to date one after the other."""
+    """It is logged with its id, and tried again when its lease has ended: a later version may have
+    written it, while machines are upgraded one by one."""
     changes = [invited(repository) for _ in range(3)]
     every = [notice.id for change in changes for notice in change.notices]
     broken = changes[0].notices[0]
@@ -200,10 +202,10 @@ def test_a_notice_that_cannot_be_read_holds_up_its_own_client_only(
     assert sorted(taken) == sorted(every)
 
 
-def test_a_notice_that_cannot_be_read_goes_with_the_person(
+def test_a_notice_that_cannot_be_read_is_erased_with_the_person(
     repository: SqlRepository, engine: Engine
 ) -> None:
-    """Nothing holds up erasing (L5): it may name the person, so it is dropped."""
+    """Nothing holds up erasing (L5). The notice may name the person, so it is dropped."""
     change, other = invited(repository), invited(repository)
     with engine.begin() as connection:
         mine = notices.c.client_id == change.after.id
@@ -214,10 +216,10 @@ def test_a_notice_that_cannot_be_read_goes_with_the_person(
     assert set(left) == {other.after.id}
 
 
-def test_many_notices_that_cannot_be_read_are_out_of_the_way(
+def test_notices_that_cannot_be_read_do_not_hide_others(
     repository: SqlRepository, engine: Engine
 ) -> None:
-    """However many they are, one that can be read is found behind them."""
+    """A notice that can be read is found behind any number of them."""
     for _ in range(5):
         invited(repository)
     with engine.begin() as connection:
@@ -234,7 +236,7 @@ def test_many_notices_that_cannot_be_read_are_out_of_the_way(
 
 
 def test_a_connection_whose_rollback_failed_is_not_used_again(sqlite: str) -> None:
-    """What was refused stays undone, and the error that undid it is the one that is told."""
+    """The refused change stays undone, and its error is the one that is raised."""
     made: list[sqlite3.Connection] = []
 
     class Failing(sqlite3.Connection):
@@ -260,15 +262,15 @@ def test_a_connection_whose_rollback_failed_is_not_used_again(sqlite: str) -> No
 
 
 class TimeIsUpError(Exception):
-    """What a host raises where something takes too long, wherever it is just then."""
+    """Raised by a host's time limit, at any moment."""
 
 
 def _time_is_up(*_: object) -> NoReturn:
     raise TimeIsUpError
 
 
-def test_a_connection_that_was_broken_off_is_not_used_again(postgresql: str) -> None:
-    """A time limit that ends a question in the middle ends no later one."""
+def test_an_interrupted_connection_is_not_used_again(postgresql: str) -> None:
+    """A time limit that interrupts one call does not break the next."""
     engine = create_engine(postgresql)
     before = signal.signal(signal.SIGALRM, _time_is_up)
     with SqlRepository.open(postgresql) as repository, engine.connect() as other:
@@ -282,7 +284,7 @@ def test_a_connection_that_was_broken_off_is_not_used_again(postgresql: str) -> 
         for call in calls:
             other.execute(text("LOCK TABLE client_access_client IN ACCESS EXCLUSIVE MODE"))
             signal.setitimer(signal.ITIMER_REAL, 0.2)
-            # psycopg says something of its own where many rows are written at once.
+            # psycopg raises an error of its own if it was writing many rows.
             with pytest.raises((TimeIsUpError, RepositoryError)):
                 call()
             other.rollback()
@@ -292,7 +294,7 @@ def test_a_connection_that_was_broken_off_is_not_used_again(postgresql: str) -> 
 
 
 def test_a_host_s_connection_that_is_closed_is_a_repository_error(postgresql: str) -> None:
-    """Closed behind SQLAlchemy's back, as by a proxy that had enough of it."""
+    """Something else closed it, such as a proxy."""
     SqlRepository.open(postgresql).close()
     engine = create_engine(postgresql)
     with engine.connect() as connection:
@@ -307,7 +309,7 @@ def test_a_host_s_connection_that_is_closed_is_a_repository_error(postgresql: st
 
 
 def test_a_task_that_was_cancelled_leaves_no_connection_that_fails(postgresql: str) -> None:
-    """However often, and wherever it is just then."""
+    """A task may be cancelled several times, while reading or writing."""
 
     async def cancel() -> None:
         engine = create_engine(postgresql)
@@ -335,8 +337,8 @@ def test_a_task_that_was_cancelled_leaves_no_connection_that_fails(postgresql: s
     asyncio.run(cancel())
 
 
-def test_a_server_that_was_away_is_told_once(postgresql: str) -> None:
-    """Where one connection is lost, those that lie in the pool are made anew."""
+def test_a_restarted_server_causes_one_error(postgresql: str) -> None:
+    """After one connection is lost, those in the pool are replaced."""
     name = f"away_{uuid4().hex}"
     url = make_url(postgresql).update_query_dict({"application_name": name})
     server = create_engine(postgresql, isolation_level="AUTOCOMMIT")
@@ -362,7 +364,7 @@ def test_a_server_that_was_away_is_told_once(postgresql: str) -> None:
 
 
 def test_tables_that_cannot_be_made_are_a_repository_error(tmp_path: Path) -> None:
-    """Whoever makes them by hand is told as everybody is."""
+    """`bring_up_to_date` raises the same error as the repository."""
     file = tmp_path / "clients.db"
     sqlite3.connect(file).close()
     engine = create_engine(f"sqlite:///file:{file}?mode=ro&uri=true")
@@ -371,8 +373,8 @@ def test_tables_that_cannot_be_made_are_a_repository_error(tmp_path: Path) -> No
     engine.dispose()
 
 
-def test_a_full_disk_undoes_the_host_s_transaction_and_the_host_is_told(sqlite: str) -> None:
-    """SQLite then undoes what the host did before as well: the host cannot commit the rest."""
+def test_after_a_full_disk_the_host_cannot_commit_the_rest(sqlite: str) -> None:
+    """SQLite then has undone the whole transaction, including the host's statements."""
     SqlRepository.open(sqlite).close()
     engine = create_engine(sqlite)
     with engine.connect() as connection:

@@ -1,8 +1,8 @@
-"""Clients in a database, by SQLAlchemy: SQLite for a start, PostgreSQL for many writers.
+"""Clients in a database, with SQLAlchemy: SQLite to start with, PostgreSQL for many writers.
 
-`SqlRepository.open(url)`, or `SqlRepository(engine or connection)`; it also answers every protocol
+Use `SqlRepository.open(url)` or `SqlRepository(engine or connection)`. It implements every protocol
 of :mod:`client_access.repository`, and `client_ids()` yields all ids in order. `AsyncSqlRepository`
-does the same for those who await.
+does the same for asyncio.
 """
 
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ __all__ = ["AsyncSqlRepository", "SqlRepository", "bring_up_to_date", "metadata"
 
 def __getattr__(name: str) -> object:
     if name == "AsyncSqlRepository":
-        # SQLAlchemy's asyncio brings its whole ORM along, which nobody else need wait for.
+        # SQLAlchemy's asyncio imports its whole ORM, which takes long.
         from client_access.sql.async_repository import AsyncSqlRepository  # noqa: PLC0415  # as said
 
         return AsyncSqlRepository

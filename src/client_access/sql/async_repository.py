@@ -1,4 +1,4 @@
-"""The repository on a database, for programs that await."""
+"""The repository on a database, for asyncio."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from client_access.events import Event
 from client_access.repository import Claim
 from client_access.sql import store
 from client_access.sql.engines import (
-    ask,
     check_bind,
     engine_options,
-    for_reading,
     in_savepoint,
     in_transaction,
     parse_url,
+    read,
+    run,
     usable_url,
 )
 from client_access.sql.faults import (
@@ -44,11 +44,11 @@ Ts = TypeVarTuple("Ts")
 
 @final
 class AsyncSqlRepository:
-    """As :class:`~client_access.sql.SqlRepository`, for SQLAlchemy's asyncio.
+    """Does the same as :class:`~client_access.sql.SqlRepository`, for asyncio.
 
     Parameters:
-        bind: an async engine or an async connection of SQLAlchemy. Nothing is asked of it yet:
-            :meth:`prepare` makes the tables.
+        bind: an async engine or an async connection of SQLAlchemy. :meth:`prepare` makes the
+            tables.
     """
 
     def __init__(self, bind: AsyncEngine | AsyncConnection) -> None:
@@ -56,19 +56,17 @@ class AsyncSqlRepository:
             raise InvalidValue("bind", "must be an async engine or connection of SQLAlchemy")
         check_bind(bind.dialect, bind.pool if isinstance(bind, AsyncEngine) else None)
         self._bind = bind
-        if isinstance(bind, AsyncEngine):
-            self._reads = AsyncEngine(for_reading(bind.sync_engine))
 
     @classmethod
     async def open(cls, url: str | URL) -> Self:
-        """Open a database, which is to be closed; an async context manager does so.
+        """Open a database. Close it with :meth:`close`, or use it as an async context manager.
 
         Parameters:
             url: such as ``sqlite:///clients.db`` or ``postgresql://user@host/name``.
 
         Raises:
-            InvalidValue: it is no URL of SQLite or PostgreSQL.
-            RepositoryError: the database cannot be opened, or is of a later version.
+            InvalidValue: it is not a URL of SQLite or PostgreSQL.
+            RepositoryError: the database cannot be opened, or has a later version.
         """
         parsed = parse_url(url, "aiosqlite", "psycopg")
         with usable_url():
@@ -82,10 +80,10 @@ class AsyncSqlRepository:
         return repository
 
     async def prepare(self) -> None:
-        """Make the tables, or bring them up to date, where the repository has an engine.
+        """Make the tables or bring them up to date, if the repository has an engine.
 
         Raises:
-            RepositoryError: the tables are of a later version than this package knows.
+            RepositoryError: the tables have a later version than this package knows.
         """
         if isinstance(self._bind, AsyncEngine) and not await self._read(is_up_to_date):
             await self._repeat(
@@ -95,7 +93,7 @@ class AsyncSqlRepository:
             )
 
     async def close(self) -> None:
-        """Close the connections of an engine; leave a host's connection alone."""
+        """Close the connections of an engine. Do nothing to a host's connection."""
         if isinstance(self._bind, AsyncEngine):
             await self._bind.dispose()
 
@@ -112,13 +110,13 @@ class AsyncSqlRepository:
 
     @property
     def in_host_transaction(self) -> bool:
-        """Whether the host begins, commits and repeats the transaction."""
+        """Whether the host begins, commits and retries the transaction."""
         return isinstance(self._bind, AsyncConnection)
 
     # ── Repository ───────────────────────────────────────────────────────────────────────────────
 
     async def get(self, client_id: UUID) -> Client | None:
-        """Return the client with this id, a deleted one too; None where it was never used."""
+        """Return the client with this id, even if deleted; None if the id was never used."""
         return await self._read(store.get, client_id)
 
     async def find_by_email(self, email_key: str) -> Client | None:
@@ -126,11 +124,11 @@ class AsyncSqlRepository:
         return await self._read(store.find_by_email, email_key)
 
     async def save(self, changes: Sequence[Change]) -> None:
-        """Store what changes leave, in order, as if one by one, all or nothing.
+        """Store changes in order, as if one by one, all or nothing.
 
         Raises:
-            StaleClient: another writer was there first, or the id exists.
-            EmailTaken: two clients would have one `email_key`, at any step.
+            StaleClient: another writer was first, or the id exists.
+            EmailTaken: two clients would share an `email_key`, at any step.
         """
         await self._write(store.save, changes)
 
@@ -146,18 +144,18 @@ class AsyncSqlRepository:
         """Return clients by their `listing`, ordered by folded name, then id."""
         return await self._read(store.page, practice_id, client_list, search, limit, after)
 
-    # ── What more it can do ──────────────────────────────────────────────────────────────────────
+    # ── Optional protocols ───────────────────────────────────────────────────────────────────────
 
     async def get_many(self, client_ids: Iterable[UUID]) -> Mapping[UUID, Client]:
-        """Return those of the clients that exist, by id."""
+        """Return the clients that exist, by id."""
         return await self._read(store.get_many, tuple(client_ids))
 
     async def find_many_by_email(self, email_keys: Iterable[str]) -> Mapping[str, UUID]:
-        """Return the ids of the clients that have these addresses, by `email_key`."""
+        """Return the ids of the clients with these addresses, by `email_key`."""
         return await self._read(store.find_many_by_email, tuple(email_keys))
 
     async def client_ids(self) -> AsyncIterator[UUID]:
-        """Yield every id that was ever used, in order, without holding them all."""
+        """Yield every id that was ever used, in order, in batches."""
         after = None
         while some := await self._read(store.client_ids, after):
             for client_id in some:
@@ -165,15 +163,15 @@ class AsyncSqlRepository:
             after = some[-1]
 
     async def history(self, client_id: UUID) -> Sequence[Event]:
-        """Return a client's events in order; none where there is no such client."""
+        """Return a client's events in order; none if there is no such client."""
         return await self._read(store.history, client_id)
 
     async def service_counts(self, practice_id: str) -> Mapping[str, int]:
-        """Return how many clients hold each service for which the practice is the payer."""
+        """Return how many clients hold each service that the practice pays for."""
         return await self._read(store.service_counts, practice_id)
 
     async def recall(self, command_id: str, *, at: datetime) -> Change | None:
-        """Return the change remembered under an id that is not forgotten yet, or None."""
+        """Return the change remembered under an id, or None if there is none or it has expired."""
         return await self._read(store.recall, command_id, at)
 
     async def save_once(
@@ -182,8 +180,8 @@ class AsyncSqlRepository:
         """Store a change, if it has an event, and remember it, in one transaction.
 
         Raises:
-            StaleClient: another writer was there first, or has remembered the id.
-            EmailTaken: two clients would have one `email_key`.
+            StaleClient: another writer was first, or has remembered the id.
+            EmailTaken: two clients would share an `email_key`.
         """
         await self._write(store.save_once, command_id, change, at, until)
 
@@ -192,23 +190,23 @@ class AsyncSqlRepository:
         await self._write(store.erase, client_id)
 
     async def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
-        """Lease notices that are due, the first undelivered one of each client only."""
+        """Lease notices that are due, only the first undelivered one of each client."""
         return await self._write(store.claim, at, lease, limit)
 
     async def delivered(self, claim: Claim) -> bool:
-        """Forget a notice that was delivered; False where the lease had passed to another."""
+        """Forget a delivered notice; return False if its lease has passed to another relay."""
         return await self._write(store.delivered, claim)
 
     async def failed(self, claim: Claim, *, retry_at: datetime | None) -> bool:
-        """Give a notice back, to be tried from a time on, or parked where that is None."""
+        """Give a notice back, to be tried again from a time on; park it if that is None."""
         return await self._write(store.failed, claim, retry_at)
 
     async def waiting(self, *, parked: bool, limit: int) -> Sequence[Claim]:
-        """Return notices that wait, or those that are parked, oldest first; lease none."""
+        """Return waiting or parked notices, oldest first, without leasing them."""
         return await self._read(store.waiting, parked, limit)
 
     async def retry(self, notice_id: UUID, *, at: datetime) -> bool:
-        """Make a parked notice due again from a time on; False where it is not parked."""
+        """Make a parked notice due again from a time on; return False if it is not parked."""
         return await self._write(store.retry, notice_id, at)
 
     # ── Transactions ─────────────────────────────────────────────────────────────────────────────
@@ -216,9 +214,9 @@ class AsyncSqlRepository:
     async def _read(self, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
         try:
             if isinstance(self._bind, AsyncConnection):
-                return await self._bind.run_sync(lambda sync: ask(sync, question, *arguments))
-            async with self._reads.connect() as connection:
-                return await connection.run_sync(lambda sync: ask(sync, question, *arguments))
+                return await self._bind.run_sync(lambda sync: run(sync, question, *arguments))
+            async with self._bind.connect() as connection:
+                return await connection.run_sync(lambda sync: read(sync, question, *arguments))
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 
@@ -238,7 +236,7 @@ class AsyncSqlRepository:
         passes: Callable[[DBAPIError], bool],
         transaction: Callable[[Connection], T],
     ) -> T:
-        """Do a transaction of one's own, anew after faults that pass."""
+        """Do a transaction, and again after an error that may not occur again."""
         faults = Faults(passes)
         while True:
             try:

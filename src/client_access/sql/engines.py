@@ -1,4 +1,4 @@
-"""Engines as this package needs them, and how it begins a transaction on one."""
+"""Options of engines, and transactions on their connections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from sqlalchemy import (
     URL,
     Connection,
     Dialect,
-    Engine,
     Pool,
     SingletonThreadPool,
     StaticPool,
@@ -37,8 +36,8 @@ _WAL_ATTEMPTS, _WAL_PAUSE = 100, 0.02
 
 _DRIVERS: Final = (("sqlite", "pysqlite"), ("sqlite", "aiosqlite"), ("postgresql", "psycopg"))
 
-# FULL, so that what was committed survives a failure of power, not only of the process; what is
-# deleted is overwritten with zeros.
+# With FULL, a commit survives a power failure, not only the end of the process. With secure_delete,
+# SQLite overwrites deleted content with zeros.
 _PRAGMAS: Final = (
     f"PRAGMA busy_timeout = {_BUSY_TIMEOUT * 1000}",
     "PRAGMA synchronous = FULL",
@@ -47,78 +46,78 @@ _PRAGMAS: Final = (
 
 
 def parse_url(url: str | URL, sqlite_driver: str, postgresql_driver: str) -> URL:
-    """Return the URL of a database, with a driver where it names none.
+    """Return the URL of a database, with a driver if it names none.
 
     Raises:
-        InvalidValue: it is no URL, or one of another database or driver.
+        InvalidValue: it is not a URL, or names another database or driver.
     """
     with usable_url():
         parsed = make_url(url)
     drivers = {"sqlite": sqlite_driver, "postgresql": postgresql_driver}
     name, _, driver = parsed.drivername.partition("+")
     if name not in drivers:
-        raise InvalidValue("url", "must be of SQLite or PostgreSQL")
+        raise InvalidValue("url", "must be a URL of SQLite or PostgreSQL")
     if driver not in ("", drivers[name]):
-        raise InvalidValue("url", f"must name the driver {drivers[name]}, or none")
+        raise InvalidValue("url", f"must name the driver {drivers[name]} or no driver")
     return parsed.set(drivername=f"{name}+{drivers[name]}")
 
 
 @contextmanager
 def usable_url() -> Iterator[None]:
-    """Raise :class:`InvalidValue` for what SQLAlchemy or a driver says of a malformed URL."""
+    """Raise :class:`InvalidValue` if SQLAlchemy or a driver rejects a URL."""
     try:
         yield
     except (ArgumentError, ValueError):  # their texts may show a password
-        raise InvalidValue("url", "is no URL of a database, or has a malformed part") from None
+        raise InvalidValue("url", "is not a valid URL of a database") from None
 
 
 def engine_options(url: URL, pool: type[Pool]) -> dict[str, Any]:
-    """Return the arguments with which an engine is made."""
-    # What an error shows of a statement never holds what is about a person.
+    """Return the arguments for `create_engine`."""
+    # Errors must not show parameters: they hold personal data.
     options: dict[str, Any] = {"hide_parameters": True, "pool_reset_on_return": None}
     if url.get_backend_name() == "sqlite":
         options["connect_args"] = {"timeout": _BUSY_TIMEOUT, "check_same_thread": False}
         if url.database in (None, "", ":memory:"):
-            # There is one connection, and who comes second waits.
+            # There is one connection. A second caller waits for it.
             options |= {"poolclass": pool, "pool_size": 1, "max_overflow": 0}
     else:
         options["connect_args"] = {"client_encoding": "utf8"}
+        # For questions. A transaction switches it off until its connection is returned.
+        options["isolation_level"] = "AUTOCOMMIT"
     return options
 
 
 def check_bind(dialect: Dialect, pool: Pool | None) -> None:
-    """Raise :class:`InvalidValue` for what this package cannot work with.
+    """Raise :class:`InvalidValue` if this package does not support an engine or a connection.
 
     Parameters:
-        dialect: that of an engine or a connection.
-        pool: that of an engine.
+        dialect: the dialect of the engine or connection.
+        pool: the pool of the engine; None for a connection.
     """
     if (dialect.name, dialect.driver) not in _DRIVERS:
-        raise InvalidValue("bind", "must be of SQLite, or of PostgreSQL with psycopg 3")
+        raise InvalidValue("bind", "must use SQLite, or PostgreSQL with psycopg 3")
     if isinstance(pool, StaticPool | SingletonThreadPool):
         raise InvalidValue("bind", "must have a pool that lends a connection to one at a time")
 
 
-def for_reading(engine: Engine) -> Engine:
-    """Return an engine for questions that are one statement, with no transaction around it."""
-    # The driver of SQLite begins none for a question.
-    if engine.dialect.name == "sqlite":
-        return engine
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+def read(connection: Connection, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+    """Ask a question that is one statement, without a transaction around it."""
+    _set_autocommit(connection, True)
+    return run(connection, question, *arguments)
 
 
-def ask(connection: Connection, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+def run(connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
     """Do work inside the transaction of a connection.
 
     A time limit, a cancelled task or a signal may interrupt a statement. The driver may then still
     wait for the answer, so the connection is not used again.
     """
     try:
-        return question(connection, *arguments)
+        return work(connection, *arguments)
     except (SQLAlchemyError, ClientAccessError):
         raise
     except (UnicodeError, OverflowError) as error:
-        # So drivers refuse a value that the database cannot hold.
+        # Drivers raise these for a value that the database cannot store.
         raise StatementError("a value cannot be stored", None, None, error) from error
     except BaseException as error:
         connection.invalidate(error)
@@ -131,8 +130,7 @@ def in_transaction(
     """Do work that writes, in a transaction of its own."""
     if connection.dialect.name == "sqlite":
         return _finish(connection.begin(), _immediately, work, *arguments)
-    if _driver(connection).autocommit:
-        connection.execution_options(isolation_level=connection.default_isolation_level)
+    _set_autocommit(connection, False)
     return _finish(connection.begin(), work, *arguments)
 
 
@@ -177,7 +175,7 @@ def _finish(transaction: Transaction, work: Callable[[Connection, *Ts], T], *arg
     """
     connection = transaction.connection
     try:
-        result = ask(connection, work, *arguments)
+        result = run(connection, work, *arguments)
         transaction.commit()
     except BaseException:
         try:
@@ -186,6 +184,17 @@ def _finish(transaction: Transaction, work: Callable[[Connection, *Ts], T], *arg
             connection.invalidate(error)
         raise
     return result
+
+
+def _set_autocommit(connection: Connection, wanted: bool) -> None:
+    """Set the mode of a connection to PostgreSQL until it is returned to the pool.
+
+    An engine with the option `isolation_level` would do so too. But it does so by an event, and
+    engines that have an event execute every statement more slowly.
+    """
+    if connection.dialect.name == "postgresql" and _driver(connection).autocommit != wanted:
+        level = "AUTOCOMMIT" if wanted else connection.default_isolation_level
+        connection.execution_options(isolation_level=level)
 
 
 def _driver(connection: Connection) -> Any:

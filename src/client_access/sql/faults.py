@@ -1,4 +1,4 @@
-"""What a database's errors mean, told by their codes and by the names of constraints."""
+"""What the errors of a database mean, by their codes and the names of constraints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from client_access.errors import RepositoryError
 from client_access.sql.tables import EMAIL_KEY_CONSTRAINT, clients
 
 _RETRIES: Final = 10
-"""How often a transaction is begun again that the database could not fit in among others."""
+"""How often a transaction is tried again after the database refused to serialize it."""
 
 _SERIALIZATION_FAILURES: Final = frozenset({"40001", "40P01"})
 _MADE_MEANWHILE: Final = frozenset({"23505", "42P07", "42710"})
@@ -20,31 +20,31 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.5  # seconds
 
 
 def is_email_conflict(error: IntegrityError) -> bool:
-    """Tell whether an error is that two clients would have one address (E1)."""
+    """Return whether an error means that two clients would share an address (E1)."""
     diagnostics = getattr(error.orig, "diag", None)
     if diagnostics is not None:  # PostgreSQL names the constraint
         return bool(diagnostics.constraint_name == EMAIL_KEY_CONSTRAINT)
-    # SQLite names the columns after the colon, and has done so since its version 3.8.
+    # SQLite has no code for it. It has named the columns after the colon since version 3.8.
     columns = str(error.orig).partition(": ")[2]
     return columns == f"{clients.name}.{clients.c.email_key.name}"
 
 
 def is_collision(error: DBAPIError) -> bool:
-    """Tell whether the whole transaction may succeed when it is begun again."""
+    """Return whether the whole transaction may succeed if it is tried again."""
     return _state(error) in _SERIALIZATION_FAILURES
 
 
 def is_made_meanwhile(error: DBAPIError) -> bool:
-    """Tell whether another process has made the tables first."""
+    """Return whether another process may have made the tables first."""
     return _state(error) in _MADE_MEANWHILE or is_collision(error)
 
 
 @final
 class Faults:
-    """How often one transaction may still be begun anew.
+    """Counts the faults of one transaction and decides whether to try it again.
 
     Parameters:
-        passes: tells the errors after which it may be.
+        passes: whether a transaction may be tried again after an error.
     """
 
     def __init__(self, passes: Callable[[DBAPIError], bool]) -> None:
@@ -52,10 +52,10 @@ class Faults:
         self._met = 0
 
     def pause_after(self, error: SQLAlchemyError) -> float:
-        """Count a fault; return for how many seconds to wait, never twice the same.
+        """Count a fault and return a random number of seconds to wait.
 
         Raises:
-            RepositoryError: the transaction is not to be begun again.
+            RepositoryError: the transaction must not be tried again.
         """
         self._met += 1
         passes = isinstance(error, DBAPIError) and self._passes(error)
@@ -65,9 +65,9 @@ class Faults:
 
 
 def as_repository_error(error: SQLAlchemyError) -> RepositoryError:
-    """Return the error that a caller sees; what the database said is its cause.
+    """Return the error for the caller. The cause is the error of SQLAlchemy.
 
-    The text holds nothing that was read or written, for it may be about a person.
+    Neither shows parameters: they hold personal data.
     """
     if isinstance(error, StatementError):
         error.hide_parameters = True

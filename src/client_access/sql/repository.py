@@ -1,4 +1,4 @@
-"""The repository on a database."""
+"""The repository on a database, sync."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from client_access.events import Event
 from client_access.repository import Claim
 from client_access.sql import store
 from client_access.sql.engines import (
-    ask,
     check_bind,
     engine_options,
-    for_reading,
     in_savepoint,
     in_transaction,
     parse_url,
+    read,
+    run,
     usable_url,
 )
 from client_access.sql.faults import (
@@ -43,19 +43,20 @@ Ts = TypeVarTuple("Ts")
 
 @final
 class SqlRepository:
-    """Clients, their histories and what waits to be told, on SQLite or PostgreSQL.
+    """Clients, their histories and their notices, on SQLite or PostgreSQL.
 
-    Given an engine, each call is a transaction of its own, and begun anew where the database could
-    not fit it in among others. The tables are made or brought up to date at once.
+    With an engine, each call is a transaction of its own. It is tried again if the database refuses
+    to serialize it. The constructor makes the tables or brings them up to date.
 
-    Given a connection, everything happens inside the transaction of its host, in savepoints:
-    nothing is begun, committed or repeated. The tables must be there.
+    With a connection, each call works inside the host's transaction, in a savepoint. It commits
+    nothing and retries nothing. The tables must exist.
 
     Parameters:
         bind: an engine or a connection of SQLAlchemy.
 
-    Every method raises :class:`~client_access.RepositoryError` where the database fails, with what
-    it said as the cause, and :class:`~client_access.CorruptRecord` for a row that cannot be read.
+    Every method raises :class:`~client_access.RepositoryError` if the database fails, with
+    SQLAlchemy's error as the cause, and :class:`~client_access.CorruptRecord` for a row that cannot
+    be read.
     """
 
     def __init__(self, bind: Engine | Connection) -> None:
@@ -63,25 +64,23 @@ class SqlRepository:
             raise InvalidValue("bind", "must be an engine or a connection of SQLAlchemy")
         check_bind(bind.dialect, bind.pool if isinstance(bind, Engine) else None)
         self._bind = bind
-        if isinstance(bind, Engine):
-            self._reads = for_reading(bind)
-            if not self._read(is_up_to_date):
-                self._repeat(
-                    bind,
-                    is_made_meanwhile,
-                    lambda connection: in_transaction(connection, take_steps),
-                )
+        if isinstance(bind, Engine) and not self._read(is_up_to_date):
+            self._repeat(
+                bind,
+                is_made_meanwhile,
+                lambda connection: in_transaction(connection, take_steps),
+            )
 
     @classmethod
     def open(cls, url: str | URL) -> Self:
-        """Open a database, which is to be closed; a context manager does so.
+        """Open a database. Close it with :meth:`close`, or use it as a context manager.
 
         Parameters:
             url: such as ``sqlite:///clients.db`` or ``postgresql://user@host/name``.
 
         Raises:
-            InvalidValue: it is no URL of SQLite or PostgreSQL.
-            RepositoryError: the database cannot be opened, or is of a later version.
+            InvalidValue: it is not a URL of SQLite or PostgreSQL.
+            RepositoryError: the database cannot be opened, or has a later version.
         """
         parsed = parse_url(url, "pysqlite", "psycopg")
         with usable_url():
@@ -93,7 +92,7 @@ class SqlRepository:
                 raise
 
     def close(self) -> None:
-        """Close the connections of an engine; leave a host's connection alone."""
+        """Close the connections of an engine. Do nothing to a host's connection."""
         if isinstance(self._bind, Engine):
             self._bind.dispose()
 
@@ -110,13 +109,13 @@ class SqlRepository:
 
     @property
     def in_host_transaction(self) -> bool:
-        """Whether the host begins, commits and repeats the transaction."""
+        """Whether the host begins, commits and retries the transaction."""
         return isinstance(self._bind, Connection)
 
     # ── Repository ───────────────────────────────────────────────────────────────────────────────
 
     def get(self, client_id: UUID) -> Client | None:
-        """Return the client with this id, a deleted one too; None where it was never used."""
+        """Return the client with this id, even if deleted; None if the id was never used."""
         return self._read(store.get, client_id)
 
     def find_by_email(self, email_key: str) -> Client | None:
@@ -124,11 +123,11 @@ class SqlRepository:
         return self._read(store.find_by_email, email_key)
 
     def save(self, changes: Sequence[Change]) -> None:
-        """Store what changes leave, in order, as if one by one, all or nothing.
+        """Store changes in order, as if one by one, all or nothing.
 
         Raises:
-            StaleClient: another writer was there first, or the id exists.
-            EmailTaken: two clients would have one `email_key`, at any step.
+            StaleClient: another writer was first, or the id exists.
+            EmailTaken: two clients would share an `email_key`, at any step.
         """
         self._write(store.save, changes)
 
@@ -144,41 +143,41 @@ class SqlRepository:
         """Return clients by their `listing`, ordered by folded name, then id."""
         return self._read(store.page, practice_id, client_list, search, limit, after)
 
-    # ── What more it can do ──────────────────────────────────────────────────────────────────────
+    # ── Optional protocols ───────────────────────────────────────────────────────────────────────
 
     def get_many(self, client_ids: Iterable[UUID]) -> Mapping[UUID, Client]:
-        """Return those of the clients that exist, by id."""
+        """Return the clients that exist, by id."""
         return self._read(store.get_many, tuple(client_ids))
 
     def find_many_by_email(self, email_keys: Iterable[str]) -> Mapping[str, UUID]:
-        """Return the ids of the clients that have these addresses, by `email_key`."""
+        """Return the ids of the clients with these addresses, by `email_key`."""
         return self._read(store.find_many_by_email, tuple(email_keys))
 
     def client_ids(self) -> Iterator[UUID]:
-        """Yield every id that was ever used, in order, without holding them all."""
+        """Yield every id that was ever used, in order, in batches."""
         after = None
         while some := self._read(store.client_ids, after):
             yield from some
             after = some[-1]
 
     def history(self, client_id: UUID) -> Sequence[Event]:
-        """Return a client's events in order; none where there is no such client."""
+        """Return a client's events in order; none if there is no such client."""
         return self._read(store.history, client_id)
 
     def service_counts(self, practice_id: str) -> Mapping[str, int]:
-        """Return how many clients hold each service for which the practice is the payer."""
+        """Return how many clients hold each service that the practice pays for."""
         return self._read(store.service_counts, practice_id)
 
     def recall(self, command_id: str, *, at: datetime) -> Change | None:
-        """Return the change remembered under an id that is not forgotten yet, or None."""
+        """Return the change remembered under an id, or None if there is none or it has expired."""
         return self._read(store.recall, command_id, at)
 
     def save_once(self, command_id: str, change: Change, *, at: datetime, until: datetime) -> None:
         """Store a change, if it has an event, and remember it, in one transaction.
 
         Raises:
-            StaleClient: another writer was there first, or has remembered the id.
-            EmailTaken: two clients would have one `email_key`.
+            StaleClient: another writer was first, or has remembered the id.
+            EmailTaken: two clients would share an `email_key`.
         """
         self._write(store.save_once, command_id, change, at, until)
 
@@ -187,23 +186,23 @@ class SqlRepository:
         self._write(store.erase, client_id)
 
     def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
-        """Lease notices that are due, the first undelivered one of each client only."""
+        """Lease notices that are due, only the first undelivered one of each client."""
         return self._write(store.claim, at, lease, limit)
 
     def delivered(self, claim: Claim) -> bool:
-        """Forget a notice that was delivered; False where the lease had passed to another."""
+        """Forget a delivered notice; return False if its lease has passed to another relay."""
         return self._write(store.delivered, claim)
 
     def failed(self, claim: Claim, *, retry_at: datetime | None) -> bool:
-        """Give a notice back, to be tried from a time on, or parked where that is None."""
+        """Give a notice back, to be tried again from a time on; park it if that is None."""
         return self._write(store.failed, claim, retry_at)
 
     def waiting(self, *, parked: bool, limit: int) -> Sequence[Claim]:
-        """Return notices that wait, or those that are parked, oldest first; lease none."""
+        """Return waiting or parked notices, oldest first, without leasing them."""
         return self._read(store.waiting, parked, limit)
 
     def retry(self, notice_id: UUID, *, at: datetime) -> bool:
-        """Make a parked notice due again from a time on; False where it is not parked."""
+        """Make a parked notice due again from a time on; return False if it is not parked."""
         return self._write(store.retry, notice_id, at)
 
     # ── Transactions ─────────────────────────────────────────────────────────────────────────────
@@ -211,9 +210,9 @@ class SqlRepository:
     def _read(self, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
         try:
             if isinstance(self._bind, Connection):
-                return ask(self._bind, question, *arguments)
-            with self._reads.connect() as connection:
-                return ask(connection, question, *arguments)
+                return run(self._bind, question, *arguments)
+            with self._bind.connect() as connection:
+                return read(connection, question, *arguments)
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 
@@ -235,7 +234,7 @@ class SqlRepository:
         passes: Callable[[DBAPIError], bool],
         transaction: Callable[[Connection], T],
     ) -> T:
-        """Do a transaction of one's own, anew after faults that pass."""
+        """Do a transaction, and again after an error that may not occur again."""
         faults = Faults(passes)
         while True:
             try:

@@ -15,21 +15,21 @@ from client_access.sql.tables import metadata, schema
 Step = Callable[[Connection], None]
 
 STEPS: Final[Sequence[Step]] = (metadata.create_all,)
-"""What leads from each version of the tables to the next: the first makes them.
+"""The steps from each version of the tables to the next. The first step makes the tables.
 
-A change of the tables freezes the statements of the first step as they are and adds one.
+Whoever changes the tables freezes the statements of the first step and adds a step.
 """
 _NAME = "client_access"
 
 
 def bring_up_to_date(connection: Connection, steps: Sequence[Step] = STEPS) -> None:
-    """Make the tables, or what a later version adds to them; nothing where they are up to date.
+    """Make the tables, or upgrade older ones. Do nothing if they are up to date.
 
-    Safe where several processes do so at once: whoever is not first waits for the first, or fails
-    and finds it done when it tries again. Nothing is committed here.
+    Several processes may do so at once. The others wait for the first, or fail and find the tables
+    when they try again. Nothing is committed here.
 
     Raises:
-        RepositoryError: the database failed, or the tables are of a later version than this package
+        RepositoryError: the database failed, or the tables have a later version than this package
             knows.
     """
     try:
@@ -39,17 +39,17 @@ def bring_up_to_date(connection: Connection, steps: Sequence[Step] = STEPS) -> N
 
 
 def take_steps(connection: Connection, steps: Sequence[Step] = STEPS) -> None:
-    """As :func:`bring_up_to_date`, with the errors of SQLAlchemy."""
+    """Do the same as :func:`bring_up_to_date`, with the errors of SQLAlchemy."""
     if version_of(connection) is None:
         schema.create(connection, checkfirst=True)
         connection.execute(insert(schema).values(name=_NAME, version=0))
-    # The row is locked until the end of the transaction, and with it whoever comes second.
+    # The lock on the row makes other processes wait until the transaction ends.
     row = connection.execute(
         select(schema.c.version).where(schema.c.name == _NAME).with_for_update()
     )
     version = _sound(row.scalar_one())
     if version > len(steps):
-        raise RepositoryError(f"the tables are of version {version}, which is later than this one")
+        raise RepositoryError(f"the tables have version {version}; this package knows {len(steps)}")
     for step in steps[version:]:
         step(connection)
     if version < len(steps):
@@ -57,12 +57,12 @@ def take_steps(connection: Connection, steps: Sequence[Step] = STEPS) -> None:
 
 
 def is_up_to_date(connection: Connection) -> bool:
-    """Tell whether there is nothing to bring up to date, without waiting for anybody."""
+    """Return whether the tables are up to date, without waiting for a lock."""
     return version_of(connection) == len(STEPS)
 
 
 def version_of(connection: Connection) -> int | None:
-    """Return at which version the tables are, or None where there are none."""
+    """Return the version of the tables, or None if there are no tables."""
     if not inspect(connection).has_table(schema.name, connection.schema_for_object(schema)):
         return None
     found = connection.execute(select(schema.c.version).where(schema.c.name == _NAME))
@@ -72,5 +72,5 @@ def version_of(connection: Connection) -> int | None:
 
 def _sound(version: object) -> int:
     if not isinstance(version, int):
-        raise CorruptRecord("the version of the tables is no number")
+        raise CorruptRecord("the version of the tables is not a number")
     return version

@@ -1,7 +1,7 @@
-"""The tables, and what of a value stands in a column of its own: what is searched or compared.
+"""The tables. A value that is searched or compared has a column of its own.
 
-Everything else of a value is in `data`, as :mod:`client_access.wire` writes it. Moments are whole
-microseconds since 1970, exact and ordered alike on every database.
+All other values are in `data`, as :mod:`client_access.wire` writes them. Moments are whole
+microseconds since 1970: exact, and in the same order on every database.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from sqlalchemy import (
 from client_access.errors import CorruptRecord
 
 metadata: Final = MetaData()
-"""All tables of this package, for a host that makes and upgrades its tables with Alembic."""
+"""All tables of this package, for hosts that use Alembic."""
 
 EMAIL_KEY_CONSTRAINT: Final = "client_access_client_email_key"
 
-# Code point order (C2): SQLite compares bytes unless told otherwise, PostgreSQL by its collation.
+# Code point order (C2). It is the default of SQLite, and the collation C of PostgreSQL.
 _Text = Text().with_variant(Text(collation="C"), "postgresql")
 
 clients: Final = Table(
@@ -40,11 +40,11 @@ clients: Final = Table(
     Column("version", BigInteger, nullable=False),
     Column("erasures", BigInteger, nullable=False),
     Column("email_key", _Text, nullable=False),
-    # The listing; all three are null for a client that stands in no list (C1).
+    # The listing. All three are null for a client that is in no list (C1).
     Column("practice_id", _Text),
     Column("client_list", _Text),
     Column("folded_name", _Text),
-    # The practice on whose invoice the services stand (S6), and their codes as a JSON array.
+    # The practice that is invoiced for the services (S6), and their codes as a JSON array.
     Column("invoiced_to", _Text),
     Column("services", _Text, nullable=False),
     Column("data", Text, nullable=False),
@@ -109,24 +109,24 @@ schema: Final = Table(
     Column("version", Integer, nullable=False),
     PrimaryKeyConstraint("name", name="client_access_schema_pkey"),
 )
-"""One row: at which version the other tables are."""
+"""One row: the version of the other tables."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def to_microseconds(moment: datetime) -> int:
-    """Return a moment as it stands in a column."""
+    """Return a moment as a column stores it."""
     return (moment - _EPOCH) // _MICROSECOND
 
 
 def to_moment(microseconds: int) -> datetime:
-    """Return the moment that stands in a column.
+    """Return the moment that a column stores.
 
     Raises:
-        CorruptRecord: it is none.
+        CorruptRecord: it is not a valid moment.
     """
     try:
         return _EPOCH + timedelta(microseconds=microseconds)
     except (TypeError, OverflowError):
-        raise CorruptRecord("a moment is none") from None
+        raise CorruptRecord("a time is out of range") from None
