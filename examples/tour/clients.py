@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import IO
 from uuid import UUID, uuid4
 
-from attrs import evolve
+import attrs
 
 from client_access import (
     AcceptPracticeInvitation,
@@ -109,7 +109,7 @@ def _import(stage: Stage) -> list[Problem]:
 def _rows(stage: Stage, file: IO[bytes]) -> Iterator[CsvRow]:
     for row in read_clients_csv(file, by=stage.practice):
         command = row.command
-        yield row if command is None else evolve(row, command=stage.of_this_run(command))
+        yield row if command is None else attrs.evolve(row, command=stage.of_this_run(command))
 
 
 def accept_invitation(stage: Stage, cast: Cast) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import final
 from uuid import UUID, uuid4
 
-from attrs import define, evolve, field
+import attrs
+from attrs import define, field
 from rich.text import Text
 
 from client_access import (
@@ -130,7 +131,7 @@ class Stage:
         """Return a command with an address that no earlier run has taken."""
         if command.email is None or self.run == 1:
             return command
-        return evolve(command, email=self.address(command.email.address))
+        return attrs.evolve(command, email=self.address(command.email.address))
 
     def imported(self, command: ImportClient) -> None:
         """Remember an imported client, so that a scene can pick it."""

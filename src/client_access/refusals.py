@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import final
 
-from attrs import evolve, frozen
+import attrs
+from attrs import frozen
 
 from client_access.commands import (
     COMMAND_NAMES,
@@ -300,11 +301,12 @@ class Refusal:
         def other(key: str, sentence: str) -> str:
             return to_text("texts", texts.get(key, sentence), _SENTENCE_LENGTH, lines=True)
 
-        return evolve(
+        return attrs.evolve(
             self,
             message=other(self.code.value, self.message),
             ways_out=tuple(
-                evolve(step, sentence=other(step.key, step.sentence)) for step in self.ways_out
+                attrs.evolve(step, sentence=other(step.key, step.sentence))
+                for step in self.ways_out
             ),
         )
 

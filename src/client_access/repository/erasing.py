@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
-from attrs import evolve, fields_dict
+import attrs
+from attrs import fields_dict
 
 from client_access.client import ERASED_NAME
 from client_access.commands import Command
@@ -34,7 +35,7 @@ def erase_history(events: Sequence[Event]) -> tuple[Event, ...]:
     if erased == list(events):
         return tuple(events)
     first: Any = erased[0]
-    return (evolve(first, erasures=first.erasures + 1), *erased[1:])
+    return (attrs.evolve(first, erasures=first.erasures + 1), *erased[1:])
 
 
 def erase_event(event: Said) -> Said:
@@ -54,8 +55,8 @@ def erase_notice(notice: Notice) -> Notice | None:
     changes: dict[str, Any] = {"business_name": ERASED_NAME}
     for name in ("before", "after"):
         if lines := getattr(notice, name, ()):
-            changes[name] = tuple(evolve(line, business_name=ERASED_NAME) for line in lines)
-    return evolve(notice, **changes)
+            changes[name] = tuple(attrs.evolve(line, business_name=ERASED_NAME) for line in lines)
+    return attrs.evolve(notice, **changes)
 
 
 def _without_person(said: Said) -> Said:
@@ -65,7 +66,7 @@ def _without_person(said: Said) -> Said:
         erased = _erase(said.client_id, name, value)
         if erased != value:
             changes[name] = erased
-    return evolve(said, **changes) if changes else said
+    return attrs.evolve(said, **changes) if changes else said
 
 
 def _erase(client_id: UUID, name: str, value: object) -> object:

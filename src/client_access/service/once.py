@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from attrs import evolve
+import attrs
 
 from client_access.change import Change
 from client_access.commands import ChangeEmail, Command, GiveAccess, Subscribe
@@ -50,7 +50,7 @@ def recalled(change: Change, command: Command) -> Change:
     check_command(command)
     first, again = change.command, command
     if isinstance(first, _DRAWS_AN_ID) and isinstance(again, _DRAWS_AN_ID):
-        again = evolve(again, activation_id=first.activation_id)
+        again = attrs.evolve(again, activation_id=first.activation_id)
     # If the person was erased since, the remembered command was erased too.
     if first not in (again, erase_command(again)):
         raise InvalidValue("command_id", "was given to another command")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from attrs import evolve
+import attrs
 
 from client_access.change import Change
 from client_access.client import Client
@@ -94,7 +94,7 @@ def save_keeps_setups_with_their_services(repository: Repository) -> None:
     """Repository.save: "Store what changes leave"; a setup belongs to its service (S1)."""
     scene = Scene(repository)
     life = scene.life().add("Set up", scene.email("setup"))
-    other = evolve(SETUP, vat_number="", accounts_start=None)
+    other = attrs.evolve(SETUP, vat_number="", accounts_start=None)
     scene.save(life.subscribe({"accounting": SETUP, "payroll": None, "start": other}))
     found = repository.get(life.client_id)
     expect_equal(

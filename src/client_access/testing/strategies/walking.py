@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any, final
 from uuid import UUID
 
-from attrs import evolve, frozen
+import attrs
+from attrs import frozen
 from hypothesis import strategies as st
 
 from client_access import commands as cmd
@@ -176,7 +177,7 @@ def _walks(
         prepare(turn)
         command = draw(accepted(turn.kind))
         if isinstance(command, cmd.Subscribe):
-            command = evolve(command, payer=turn.payer, sign_in=turn.sign_in)
+            command = attrs.evolve(command, payer=turn.payer, sign_in=turn.sign_in)
         handle(command)
 
     first, *turns = _route(draw, draw(st.sampled_from(Status)) if status is None else status)
