@@ -52,13 +52,16 @@ class Listing:
 
     Parameters:
         practice_id: the practice that has the list: it manages the client, or is invited by it.
-        client_list: which of the three lists.
-        folded_name: the business name in the form that is searched and ordered (C2).
+        client_list: which of the four lists.
+        folded_name: the business name in the form by which clients are ordered (C2).
+        searched: the text in which a search is looked for: the name and the address, folded; not
+            the address of a client that has only invited the practice (C2).
     """
 
     practice_id: str
     client_list: ClientList
     folded_name: str
+    searched: str
 
 
 @frozen
@@ -68,7 +71,7 @@ class _Shape:
     payers: frozenset[PayerState]
     sources: frozenset[Source]
     established: frozenset[bool]
-    reachable: bool = True  # has an address that mail can be sent to, or may lack one
+    placeholders: frozenset[bool]  # whether its address is a placeholder
 
 
 _BY_PRACTICE = frozenset({Source.ADDED, Source.IMPORTED})
@@ -78,13 +81,14 @@ _CLIENT_LOCKED = frozenset({PayerState.CLIENT_LOCKED})
 _NO, _YES, _EITHER = frozenset({False}), frozenset({True}), frozenset({False, True})
 
 _SHAPES = {
-    Status.INACTIVE: _Shape(OPEN, _BY_PRACTICE, _NO, reachable=False),
-    Status.PRACTICE_ONLY: _Shape(_PRACTICE_LOCKED, _BY_PRACTICE, _YES, reachable=False),
-    Status.AWAITING_ACTIVATION: _Shape(LOCKED, _BY_PRACTICE, _EITHER),
-    Status.BOTH_ACCESS: _Shape(LOCKED, _ANY_SOURCE, _YES),
-    Status.DISABLED: _Shape(_PRACTICE_LOCKED, _BY_PRACTICE, _YES),
-    Status.UNMANAGED: _Shape(_CLIENT_LOCKED, _ANY_SOURCE, _EITHER),
-    Status.DELETED: _Shape(frozenset(PayerState), _BY_PRACTICE, _NO, reachable=False),
+    Status.INACTIVE: _Shape(OPEN, _BY_PRACTICE, _NO, _EITHER),
+    Status.PRACTICE_ONLY: _Shape(_PRACTICE_LOCKED, _BY_PRACTICE, _YES, _EITHER),
+    Status.AWAITING_ACTIVATION: _Shape(LOCKED, _BY_PRACTICE, _EITHER, _NO),
+    Status.BOTH_ACCESS: _Shape(LOCKED, _ANY_SOURCE, _YES, _NO),
+    Status.DISABLED: _Shape(_PRACTICE_LOCKED, _BY_PRACTICE, _YES, _NO),
+    Status.UNMANAGED: _Shape(_CLIENT_LOCKED, _ANY_SOURCE, _EITHER, _NO),
+    Status.CLOSED: _Shape(_PRACTICE_LOCKED, _BY_PRACTICE, _YES, _YES),
+    Status.DELETED: _Shape(frozenset(PayerState), _BY_PRACTICE, _EITHER, _YES),
 }
 
 
@@ -136,6 +140,7 @@ class Client:
         practice_invitation: the pending invitation to a practice, only while unmanaged.
         established: whether it has ever been `practice_only` or `both_access` (L5).
         direct_debit: direct debit details that were asked for and not given yet (P6).
+        direct_debit_given: whether it has given direct debit details (P6).
         erasures: how often personal details were erased from it (L5).
 
     Raises:
@@ -165,6 +170,7 @@ class Client:
     direct_debit: DirectDebit | None = field(
         default=None, validator=is_a_or_none(DirectDebit), repr=False
     )
+    direct_debit_given: bool = field(default=False, validator=is_a(bool), repr=False)
     erasures: int = field(default=0, validator=is_tally, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -209,7 +215,11 @@ class Client:
         invitation = self.practice_invitation
         practice_id = invitation.practice_id if invitation else self.practice_id
         assert practice_id is not None  # _check_shape: listed clients are managed or invite
-        return Listing(practice_id, client_list, fold(self.business_name))
+        name = fold(self.business_name)
+        searched = name
+        if self.managed and self.email.is_mailable:
+            searched = f"{name}\n{fold(self.email.address)}"  # no search contains a line feed
+        return Listing(practice_id, client_list, name, searched)
 
     def holds(self, code: str) -> bool:
         """Return whether the client holds the service with this code."""
@@ -227,6 +237,8 @@ def _list_of(client: Client) -> ClientList | None:
             return ClientList.IMPORTED if imported else ClientList.INACTIVE
         case Status.UNMANAGED if client.practice_invitation is not None:
             return ClientList.INACTIVE
+        case Status.CLOSED:
+            return ClientList.CLOSED
         case _:
             return None
 
@@ -249,25 +261,30 @@ def _misfit(client: Client) -> str | None:
     if client.practice_invitation is not None and status is not Status.UNMANAGED:
         return "practice_invitation"
     deleted = status is Status.DELETED
-    if client.services and (deleted or not client.payer_locked):
+    if client.services and (deleted or status is Status.CLOSED or not client.payer_locked):
         return "services"
     if (client.business_name == "") is not deleted:
         return "business_name"
     if deleted and client.contact != ContactDetails():
         return "contact"
-    if not client.email.is_mailable:
-        if client.email == EmailAddress.placeholder(client.id):
-            if status in _REACHABLE:
-                return "email"
-        elif deleted or client.email != EmailAddress.erased(client.id):
+    if client.email.is_mailable:
+        if False not in _SHAPES[status].placeholders:
             return "email"
-    elif deleted:
+    elif client.email == EmailAddress.placeholder(client.id):
+        if True not in _SHAPES[status].placeholders:
+            return "email"
+    elif (
+        client.email != EmailAddress.erased(client.id) or False not in _SHAPES[status].placeholders
+    ):
         return "email"
-    # Direct debit details are owed by a client that a practice paid for and left (P6).
-    if client.direct_debit is not None:
-        back = status is Status.BOTH_ACCESS and client.source is Source.CUSTOMER
-        if not (client.established and (status is Status.UNMANAGED or back)):
-            return "direct_debit"
+    # Direct debit details are owed by an activated client that pays for a service, until it gives
+    # them (P6).
+    pays_itself = client.payer_state is PayerState.CLIENT_LOCKED and status in ACTIVATED
+    if client.direct_debit_given and not pays_itself:
+        return "direct_debit_given"
+    owes = pays_itself and bool(client.services) and not client.direct_debit_given
+    if (client.direct_debit is not None) is not owes:
+        return "direct_debit"
     return None
 
 
@@ -299,7 +316,6 @@ _MISFITS = {
     combination: _misfit_in(*combination)
     for combination in product(Status, PayerState, Source, (False, True))
 }
-_REACHABLE = frozenset(status for status, shape in _SHAPES.items() if shape.reachable)
 
 
 # ── What changes ─────────────────────────────────────────────────────────────────────────────────
@@ -319,6 +335,7 @@ class _Changes(TypedDict, total=False):
     practice_invitation: PracticeInvitation | None
     established: bool
     direct_debit: DirectDebit | None
+    direct_debit_given: bool
 
 
 _write = slot_writers(Client)
@@ -366,7 +383,7 @@ def monthly_lines(client: Client, catalogue: Catalogue) -> tuple[InvoiceLine, ..
     There are none before the payer is locked, and none before activation if the client pays.
 
     Raises:
-        InvalidValue: the catalogue lacks a service that the client holds (S4).
+        CatalogueIncomplete: the catalogue lacks a service that the client holds (S4).
     """
     check_type("client", client, Client)
     check_type("catalogue", catalogue, Catalogue)

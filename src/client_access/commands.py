@@ -1,4 +1,4 @@
-"""The 22 commands of rules §8: what an actor wants to do with a client.
+"""The 26 commands of rules §8: what an actor wants to do with a client.
 
 The client and the actor (`by`) are positional; everything else is given by keyword. A command is a
 value: making one checks that it is well-formed, and changes nothing. :func:`~client_access.decide`
@@ -225,6 +225,12 @@ class GiveAccess(_Command):
 
 @final
 @frozen
+class WithdrawAccess(_Command):
+    """Access that was given is withdrawn: only the practice works for the client again (L10)."""
+
+
+@final
+@frozen
 class ResendActivation(_Command):
     """The pending activation is sent again, and its lifetime starts again (E5)."""
 
@@ -269,8 +275,34 @@ class ProvideDirectDebit(_Command):
 
 @final
 @frozen
+class CloseClient(_Command):
+    """A client that only the practice works for is closed; its services end (L9)."""
+
+
+@final
+@frozen
+class ReopenClient(_Command):
+    """A closed client is reopened, without services (L9)."""
+
+
+@final
+@frozen
+class TransferClient(_Command):
+    """The platform transfers a client to another practice; the rest stays as it is (L11).
+
+    Parameters:
+        client_id: the client.
+        by: the platform.
+        practice_id: the practice that manages the client from then on.
+    """
+
+    practice_id: str = field(kw_only=True, validator=is_text(PRACTICE_ID_LENGTH))
+
+
+@final
+@frozen
 class DeleteClient(_Command):
-    """A client that was never established is deleted, with its personal details (L5)."""
+    """A client that was never established, or is closed, is deleted and forgotten (L5)."""
 
 
 @final
@@ -329,7 +361,7 @@ class ChangeContactDetails(_Command):
 @final
 @frozen
 class ChangeBusinessName(_Command):
-    """The business name is changed; after the first service, by Customer Services only (D2)."""
+    """The business name is changed; once the client can sign in, by Customer Services only (D2)."""
 
     business_name: str = field(kw_only=True, validator=is_text())
 
@@ -345,11 +377,15 @@ Command = (
     | GiveAccess
     | ResendActivation
     | ChangeEmail
+    | WithdrawAccess
     | Activate
     | DisableAccess
     | EnableAccess
     | StopManaging
     | ProvideDirectDebit
+    | CloseClient
+    | ReopenClient
+    | TransferClient
     | DeleteClient
     | InvitePractice
     | WithdrawPracticeInvitation
@@ -370,11 +406,15 @@ COMMANDS: dict[str, type[Command]] = {
     "give_access": GiveAccess,
     "resend_activation": ResendActivation,
     "change_email": ChangeEmail,
+    "withdraw_access": WithdrawAccess,
     "activate": Activate,
     "disable_access": DisableAccess,
     "enable_access": EnableAccess,
     "stop_managing": StopManaging,
     "provide_direct_debit": ProvideDirectDebit,
+    "close_client": CloseClient,
+    "reopen_client": ReopenClient,
+    "transfer_client": TransferClient,
     "delete_client": DeleteClient,
     "invite_practice": InvitePractice,
     "withdraw_practice_invitation": WithdrawPracticeInvitation,

@@ -31,6 +31,21 @@ class InvalidValue(ClientAccessError, ValueError):
         return f"{self.field} {self.reason}"
 
 
+class CatalogueIncomplete(ClientAccessError):
+    """The host's catalogue lacks a service that a client holds (S4): nobody's input is wrong.
+
+    Attributes:
+        service: the code of the service.
+    """
+
+    def __init__(self, service: str) -> None:
+        super().__init__(service)
+        self.service = service
+
+    def __str__(self) -> str:
+        return f"the catalogue lacks the service {self.service!r}, which a client holds"
+
+
 class RepositoryError(ClientAccessError):
     """The repository failed, or what it stores is not what the caller expected."""
 

@@ -129,10 +129,15 @@ class Subscribed(_Event):
 @final
 @frozen
 class ServiceAdded(_Event):
-    """A service was added; a pending activation was sent again, if there is an address (E5)."""
+    """A service was added.
+
+    A pending activation was sent again, if there is an address (E5). Direct debit details were
+    asked for, if it is the first service of an activated client that pays (P6).
+    """
 
     service: HeldService = field(kw_only=True, validator=is_a(HeldService))
     activation: Activation | None = field(kw_only=True, validator=is_a_or_none(Activation))
+    direct_debit: DirectDebit | None = field(kw_only=True, validator=is_a_or_none(DirectDebit))
 
 
 @final
@@ -157,6 +162,12 @@ class AccessGiven(_Event):
 
 @final
 @frozen
+class AccessWithdrawn(_Event):
+    """Access was withdrawn: only the practice works for the client again (L10)."""
+
+
+@final
+@frozen
 class ActivationResent(_Event):
     """The activation was sent again (E5)."""
 
@@ -166,7 +177,9 @@ class ActivationResent(_Event):
 @final
 @frozen
 class Activated(_Event):
-    """The client used its activation (E6)."""
+    """The client used its activation (E6); direct debit details may be asked for (P6)."""
+
+    direct_debit: DirectDebit | None = field(kw_only=True, validator=is_a_or_none(DirectDebit))
 
 
 # ── Access ───────────────────────────────────────────────────────────────────────────────────────
@@ -199,6 +212,26 @@ class ManagementStopped(_Event):
 @frozen
 class DirectDebitProvided(_Event):
     """The client gave the direct debit details that it was asked for (P6)."""
+
+
+@final
+@frozen
+class ClientClosed(_Event):
+    """The client was closed (L9)."""
+
+
+@final
+@frozen
+class ClientReopened(_Event):
+    """The client was reopened (L9)."""
+
+
+@final
+@frozen
+class ClientTransferred(_Event):
+    """The client was transferred to another practice (L11)."""
+
+    practice_id: str = field(kw_only=True, validator=is_text(PRACTICE_ID_LENGTH))
 
 
 @final
@@ -272,11 +305,15 @@ Event = (
     | AccessGiven
     | ActivationResent
     | EmailChanged
+    | AccessWithdrawn
     | Activated
     | AccessDisabled
     | AccessEnabled
     | ManagementStopped
     | DirectDebitProvided
+    | ClientClosed
+    | ClientReopened
+    | ClientTransferred
     | ClientDeleted
     | PracticeInvited
     | PracticeInvitationWithdrawn
@@ -297,11 +334,15 @@ EVENTS: dict[str, type[Event]] = {
     "access_given": AccessGiven,
     "activation_resent": ActivationResent,
     "email_changed": EmailChanged,
+    "access_withdrawn": AccessWithdrawn,
     "activated": Activated,
     "access_disabled": AccessDisabled,
     "access_enabled": AccessEnabled,
     "management_stopped": ManagementStopped,
     "direct_debit_provided": DirectDebitProvided,
+    "client_closed": ClientClosed,
+    "client_reopened": ClientReopened,
+    "client_transferred": ClientTransferred,
     "client_deleted": ClientDeleted,
     "practice_invited": PracticeInvited,
     "practice_invitation_withdrawn": PracticeInvitationWithdrawn,

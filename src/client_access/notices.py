@@ -7,16 +7,19 @@ notice holds a link: a link to activate is made when the email is sent (E6).
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import final
 from uuid import UUID, uuid5
 
 from attrs import field, frozen
 
-from client_access.values import PRACTICE_ID_LENGTH
-from client_access.values.catalogue import InvoiceLine
+from client_access.machines.payer import Payer
+from client_access.values import PRACTICE_ID_LENGTH, SERVICE_CODE_LENGTH, IdentityEnum
+from client_access.values.catalogue import InvoiceLine, is_currency
 from client_access.values.email_address import EmailAddress
 from client_access.values.validation import (
     is_a,
+    is_a_or_none,
     is_aware,
     is_aware_or_none,
     is_count,
@@ -85,8 +88,14 @@ class _Notice:
 
     @property
     def id(self) -> UUID:
-        """The id made from client, version and kind: the same each time that the notice is made."""
-        return uuid5(self.client_id, f"{self.version}/{NOTICE_NAMES[type(self)]}")  # type: ignore[index]  # only subclasses are made
+        """The same each time that the notice is made: of client, version, kind and practice."""
+        return uuid5(self.client_id, self._identity())
+
+    def _identity(self) -> str:
+        """Return what differs between the notices about one client."""
+        name = f"{self.version}/{NOTICE_NAMES[type(self)]}"  # type: ignore[index]  # only subclasses are made
+        to = self.recipient
+        return f"{name}/{to.practice_id}" if isinstance(to, ToPractice) else name
 
 
 @final
@@ -99,12 +108,50 @@ class ActivationEmail(_Notice):
         activation_id: the activation that the link is bound to.
         expires_at: when the activation ends.
         times_sent: how often the activation has been sent, including this time.
+        payer: who pays for the services.
+        services: the names of the services.
+        monthly_total: what the services cost a month, if the client is to pay; else None.
+        currency: the ISO 4217 code of the total.
     """
 
     practice_id: str = field(kw_only=True, validator=is_text(PRACTICE_ID_LENGTH))
     activation_id: UUID = field(kw_only=True, validator=is_a(UUID))
     expires_at: datetime = field(kw_only=True, validator=is_aware)
     times_sent: int = field(kw_only=True, validator=is_count)
+    payer: Payer = field(kw_only=True, validator=is_a(Payer))
+    services: tuple[str, ...] = field(kw_only=True, validator=is_tuple_of(str))
+    monthly_total: Decimal | None = field(kw_only=True, validator=is_a_or_none(Decimal))
+    currency: str = field(kw_only=True, validator=is_currency)
+
+
+@final
+@frozen
+class ServiceChangedEmail(_Notice):
+    """To the client's address: the practice added or removed a service for it (S3).
+
+    It is there, or no longer, at the next sign-in.
+
+    Parameters:
+        service: the service's code.
+        service_name: its name for people; the code, if the catalogue lacks it.
+        added: whether it was added; False if it was removed.
+    """
+
+    service: str = field(kw_only=True, validator=is_text(SERVICE_CODE_LENGTH))
+    service_name: str = field(kw_only=True, validator=is_text())
+    added: bool = field(kw_only=True, validator=is_a(bool))
+
+
+@final
+@frozen
+class AccessWithdrawnEmail(_Notice):
+    """To the address that a disabled client had: the practice has withdrawn its access (L10).
+
+    Parameters:
+        practice_id: the practice.
+    """
+
+    practice_id: str = field(kw_only=True, validator=is_text(PRACTICE_ID_LENGTH))
 
 
 @final
@@ -135,16 +182,47 @@ class AccessEnded(_Notice):
     """To the practice: the client or the platform ended its access to the client."""
 
 
-@final
-@frozen
-class AccessGivenForPractice(_Notice):
-    """To the practice: the platform gave its client access (L7)."""
+class PlatformAct(IdentityEnum):
+    """What the platform can do for a practice (L7)."""
+
+    ACCESS_GIVEN = "access_given"
+    ACCESS_WITHDRAWN = "access_withdrawn"
+    CLIENT_CLOSED = "client_closed"
+    CLIENT_REOPENED = "client_reopened"
+    CLIENT_DELETED = "client_deleted"
+    CLIENT_RENAMED = "client_renamed"
 
 
 @final
 @frozen
-class ClientDeletedForPractice(_Notice):
-    """To the practice: the platform deleted its client (L7)."""
+class DoneForPractice(_Notice):
+    """To the practice: the platform did something for it, with its client (L7).
+
+    Parameters:
+        act: what the platform did.
+    """
+
+    act: PlatformAct = field(kw_only=True, validator=is_a(PlatformAct))
+
+
+@final
+@frozen
+class BusinessNameReplaced(_Notice):
+    """To the client: the platform changed its business name, to the one of this notice (D2)."""
+
+
+@final
+@frozen
+class PracticeReplaced(_Notice):
+    """To both practices and the client: the client was transferred (L11).
+
+    Parameters:
+        from_practice_id: the practice that managed the client.
+        to_practice_id: the practice that manages it now.
+    """
+
+    from_practice_id: str = field(kw_only=True, validator=is_text(PRACTICE_ID_LENGTH))
+    to_practice_id: str = field(kw_only=True, validator=is_text(PRACTICE_ID_LENGTH))
 
 
 @final
@@ -165,7 +243,7 @@ class InvitationAnswered(_Notice):
 class _InvoiceChanged(_Notice):
     before: tuple[InvoiceLine, ...] = field(kw_only=True, validator=is_tuple_of(InvoiceLine))
     after: tuple[InvoiceLine, ...] = field(kw_only=True, validator=is_tuple_of(InvoiceLine))
-    currency: str = field(kw_only=True, validator=is_text(3))
+    currency: str = field(kw_only=True, validator=is_currency)
 
 
 @final
@@ -214,32 +292,81 @@ class DirectDebitNeeded(_Notice):
     due: datetime | None = field(kw_only=True, validator=is_aware_or_none)
 
 
+@frozen
+class _Reminder(_Notice):
+    ends_at: datetime = field(kw_only=True, validator=is_aware)
+    remind_at: datetime = field(kw_only=True, validator=is_aware)
+
+    def _identity(self) -> str:
+        moments = f"{self.ends_at.isoformat()}/{self.remind_at.isoformat()}"
+        return f"{super()._identity()}/{moments}"
+
+
+@final
+@frozen
+class ActivationEnding(_Reminder):
+    """To the client's address, and to the practice: the activation is about to expire (N1).
+
+    Its link is made when the email is sent, and is of the same activation (E6).
+
+    Parameters:
+        practice_id: the practice that invited the client.
+        activation_id: the activation that the link is bound to.
+        ends_at: when the activation ends.
+        remind_at: the moment of the reminder.
+    """
+
+    practice_id: str = field(kw_only=True, validator=is_text(PRACTICE_ID_LENGTH))
+    activation_id: UUID = field(kw_only=True, validator=is_a(UUID))
+
+
+@final
+@frozen
+class DirectDebitDue(_Reminder):
+    """To the client's address: direct debit details are due soon (N1, P6).
+
+    Parameters:
+        ends_at: the moment from which sign-in is closed without them.
+        remind_at: the moment of the reminder.
+    """
+
+
 Notice = (
     ActivationEmail
+    | ServiceChangedEmail
+    | AccessWithdrawnEmail
     | EmailReplaced
     | PracticeLeft
     | AccessEnded
-    | AccessGivenForPractice
-    | ClientDeletedForPractice
+    | DoneForPractice
+    | BusinessNameReplaced
+    | PracticeReplaced
     | InvitationAnswered
     | PracticeInvoiceChanged
     | ClientInvoiceChanged
     | AccessRemoved
     | DirectDebitNeeded
+    | ActivationEnding
+    | DirectDebitDue
 )
 
 NOTICES: dict[str, type[Notice]] = {
     "activation_email": ActivationEmail,
+    "service_changed_email": ServiceChangedEmail,
+    "access_withdrawn_email": AccessWithdrawnEmail,
     "email_replaced": EmailReplaced,
     "practice_left": PracticeLeft,
     "access_ended": AccessEnded,
-    "access_given_for_practice": AccessGivenForPractice,
-    "client_deleted_for_practice": ClientDeletedForPractice,
+    "done_for_practice": DoneForPractice,
+    "business_name_replaced": BusinessNameReplaced,
+    "practice_replaced": PracticeReplaced,
     "invitation_answered": InvitationAnswered,
     "practice_invoice_changed": PracticeInvoiceChanged,
     "client_invoice_changed": ClientInvoiceChanged,
     "access_removed": AccessRemoved,
     "direct_debit_needed": DirectDebitNeeded,
+    "activation_ending": ActivationEnding,
+    "direct_debit_due": DirectDebitDue,
 }
 """Every kind of notice by its stable name, in the order of rules §9."""
 

@@ -24,6 +24,7 @@ from client_access.commands import (
     ChangeContactDetails,
     ChangeEmail,
     ChoosePayer,
+    CloseClient,
     Command,
     DeclinePracticeInvitation,
     DeleteClient,
@@ -35,9 +36,12 @@ from client_access.commands import (
     ProvideDirectDebit,
     RegisterCustomer,
     RemoveService,
+    ReopenClient,
     ResendActivation,
     StopManaging,
     Subscribe,
+    TransferClient,
+    WithdrawAccess,
     WithdrawPracticeInvitation,
 )
 from client_access.errors import ClientAccessError
@@ -62,6 +66,7 @@ class RefusalCode(IdentityEnum):
     EMAIL_MISSING = "email_missing"
     CLIENT_CANNOT_PAY = "client_cannot_pay"
     CLIENT_PAYS = "client_pays"
+    NOTHING_TO_ADD = "nothing_to_add"
     SERVICE_ALREADY_ADDED = "service_already_added"
     SERVICE_NOT_HELD = "service_not_held"
     EMAILS_DIFFER = "emails_differ"
@@ -95,6 +100,7 @@ _MESSAGES = {
     RefusalCode.CLIENT_CANNOT_PAY: "A client that cannot sign in cannot pay for its services.",
     RefusalCode.CLIENT_PAYS: "The client pays for its services itself, so this is not"
     " the practice's to do.",
+    RefusalCode.NOTHING_TO_ADD: "The client has every service that is on offer.",
     RefusalCode.SERVICE_ALREADY_ADDED: "The client has this service already.",
     RefusalCode.SERVICE_NOT_HELD: "The client does not have this service.",
     RefusalCode.EMAILS_DIFFER: "The two email addresses are not the same.",
@@ -105,11 +111,12 @@ _MESSAGES = {
     " lock it out.",
     RefusalCode.NO_CLIENT_SIGN_IN: "Nobody could reach the data if the practice left now, because"
     " the client cannot sign in yet.",
-    RefusalCode.HAS_BEEN_ACTIVE: "The client has been active, so its record must be kept.",
+    RefusalCode.HAS_BEEN_ACTIVE: "The client has been active, so it can be deleted only once it is"
+    " closed.",
     RefusalCode.INVITATION_PENDING: "An invitation to a practice is waiting for an answer.",
     RefusalCode.NO_PENDING_INVITATION: "No invitation to a practice is waiting for an answer.",
-    RefusalCode.CONTACT_CUSTOMER_SERVICES: "Once a client has had a service, only"
-    " Customer Services change its business name.",
+    RefusalCode.CONTACT_CUSTOMER_SERVICES: "Only Customer Services change the business name"
+    " of this client.",
     RefusalCode.UNKNOWN_ADDRESS: "Nobody signs in with this email address.",
     RefusalCode.NOT_ACTIVATED: "The account has not been activated yet.",
     RefusalCode.DISABLED_BY_PRACTICE: "Your practice has removed your access.",
@@ -129,6 +136,7 @@ RULES = {
     RefusalCode.EMAIL_MISSING: "E2",
     RefusalCode.CLIENT_CANNOT_PAY: "P1",
     RefusalCode.CLIENT_PAYS: "P4",
+    RefusalCode.NOTHING_TO_ADD: "S4",
     RefusalCode.SERVICE_ALREADY_ADDED: "S6",
     RefusalCode.SERVICE_NOT_HELD: "S3",
     RefusalCode.EMAILS_DIFFER: "E3",
@@ -188,6 +196,8 @@ _INSIDE: dict[tuple[type[Command], type[Actor]], str] = {
     (RemoveService, PlatformUser): "The client removes the service in its own settings.",
     (GiveAccess, PracticeUser): "The practice gives the client access.",
     (GiveAccess, PlatformUser): "Customer Services give the client access.",
+    (WithdrawAccess, PracticeUser): "The practice withdraws the client's access.",
+    (WithdrawAccess, PlatformUser): "Customer Services withdraw the client's access.",
     (ResendActivation, PracticeUser): "The practice sends the activation again.",
     (ResendActivation, PlatformUser): "Customer Services send the activation again.",
     (ChangeEmail, PracticeUser): "The practice checks the email address and enters the right one.",
@@ -201,6 +211,11 @@ _INSIDE: dict[tuple[type[Command], type[Actor]], str] = {
     (StopManaging, PlatformUser): "Customer Services end the practice's access.",
     (ProvideDirectDebit, ClientUser): "The client enters its direct debit details.",
     (ProvideDirectDebit, PlatformUser): "Customer Services enter the direct debit details.",
+    (CloseClient, PracticeUser): "The practice closes the client.",
+    (CloseClient, PlatformUser): "Customer Services close the client.",
+    (ReopenClient, PracticeUser): "The practice reopens the client.",
+    (ReopenClient, PlatformUser): "Customer Services reopen the client.",
+    (TransferClient, PlatformUser): "Customer Services transfer the client.",
     (DeleteClient, PracticeUser): "The practice deletes the client.",
     (DeleteClient, PlatformUser): "Customer Services delete the client.",
     (InvitePractice, ClientUser): "The client invites a practice.",
@@ -240,6 +255,7 @@ def _outside(key: str, sentence: str) -> WayOut:
 ANOTHER_ADDRESS = _outside("another_address", "Use another email address.")
 CHECK_ADDRESS = _outside("check_address", "Check the email address for a slip.")
 CHOOSE_HELD = _outside("choose_held", "Choose a service that the client has.")
+CHOOSE_NOT_HELD = _outside("choose_not_held", "Choose a service that the client does not have.")
 CHOOSE_OFFERED = _outside("choose_offered", "Choose only services that are on offer.")
 CHOOSE_SERVICES = _outside("choose_services", "Choose at least one service.")
 CONTACT_SUPPORT = _outside("contact_support", "Contact Support.")
@@ -279,12 +295,14 @@ class Refusal:
         message: why, in one sentence for people; it holds no personal data.
         ways_out: the steps that help, in order of preference. A command among them is allowed now,
             or after the steps before it.
+        services: the codes of the services concerned, if any.
     """
 
     code: RefusalCode
     rule: str
     message: str
     ways_out: tuple[WayOut, ...]
+    services: tuple[str, ...] = ()
 
     def translated(self, texts: Mapping[str, str]) -> Refusal:
         """Return this refusal in other words.
@@ -333,10 +351,18 @@ class CommandRefused(ClientAccessError):
         return f"CommandRefused({asked}, {self.refusal.code.value})"
 
 
-@cache
-def refuse(code: RefusalCode, *ways_out: WayOut, rule: str | None = None) -> Refusal:
+def refuse(
+    code: RefusalCode, *ways_out: WayOut, rule: str | None = None, services: tuple[str, ...] = ()
+) -> Refusal:
     """Return the refusal with this code, by its usual rule or by another."""
-    return Refusal(code, rule or RULES[code], _MESSAGES[code], ways_out)
+    if services:  # not cached: a caller's text is among them
+        return Refusal(code, rule or RULES[code], _MESSAGES[code], ways_out, services)
+    return _refusal(code, rule or RULES[code], ways_out)
+
+
+@cache
+def _refusal(code: RefusalCode, rule: str, ways_out: tuple[WayOut, ...]) -> Refusal:
+    return Refusal(code, rule, _MESSAGES[code], ways_out)
 
 
 def english() -> dict[str, str]:

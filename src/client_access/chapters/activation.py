@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from client_access.chapters.guards import email_is_free
-from client_access.chapters.rules import Case, CommandGuard, CommandRules, StateGuard, as_asked
-from client_access.chapters.telling import access_given_for_practice, activation_email
-from client_access.chapters.ways_out import giving_access, resending, resending_or_correcting
+from client_access.chapters.rules import Case, CommandGuard, CommandRules, StateGuard
+from client_access.chapters.telling import activation_email, done_for_practice, invoice_changed
+from client_access.chapters.ways_out import (
+    giving_access,
+    if_it_never_arrives,
+    reopening,
+    reopening_to_give_access,
+    resending,
+)
 from client_access.client import Client, with_changes
 from client_access.commands import (
     Activate,
@@ -17,19 +23,16 @@ from client_access.commands import (
     Subscribe,
 )
 from client_access.events import AccessGiven, Activated, ActivationResent
-from client_access.machines import activation, lifecycle
+from client_access.machines import activation, direct_debit, lifecycle
 from client_access.machines.lifecycle import ACTIVATED, Status
 from client_access.machines.payer import Payer
 from client_access.refusals import (
-    CONTACT_SUPPORT,
-    JUNK_FOLDER,
     NEWEST_EMAIL,
     NOTHING_TO_DO,
     SAME_ADDRESS_TWICE,
     SIGN_IN,
     Refusal,
     RefusalCode,
-    WayOut,
     refuse,
     way,
 )
@@ -76,13 +79,14 @@ GIVE_ACCESS = CommandRules(
     guards=(emails_agree, email_is_free),
     decide=_give_access,
     evolve=_access_given,
-    tells=(activation_email, access_given_for_practice),
+    tells=(activation_email, done_for_practice),
     elsewhere={
         Status.INACTIVE: (way(Subscribe, PracticeUser),),
         Status.AWAITING_ACTIVATION: resending,
         Status.BOTH_ACCESS: (NOTHING_TO_DO,),
         Status.DISABLED: (way(EnableAccess, PracticeUser),),
         Status.UNMANAGED: (NOTHING_TO_DO,),
+        Status.CLOSED: reopening,
     },
 )
 
@@ -138,6 +142,7 @@ RESEND = CommandRules(
         Status.BOTH_ACCESS: (SIGN_IN,),
         Status.DISABLED: (way(EnableAccess, PracticeUser), SIGN_IN),
         Status.UNMANAGED: (SIGN_IN,),
+        Status.CLOSED: reopening_to_give_access,
     },
 )
 
@@ -162,7 +167,11 @@ def activation_is_pending(case: Case, command: Activate) -> Refusal | None:
     pending = case.client.activation
     if pending is not None and pending.id == command.activation_id:
         return None
-    return refuse(RefusalCode.ACTIVATION_UNKNOWN, NEWEST_EMAIL, *_if_it_never_arrives(case))
+    return refuse(
+        RefusalCode.ACTIVATION_UNKNOWN,
+        NEWEST_EMAIL,
+        *if_it_never_arrives(case.client, PracticeUser),
+    )
 
 
 @StateGuard
@@ -171,13 +180,16 @@ def activation_has_not_expired(case: Case) -> Refusal | None:
     pending = case.client.activation
     if pending is not None and case.at < pending.expires_at:
         return None
-    return refuse(RefusalCode.ACTIVATION_EXPIRED, *_if_it_never_arrives(case))
+    return refuse(RefusalCode.ACTIVATION_EXPIRED, *if_it_never_arrives(case.client, PracticeUser))
 
 
-def _if_it_never_arrives(case: Case) -> tuple[WayOut, ...]:
-    """Return the advice of E5, in its order."""
-    first = resending_or_correcting(case, way(ChangeEmail, PracticeUser))
-    return (*first, JUNK_FOLDER, CONTACT_SUPPORT)
+def _activate(case: Case, command: Activate) -> Activated:
+    client, asked = case.client, None
+    if client.payer is Payer.CLIENT and client.services:
+        asked = direct_debit.ask(
+            client.direct_debit, given=client.direct_debit_given, at=case.at, policy=case.policy
+        )
+    return Activated(command.client_id, case.version, case.at, command.by, direct_debit=asked)
 
 
 def _activated(client: Client, event: Activated) -> Client:
@@ -187,6 +199,9 @@ def _activated(client: Client, event: Activated) -> Client:
         status=lifecycle.move("activate", client.status),
         activation=activation.ended("use", client.status),
         established=True,
+        direct_debit=direct_debit.asked(
+            client.direct_debit, event.direct_debit, given=client.direct_debit_given
+        ),
     )
 
 
@@ -195,10 +210,12 @@ ACTIVATE = CommandRules(
     Activated,
     by={ClientUser: _AWAITING | ACTIVATED},
     guards=(activation_is_unused, activation_is_pending, activation_has_not_expired),
-    decide=as_asked(Activated),
+    decide=_activate,
     evolve=_activated,
+    tells=(invoice_changed,),
     elsewhere={
         Status.INACTIVE: (way(Subscribe, PracticeUser),),
         Status.PRACTICE_ONLY: giving_access,
+        Status.CLOSED: reopening_to_give_access,
     },
 )

@@ -16,7 +16,7 @@ from client_access.chapters.rules import Case, CommandRules
 from client_access.client import Client
 from client_access.commands import AddClient, ImportClient, RegisterCustomer
 from client_access.events import ClientAdded, ClientImported, CustomerRegistered
-from client_access.machines import lifecycle, payer
+from client_access.machines import direct_debit, lifecycle, payer
 from client_access.machines.lifecycle import NEW
 from client_access.machines.payer import Payer, PayerState
 from client_access.values import PlatformUser, PracticeUser, Source
@@ -132,6 +132,8 @@ def _registered(_: None, event: CustomerRegistered) -> Client:
         status=lifecycle.move("register", None),
         payer_state=payer.lock(Payer.CLIENT, PayerState.UNDECIDED),
         services=event.services,
+        direct_debit_given=direct_debit.move("register", direct_debit.DirectDebitState.NOT_ASKED)
+        is direct_debit.DirectDebitState.GIVEN,
         erasures=event.erasures,
     )
 

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from client_access.chapters.guards import email_is_free
 from client_access.chapters.rules import Case, CommandRules, StateGuard
-from client_access.chapters.telling import activation_email, email_replaced
-from client_access.chapters.ways_out import giving_access
+from client_access.chapters.telling import (
+    activation_email,
+    business_name_replaced,
+    done_for_practice,
+    email_replaced,
+)
+from client_access.chapters.ways_out import reopening
 from client_access.client import Client, with_changes
 from client_access.commands import ChangeBusinessName, ChangeContactDetails, ChangeEmail
 from client_access.errors import InvalidValue
 from client_access.events import BusinessNameChanged, ContactDetailsChanged, EmailChanged
 from client_access.machines import activation
-from client_access.machines.lifecycle import MANAGED, Status
+from client_access.machines.lifecycle import ACTIVATED, MANAGED, SIGNS_IN, Status
 from client_access.refusals import Refusal, RefusalCode, WayOut, refuse, way
 from client_access.values import ClientUser, PlatformUser, PracticeUser
 
 _ANY = frozenset(Status) - {Status.DELETED}
-_OWN_ACCOUNT = frozenset({Status.BOTH_ACCESS, Status.UNMANAGED})
+_OWN_ACCOUNT = SIGNS_IN
+_WITHOUT_SIGN_IN = MANAGED - ACTIVATED
 
 # ── Change the address (E4) ──────────────────────────────────────────────────────────────────────
 
@@ -50,25 +56,28 @@ def _address_of_the_client(case: Case) -> tuple[WayOut, ...]:
     return (way(ChangeEmail, PlatformUser if disabled else ClientUser),)
 
 
+def _reopening_to_enter(case: Case) -> tuple[WayOut, ...]:
+    return (*reopening(case), way(ChangeEmail, type(case.by), PracticeUser))
+
+
 CHANGE_EMAIL = CommandRules(
     ChangeEmail,
     EmailChanged,
     by={
-        PracticeUser: frozenset({Status.INACTIVE, Status.AWAITING_ACTIVATION}),
+        PracticeUser: _WITHOUT_SIGN_IN - {Status.CLOSED},
         ClientUser: _OWN_ACCOUNT,
-        PlatformUser: _ANY - {Status.PRACTICE_ONLY},
+        PlatformUser: _ANY - {Status.CLOSED},
     },
     guards=(email_is_free,),
     decide=_change_email,
     evolve=_email_changed,
     tells=(activation_email, email_replaced),
     elsewhere={
-        Status.INACTIVE: (way(ChangeEmail, PracticeUser),),
-        Status.PRACTICE_ONLY: giving_access,
-        Status.AWAITING_ACTIVATION: (way(ChangeEmail, PracticeUser),),
+        **dict.fromkeys(_WITHOUT_SIGN_IN - {Status.CLOSED}, (way(ChangeEmail, PracticeUser),)),
         Status.BOTH_ACCESS: _address_of_the_client,
         Status.DISABLED: _address_of_the_client,
         Status.UNMANAGED: _address_of_the_client,
+        Status.CLOSED: _reopening_to_enter,
     },
 )
 
@@ -106,11 +115,11 @@ CHANGE_CONTACT = CommandRules(
 
 @StateGuard
 def name_is_free(case: Case) -> Refusal | None:
-    """Once a client has a service, only Customer Services change its name (D2)."""
+    """Once a client has a sign-in of its own, only Customer Services change its name (D2)."""
     match case.by:
         case PlatformUser():
             return None
-        case PracticeUser() if case.client.status is Status.INACTIVE:
+        case PracticeUser() if case.client.status in _WITHOUT_SIGN_IN:
             return None
         case _:
             by_platform = way(ChangeBusinessName, PlatformUser)
@@ -136,4 +145,5 @@ CHANGE_NAME = CommandRules(
     guards=(name_is_free,),
     decide=_change_name,
     evolve=_name_changed,
+    tells=(done_for_practice, business_name_replaced),
 )

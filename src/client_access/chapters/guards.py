@@ -67,18 +67,24 @@ def services_are_chosen(_: Case, command: Subscribe | RegisterCustomer) -> Refus
 @CommandGuard
 def services_are_offered(case: Case, command: Selecting) -> Refusal | None:
     """Only what is on offer is added (S4)."""
-    if all(case.catalogue.offers(service.code) for service in selection(command)):
-        return None
-    return refuse(RefusalCode.UNKNOWN_SERVICE, CHOOSE_OFFERED)
+    codes = [service.code for service in selection(command)]
+    unknown = tuple([code for code in codes if not case.catalogue.offers(code)])
+    return (
+        refuse(RefusalCode.UNKNOWN_SERVICE, CHOOSE_OFFERED, services=unknown) if unknown else None
+    )
 
 
 @CommandGuard
 def services_are_set_up(case: Case, command: Selecting) -> Refusal | None:
     """Some services need additional information first (S1)."""
-    for service in selection(command):
-        if service.setup is None and case.catalogue.held(service.code).needs_setup:
-            return refuse(RefusalCode.SETUP_REQUIRED, ENTER_SETUP)
-    return None
+    missing = tuple(
+        [
+            service.code
+            for service in selection(command)
+            if service.setup is None and case.catalogue.held(service.code).needs_setup
+        ]
+    )
+    return refuse(RefusalCode.SETUP_REQUIRED, ENTER_SETUP, services=missing) if missing else None
 
 
 def check_setups(case: Case, command: Selecting) -> tuple[HeldService, ...]:

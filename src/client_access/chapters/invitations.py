@@ -13,6 +13,7 @@ from client_access.commands import (
     DeclinePracticeInvitation,
     GiveAccess,
     InvitePractice,
+    ReopenClient,
     StopManaging,
     Subscribe,
     WithdrawPracticeInvitation,
@@ -104,6 +105,12 @@ INVITE = CommandRules(
         Status.AWAITING_ACTIVATION: _from_awaiting,
         Status.BOTH_ACCESS: (way(StopManaging, ClientUser),),
         Status.DISABLED: (way(StopManaging, PlatformUser),),
+        Status.CLOSED: (
+            way(ReopenClient, PracticeUser),
+            way(GiveAccess, PracticeUser),
+            way(Activate, ClientUser),
+            way(StopManaging, ClientUser),
+        ),
     },
 )
 

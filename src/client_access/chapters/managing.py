@@ -1,58 +1,39 @@
-"""Managing: how a practice's hold on a client ends (rules L4–L7, P3, P6)."""
+"""Managing: how a practice's hold on a client ends or passes on (rules L4, L6, L7, L11, P3, P6)."""
 
 from __future__ import annotations
 
-from client_access.chapters.rules import Case, CommandRules, StateGuard, as_asked
+from client_access.chapters.rules import Case, CommandRules, StateGuard
 from client_access.chapters.telling import (
     access_ended,
-    client_deleted_for_practice,
     invoice_changed,
     practice_left,
+    practice_replaced,
 )
 from client_access.chapters.ways_out import (
     activating,
     giving_access,
-    leaving,
     resending_or_correcting,
+    withdrawing_to_close,
 )
 from client_access.client import Client, with_changes
 from client_access.commands import (
     Activate,
-    ChangeEmail,
+    CloseClient,
     DeclinePracticeInvitation,
     DeleteClient,
     GiveAccess,
+    InvitePractice,
     ProvideDirectDebit,
     StopManaging,
+    TransferClient,
     WithdrawPracticeInvitation,
 )
-from client_access.events import ClientDeleted, DirectDebitProvided, ManagementStopped
-from client_access.machines import activation, lifecycle, payer
-from client_access.machines.lifecycle import MANAGED, Status
+from client_access.events import ClientTransferred, DirectDebitProvided, ManagementStopped
+from client_access.machines import direct_debit, lifecycle, payer
+from client_access.machines.lifecycle import MANAGED, SIGNS_IN, SUBSCRIBED, Status
 from client_access.machines.payer import PayerState
-from client_access.refusals import (
-    KEEP_RECORD,
-    NOTHING_TO_DO,
-    Refusal,
-    RefusalCode,
-    WayOut,
-    refuse,
-    way,
-)
-from client_access.values import ClientUser, ContactDetails, PlatformUser, PracticeUser
-from client_access.values.email_address import EmailAddress
-
-_BOTH = frozenset({Status.BOTH_ACCESS})
-
-
-def _not_managed(case: Case) -> tuple[WayOut, ...]:
-    """Return what ends a mere invitation, if one is pending."""
-    if case.client.practice_invitation is None:
-        return (NOTHING_TO_DO,)
-    if isinstance(case.by, PracticeUser):
-        return (way(DeclinePracticeInvitation, PracticeUser),)
-    return (way(WithdrawPracticeInvitation, ClientUser),)
-
+from client_access.refusals import NOTHING_TO_DO, Refusal, RefusalCode, WayOut, refuse, way
+from client_access.values import ClientUser, PlatformUser, PracticeUser
 
 # ── Stop managing (L4, L6, P3) ───────────────────────────────────────────────────────────────────
 
@@ -60,28 +41,31 @@ def _not_managed(case: Case) -> tuple[WayOut, ...]:
 @StateGuard
 def client_can_sign_in(case: Case) -> Refusal | None:
     """A client that cannot sign in cannot be left alone (L4)."""
-    client, activate = case.client, way(Activate, ClientUser)
+    client, activate, kind = case.client, way(Activate, ClientUser), type(case.by)
     match client.status:
         case Status.PRACTICE_ONLY:
-            steps: tuple[WayOut, ...] = (*giving_access(case), activate)
+            steps: tuple[WayOut, ...] = (*giving_access(case), activate, way(CloseClient, kind))
+        case Status.AWAITING_ACTIVATION if client.established:
+            steps = (
+                *resending_or_correcting(client, kind),
+                activate,
+                *withdrawing_to_close(case),
+            )
         case Status.AWAITING_ACTIVATION:
-            correct = way(ChangeEmail, type(case.by))
-            steps = (*resending_or_correcting(case, correct), activate)
-            if not client.established:
-                steps = (*steps, way(DeleteClient, type(case.by)))
+            steps = (*resending_or_correcting(client, kind), activate, way(DeleteClient, kind))
         case _:
             return None
     return refuse(RefusalCode.NO_CLIENT_SIGN_IN, *steps)
 
 
 def _stop_managing(case: Case, command: StopManaging) -> ManagementStopped:
-    practice_paid = case.client.payer_state is PayerState.PRACTICE_LOCKED
+    client, asked = case.client, None
+    if client.payer_state is PayerState.PRACTICE_LOCKED and client.services:
+        asked = direct_debit.ask(
+            client.direct_debit, given=client.direct_debit_given, at=case.at, policy=case.policy
+        )
     return ManagementStopped(
-        command.client_id,
-        case.version,
-        case.at,
-        command.by,
-        direct_debit=case.policy.direct_debit(case.at) if practice_paid else None,
+        command.client_id, case.version, case.at, command.by, direct_debit=asked
     )
 
 
@@ -93,7 +77,9 @@ def _management_stopped(client: Client, event: ManagementStopped) -> Client:
         payer_state=payer.move("transfer_to_client", client.payer_state),
         practice_id=None,
         # What it owes already it still owes, by the same moment (P6).
-        direct_debit=event.direct_debit or client.direct_debit,
+        direct_debit=direct_debit.asked(
+            client.direct_debit, event.direct_debit, given=client.direct_debit_given
+        ),
     )
 
 
@@ -101,12 +87,27 @@ def _deleting(case: Case) -> tuple[WayOut, ...]:
     return (way(DeleteClient, type(case.by), PracticeUser),)
 
 
-_SUBSCRIBED = MANAGED - {Status.INACTIVE}
+def _deleting_closed(case: Case) -> tuple[WayOut, ...]:
+    return (NOTHING_TO_DO,) if isinstance(case.by, ClientUser) else _deleting(case)
+
+
+def _not_managed(case: Case) -> tuple[WayOut, ...]:
+    """Return what ends a mere invitation, if one is pending."""
+    if case.client.practice_invitation is None:
+        return (NOTHING_TO_DO,)
+    if isinstance(case.by, PracticeUser):
+        return (way(DeclinePracticeInvitation, PracticeUser),)
+    return (way(WithdrawPracticeInvitation, ClientUser),)
+
 
 STOP = CommandRules(
     StopManaging,
     ManagementStopped,
-    by={PracticeUser: _SUBSCRIBED, PlatformUser: _SUBSCRIBED, ClientUser: _BOTH},
+    by={
+        PracticeUser: SUBSCRIBED,
+        PlatformUser: SUBSCRIBED,
+        ClientUser: frozenset({Status.BOTH_ACCESS}),
+    },
     guards=(client_can_sign_in,),
     decide=_stop_managing,
     evolve=_management_stopped,
@@ -118,6 +119,7 @@ STOP = CommandRules(
         Status.AWAITING_ACTIVATION: activating,
         Status.DISABLED: (way(StopManaging, PlatformUser),),
         Status.UNMANAGED: _not_managed,
+        Status.CLOSED: _deleting_closed,
     },
 )
 
@@ -132,73 +134,42 @@ def _provide_direct_debit(case: Case, command: ProvideDirectDebit) -> DirectDebi
 
 
 def _direct_debit_provided(client: Client, event: DirectDebitProvided) -> Client:
-    return with_changes(client, version=event.version, direct_debit=None)
+    state = direct_debit.state_of(client.direct_debit, given=client.direct_debit_given)
+    given = direct_debit.move("provide", state) is direct_debit.DirectDebitState.GIVEN
+    return with_changes(client, version=event.version, direct_debit=None, direct_debit_given=given)
 
 
 DIRECT_DEBIT = CommandRules(
     ProvideDirectDebit,
     DirectDebitProvided,
-    by=dict.fromkeys((ClientUser, PlatformUser), _BOTH | {Status.UNMANAGED}),
+    by=dict.fromkeys((ClientUser, PlatformUser), SIGNS_IN),
     decide=_provide_direct_debit,
     evolve=_direct_debit_provided,
-    elsewhere=dict.fromkeys(MANAGED - _BOTH, (NOTHING_TO_DO,)),
+    elsewhere=dict.fromkeys(MANAGED - SIGNS_IN, (NOTHING_TO_DO,)),
 )
 
 
-# ── Delete the client (L5) ───────────────────────────────────────────────────────────────────────
+# ── Transfer to another practice (L11) ───────────────────────────────────────────────────────────
 
 
-@StateGuard
-def never_established(case: Case) -> Refusal | None:
-    """A client that was ever established is kept (L5)."""
-    if not case.client.established:
+def _transfer(case: Case, command: TransferClient) -> ClientTransferred | None:
+    if case.client.practice_id == command.practice_id:
         return None
-    return refuse(
-        RefusalCode.HAS_BEEN_ACTIVE,
-        *resending_or_correcting(case, way(ChangeEmail, type(case.by))),
-        way(Activate, ClientUser),
-        *leaving(case),
+    return ClientTransferred(
+        command.client_id, case.version, case.at, command.by, practice_id=command.practice_id
     )
 
 
-def _deleted(client: Client, event: ClientDeleted) -> Client:
-    return Client(
-        id=client.id,
-        version=event.version,
-        kind=client.kind,
-        business_name="",
-        contact=ContactDetails(),
-        email=EmailAddress.placeholder(client.id),
-        source=client.source,
-        status=lifecycle.move("delete", client.status),
-        payer_state=client.payer_state,
-        activation=activation.ended("withdraw", client.status),
-        erasures=client.erasures,
-    )
+def _transferred(client: Client, event: ClientTransferred) -> Client:
+    return with_changes(client, version=event.version, practice_id=event.practice_id)
 
 
-def _from_practice_only(case: Case) -> tuple[WayOut, ...]:
-    return (*giving_access(case), way(Activate, ClientUser), *leaving(case))
-
-
-def _not_deletable(case: Case) -> tuple[WayOut, ...]:
-    return (*_not_managed(case), KEEP_RECORD) if case.client.practice_invitation else (KEEP_RECORD,)
-
-
-DELETE = CommandRules(
-    DeleteClient,
-    ClientDeleted,
-    by=dict.fromkeys(
-        (PracticeUser, PlatformUser), frozenset({Status.INACTIVE, Status.AWAITING_ACTIVATION})
-    ),
-    guards=(never_established,),
-    decide=as_asked(ClientDeleted),
-    evolve=_deleted,
-    tells=(client_deleted_for_practice, invoice_changed),
-    elsewhere={
-        Status.PRACTICE_ONLY: _from_practice_only,
-        Status.BOTH_ACCESS: leaving,
-        Status.DISABLED: leaving,
-        Status.UNMANAGED: _not_deletable,
-    },
+TRANSFER = CommandRules(
+    TransferClient,
+    ClientTransferred,
+    by={PlatformUser: MANAGED},
+    decide=_transfer,
+    evolve=_transferred,
+    tells=(practice_replaced, invoice_changed),
+    elsewhere={Status.UNMANAGED: (way(InvitePractice, ClientUser),)},
 )

@@ -18,8 +18,10 @@ from client_access.commands import Command
 from client_access.events import (
     AccessDisabled,
     AccessEnabled,
-    Activated,
+    AccessWithdrawn,
+    ClientClosed,
     ClientDeleted,
+    ClientReopened,
     DirectDebitProvided,
     Event,
     PracticeInvitationAccepted,
@@ -49,8 +51,10 @@ Plain = TypeVar(
     "Plain",
     AccessDisabled,
     AccessEnabled,
-    Activated,
+    AccessWithdrawn,
+    ClientClosed,
     ClientDeleted,
+    ClientReopened,
     DirectDebitProvided,
     PracticeInvitationAccepted,
     PracticeInvitationDeclined,
@@ -277,7 +281,7 @@ class CommandRules(Generic[C, E]):
         """Return the notices of an event (rules §9).
 
         Raises:
-            InvalidValue: the catalogue lacks a service that the client holds (S4).
+            CatalogueIncomplete: the catalogue lacks a service that the client holds (S4).
         """
         notices: list[Notice] = []
         for tell in self.tells:

@@ -11,24 +11,33 @@ from client_access.chapters.guards import (
     services_are_set_up,
 )
 from client_access.chapters.rules import Case, CommandGuard, CommandRules, StateGuard
-from client_access.chapters.telling import activation_email, invoice_changed
-from client_access.chapters.ways_out import giving_access, leaving, resending
+from client_access.chapters.telling import (
+    activation_email,
+    invoice_changed,
+    service_added_email,
+    service_removed_email,
+)
+from client_access.chapters.ways_out import giving_access, leaving, reopening, resending
 from client_access.client import Client, with_changes
 from client_access.commands import (
     Activate,
     AddService,
     ChangeEmail,
     ChoosePayer,
+    GiveAccess,
     RemoveService,
+    ReopenClient,
+    StopManaging,
     Subscribe,
 )
 from client_access.events import PayerChosen, ServiceAdded, ServiceRemoved, Subscribed
-from client_access.machines import activation, lifecycle, payer
-from client_access.machines.lifecycle import MANAGED, Status
+from client_access.machines import activation, direct_debit, lifecycle, payer
+from client_access.machines.lifecycle import MANAGED, SUBSCRIBED, Status
 from client_access.machines.payer import Payer
 from client_access.notices import Notice
 from client_access.refusals import (
     CHOOSE_HELD,
+    CHOOSE_NOT_HELD,
     LET_CLIENT_SIGN_IN,
     LET_PRACTICE_PAY,
     NOTHING_TO_DO,
@@ -42,8 +51,7 @@ from client_access.refusals import (
 )
 from client_access.values import ClientUser, PlatformUser, PracticeUser, SignIn
 
-_SUBSCRIBED = MANAGED - {Status.INACTIVE}
-_NOT_INACTIVE = _SUBSCRIBED | {Status.UNMANAGED}
+_HOLDS_SERVICES = SUBSCRIBED | {Status.UNMANAGED}
 
 
 def _is_for_the_client(case: Case) -> bool:
@@ -55,6 +63,11 @@ def _adding_instead(case: Case) -> tuple[WayOut, ...]:
     """Return what helps after the first subscription: adding a service, by who decides (P4)."""
     by = PlatformUser if case.client.payer is Payer.CLIENT else PracticeUser
     return (way(AddService, by),)
+
+
+def _reopening_to_add(case: Case) -> tuple[WayOut, ...]:
+    """Return how a closed client, which its practice pays for, gets a service."""
+    return (*reopening(case), way(AddService, type(case.by), PracticeUser))
 
 
 # ── Choose who pays (P1) ─────────────────────────────────────────────────────────────────────────
@@ -96,11 +109,19 @@ def _payer_chosen(client: Client, event: PayerChosen) -> Client:
 CHOOSE_PAYER = CommandRules(
     ChoosePayer,
     PayerChosen,
-    by={PracticeUser: MANAGED},
+    by={PracticeUser: MANAGED - {Status.CLOSED}},
     guards=(payer_is_open,),
     decide=_choose_payer,
     evolve=_payer_chosen,
-    elsewhere={Status.UNMANAGED: (SETTLED,)},
+    elsewhere={
+        Status.UNMANAGED: (SETTLED,),
+        Status.CLOSED: (
+            way(ReopenClient, PracticeUser),
+            way(GiveAccess, PracticeUser),
+            way(Activate, ClientUser),
+            way(StopManaging, PracticeUser),
+        ),
+    },
 )
 
 
@@ -167,7 +188,10 @@ SUBSCRIBE = CommandRules(
     decide=_subscribe,
     evolve=_subscribed,
     tells=(activation_email, invoice_changed),
-    elsewhere=dict.fromkeys(_NOT_INACTIVE, _adding_instead),
+    elsewhere={
+        **dict.fromkeys(_HOLDS_SERVICES, _adding_instead),
+        Status.CLOSED: _reopening_to_add,
+    },
 )
 
 
@@ -182,15 +206,21 @@ def practice_pays_to_add(case: Case) -> Refusal | None:
     return refuse(RefusalCode.CLIENT_PAYS, way(AddService, PlatformUser))
 
 
+@StateGuard
+def any_service_can_be_added(case: Case) -> Refusal | None:
+    """If the client holds every service on offer, there is nothing to add (S4)."""
+    for service in case.catalogue.services:
+        if service.offered and not case.client.holds(service.code):
+            return None
+    return refuse(RefusalCode.NOTHING_TO_ADD, NOTHING_TO_DO)
+
+
 @CommandGuard
 def service_is_not_held(case: Case, command: AddService) -> Refusal | None:
-    """A service is held once; to change its setup it is removed and added again (S1)."""
+    """A service is held once."""
     if not case.client.holds(command.service):
         return None
-    kind = type(case.by)
-    return refuse(
-        RefusalCode.SERVICE_ALREADY_ADDED, way(RemoveService, kind), way(AddService, kind)
-    )
+    return refuse(RefusalCode.SERVICE_ALREADY_ADDED, CHOOSE_NOT_HELD, services=(command.service,))
 
 
 def _add_service(case: Case, command: AddService) -> ServiceAdded:
@@ -201,8 +231,19 @@ def _add_service(case: Case, command: AddService) -> ServiceAdded:
         sent = activation.send_again(pending, case.at, case.policy)
     else:
         sent = None
+    client, asked = case.client, None
+    if client.activated and client.payer is Payer.CLIENT:
+        asked = direct_debit.ask(
+            client.direct_debit, given=client.direct_debit_given, at=case.at, policy=case.policy
+        )
     return ServiceAdded(
-        command.client_id, case.version, case.at, command.by, service=service, activation=sent
+        command.client_id,
+        case.version,
+        case.at,
+        command.by,
+        service=service,
+        activation=sent,
+        direct_debit=asked,
     )
 
 
@@ -213,25 +254,35 @@ def _service_added(client: Client, event: ServiceAdded) -> Client:
     if event.activation is not None or client.email.is_mailable:
         pending = activation.again(client.status, pending, event.activation)
     services = sorted((*client.services, event.service), key=lambda service: service.code)
-    return with_changes(client, version=event.version, services=tuple(services), activation=pending)
+    return with_changes(
+        client,
+        version=event.version,
+        services=tuple(services),
+        activation=pending,
+        direct_debit=direct_debit.asked(
+            client.direct_debit, event.direct_debit, given=client.direct_debit_given
+        ),
+    )
 
 
 ADD_SERVICE = CommandRules(
     AddService,
     ServiceAdded,
-    by={PracticeUser: _SUBSCRIBED, PlatformUser: _NOT_INACTIVE},
+    by={PracticeUser: SUBSCRIBED, PlatformUser: _HOLDS_SERVICES},
     guards=(
         practice_pays_to_add,
+        any_service_can_be_added,
         services_are_offered,
         service_is_not_held,
         services_are_set_up,
     ),
     decide=_add_service,
     evolve=_service_added,
-    tells=(activation_email, invoice_changed),
+    tells=(activation_email, service_added_email, invoice_changed),
     elsewhere={
         Status.INACTIVE: (way(Subscribe, PracticeUser),),
         Status.UNMANAGED: _adding_instead,
+        Status.CLOSED: _reopening_to_add,
     },
 )
 
@@ -274,7 +325,7 @@ def service_is_held(case: Case, command: RemoveService) -> Refusal | None:
     """Only what is held can be removed."""
     if case.client.holds(command.service):
         return None
-    return refuse(RefusalCode.SERVICE_NOT_HELD, CHOOSE_HELD)
+    return refuse(RefusalCode.SERVICE_NOT_HELD, CHOOSE_HELD, services=(command.service,))
 
 
 def _remove_service(case: Case, command: RemoveService) -> ServiceRemoved:
@@ -284,11 +335,11 @@ def _remove_service(case: Case, command: RemoveService) -> ServiceRemoved:
 
 
 def _service_removed(client: Client, event: ServiceRemoved) -> Client:
-    return with_changes(
-        client,
-        version=event.version,
-        services=tuple(held for held in client.services if held.code != event.service),
-    )
+    services = tuple(held for held in client.services if held.code != event.service)
+    owed = client.direct_debit
+    if not services:
+        owed = direct_debit.released(owed, given=client.direct_debit_given)
+    return with_changes(client, version=event.version, services=services, direct_debit=owed)
 
 
 def invoice_changed_if_priced(case: Case, event: ServiceRemoved, after: Client) -> Iterator[Notice]:
@@ -300,7 +351,7 @@ def invoice_changed_if_priced(case: Case, event: ServiceRemoved, after: Client) 
 REMOVE_SERVICE = CommandRules(
     RemoveService,
     ServiceRemoved,
-    by={PracticeUser: _SUBSCRIBED, PlatformUser: _NOT_INACTIVE},
+    by={PracticeUser: SUBSCRIBED, PlatformUser: _HOLDS_SERVICES},
     guards=(
         practice_pays_to_remove_what_is_held,
         practice_pays_to_remove,
@@ -309,9 +360,10 @@ REMOVE_SERVICE = CommandRules(
     ),
     decide=_remove_service,
     evolve=_service_removed,
-    tells=(invoice_changed_if_priced,),
+    tells=(service_removed_email, invoice_changed_if_priced),
     elsewhere={
         Status.INACTIVE: (NOTHING_TO_DO,),
         Status.UNMANAGED: _removed_by_the_client,
+        Status.CLOSED: (NOTHING_TO_DO,),
     },
 )

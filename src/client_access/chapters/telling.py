@@ -11,32 +11,46 @@ from client_access.chapters.rules import Case
 from client_access.client import Client, invoice_payer, monthly_lines
 from client_access.events import (
     AccessGiven,
+    AccessWithdrawn,
     ActivationResent,
+    BusinessNameChanged,
+    ClientClosed,
+    ClientDeleted,
+    ClientReopened,
+    ClientTransferred,
     EmailChanged,
     Event,
     ManagementStopped,
     PracticeInvitationAccepted,
     PracticeInvitationDeclined,
     ServiceAdded,
+    ServiceRemoved,
     Subscribed,
 )
+from client_access.machines.lifecycle import SIGNS_IN, Status
 from client_access.machines.payer import Payer
 from client_access.notices import (
     AccessEnded,
-    AccessGivenForPractice,
+    AccessWithdrawnEmail,
     ActivationEmail,
-    ClientDeletedForPractice,
+    BusinessNameReplaced,
     ClientInvoiceChanged,
+    DoneForPractice,
     EmailReplaced,
     InvitationAnswered,
     Notice,
+    PlatformAct,
     PracticeInvoiceChanged,
     PracticeLeft,
+    PracticeReplaced,
+    Recipient,
+    ServiceChangedEmail,
     ToAddress,
     ToClientService,
     ToPractice,
 )
-from client_access.values import ClientUser, PlatformUser, PracticeUser
+from client_access.values import Actor, ClientUser, PlatformUser, PracticeUser
+from client_access.values.catalogue import exact_sum
 from client_access.values.validation import trusted
 
 # ── To an address ────────────────────────────────────────────────────────────────────────────────
@@ -49,7 +63,12 @@ def activation_email(
 ) -> Iterator[Notice]:
     """Tell the client of an activation that is sent, if there is an address to send it to (E5)."""
     sent = event.activation
-    if sent is not None and after.practice_id and after.email.is_mailable:
+    payer = after.payer
+    if sent is not None and after.practice_id and payer and after.email.is_mailable:
+        services = [case.catalogue.held(held.code) for held in after.services]
+        monthly_total = None
+        if payer is Payer.CLIENT:
+            monthly_total = exact_sum(service.monthly_price for service in services)
         yield trusted(
             ActivationEmail,
             after.id,
@@ -60,6 +79,10 @@ def activation_email(
             activation_id=sent.id,
             expires_at=sent.expires_at,
             times_sent=sent.times_sent,
+            payer=payer,
+            services=tuple([service.name for service in services]),
+            monthly_total=monthly_total,
+            currency=case.catalogue.currency,
         )
 
 
@@ -69,6 +92,49 @@ def email_replaced(case: Case, _: EmailChanged, after: Client) -> Iterator[Notic
     if before.activated and before.email.is_mailable:
         yield trusted(
             EmailReplaced, before.id, after.version, ToAddress(before.email), before.business_name
+        )
+
+
+def service_added_email(case: Case, event: ServiceAdded, after: Client) -> Iterator[Notice]:
+    """Tell an activated client of a service that its practice added (S3)."""
+    yield from _service_changed(case, event.by, event.service.code, after, added=True)
+
+
+def service_removed_email(case: Case, event: ServiceRemoved, after: Client) -> Iterator[Notice]:
+    """Tell an activated client of a service that its practice removed (S3)."""
+    yield from _service_changed(case, event.by, event.service, after, added=False)
+
+
+def _service_changed(
+    case: Case, by: Actor, code: str, after: Client, *, added: bool
+) -> Iterator[Notice]:
+    if not isinstance(by, PracticeUser) or after.status is not Status.BOTH_ACCESS:
+        return
+    if after.email.is_mailable:
+        service = case.catalogue.get(code)
+        yield trusted(
+            ServiceChangedEmail,
+            after.id,
+            after.version,
+            ToAddress(after.email),
+            after.business_name,
+            service=code,
+            service_name=code if service is None else service.name,
+            added=added,
+        )
+
+
+def access_withdrawn_email(case: Case, _: AccessWithdrawn, after: Client) -> Iterator[Notice]:
+    """Tell a disabled client, at the address that it had, that its access is withdrawn (L10)."""
+    before = case.client
+    if before.status is Status.DISABLED and before.email.is_mailable and before.practice_id:
+        yield trusted(
+            AccessWithdrawnEmail,
+            before.id,
+            after.version,
+            ToAddress(before.email),
+            before.business_name,
+            practice_id=before.practice_id,
         )
 
 
@@ -108,6 +174,20 @@ def invitation_answered(
         )
 
 
+def business_name_replaced(
+    case: Case, event: BusinessNameChanged, after: Client
+) -> Iterator[Notice]:
+    """Tell a client that can sign in that the platform changed its name (D2)."""
+    if isinstance(event.by, PlatformUser) and case.client.status in SIGNS_IN:
+        yield trusted(
+            BusinessNameReplaced,
+            after.id,
+            after.version,
+            ToClientService(after.id),
+            after.business_name,
+        )
+
+
 # ── To the practice ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -124,23 +204,51 @@ def access_ended(case: Case, event: ManagementStopped, after: Client) -> Iterato
         )
 
 
-def for_practice(
-    notice: type[AccessGivenForPractice] | type[ClientDeletedForPractice],
-) -> Callable[[Case, Event, Client], Iterator[Notice]]:
-    """Return what tells the practice that the platform acted for it (L7)."""
+def done_for_practice(case: Case, event: Event, after: Client) -> Iterator[Notice]:
+    """Tell the practice what the platform did for it (L7)."""
+    before = case.client
+    if isinstance(event.by, PlatformUser) and before.practice_id:
+        yield trusted(
+            DoneForPractice,
+            before.id,
+            after.version,
+            ToPractice(before.practice_id),
+            before.business_name,
+            act=_ACTS[type(event)],
+        )
 
-    def tell(case: Case, event: Event, after: Client) -> Iterator[Notice]:
-        before = case.client
-        if isinstance(event.by, PlatformUser) and before.practice_id:
-            yield notice(
-                before.id, after.version, ToPractice(before.practice_id), before.business_name
-            )
 
-    return tell
+_ACTS: dict[type[Event], PlatformAct] = {
+    AccessGiven: PlatformAct.ACCESS_GIVEN,
+    AccessWithdrawn: PlatformAct.ACCESS_WITHDRAWN,
+    ClientClosed: PlatformAct.CLIENT_CLOSED,
+    ClientReopened: PlatformAct.CLIENT_REOPENED,
+    ClientDeleted: PlatformAct.CLIENT_DELETED,
+    BusinessNameChanged: PlatformAct.CLIENT_RENAMED,
+}
 
 
-access_given_for_practice = for_practice(AccessGivenForPractice)
-client_deleted_for_practice = for_practice(ClientDeletedForPractice)
+# ── To both practices and the client ─────────────────────────────────────────────────────────────
+
+
+def practice_replaced(case: Case, event: ClientTransferred, after: Client) -> Iterator[Notice]:
+    """Tell both practices, and a client that can sign in, of a transfer (L11)."""
+    before = case.client
+    assert before.practice_id is not None  # only a managed client is transferred
+    recipients: list[Recipient] = [ToPractice(before.practice_id), ToPractice(event.practice_id)]
+    if after.status in SIGNS_IN:
+        recipients.append(ToClientService(before.id))
+    for recipient in recipients:
+        yield trusted(
+            PracticeReplaced,
+            before.id,
+            after.version,
+            recipient,
+            before.business_name,
+            from_practice_id=before.practice_id,
+            to_practice_id=event.practice_id,
+        )
+
 
 # ── To the payer ─────────────────────────────────────────────────────────────────────────────────
 
@@ -148,37 +256,39 @@ client_deleted_for_practice = for_practice(ClientDeletedForPractice)
 def invoice_changed(case: Case, _: Event, after: Client) -> Iterator[Notice]:
     """Tell the payer before and the payer after, if the lines on its next invoice differ (S3)."""
     before, catalogue = case.client, case.catalogue
-    was, now = invoice_payer(before), invoice_payer(after)
-    lines_before = monthly_lines(before, catalogue) if was else ()
+    was, now = _invoiced(before), _invoiced(after)
+    old = monthly_lines(before, catalogue) if was else ()
     if was and now and after.services is before.services:
-        lines_after = lines_before
+        new = old
     else:
-        lines_after = monthly_lines(after, catalogue) if now else ()
+        new = monthly_lines(after, catalogue) if now else ()
+    for recipient in dict.fromkeys((was, now)):
+        lines_before = old if recipient == was else ()
+        lines_after = new if recipient == now else ()
+        if recipient is None or lines_before == lines_after:
+            continue
+        if isinstance(recipient, ToPractice):
+            kind: Callable[..., Notice] = PracticeInvoiceChanged
+        else:
+            kind = ClientInvoiceChanged
+        yield trusted(
+            kind,
+            before.id,
+            after.version,
+            recipient,
+            before.business_name,
+            before=lines_before,
+            after=lines_after,
+            currency=catalogue.currency,
+        )
 
-    old = lines_before if was is Payer.PRACTICE else ()
-    new = lines_after if now is Payer.PRACTICE else ()
-    practice_id = before.practice_id or after.practice_id
-    if old != new and practice_id:
-        yield trusted(
-            PracticeInvoiceChanged,
-            before.id,
-            after.version,
-            ToPractice(practice_id),
-            before.business_name,
-            before=old,
-            after=new,
-            currency=catalogue.currency,
-        )
-    old = lines_before if was is Payer.CLIENT else ()
-    new = lines_after if now is Payer.CLIENT else ()
-    if old != new:
-        yield trusted(
-            ClientInvoiceChanged,
-            before.id,
-            after.version,
-            ToClientService(before.id),
-            before.business_name,
-            before=old,
-            after=new,
-            currency=catalogue.currency,
-        )
+
+def _invoiced(client: Client) -> ToPractice | ToClientService | None:
+    """Return to whom the invoice for a client's services goes, or None."""
+    match invoice_payer(client):
+        case Payer.PRACTICE if client.practice_id:
+            return ToPractice(client.practice_id)
+        case Payer.CLIENT:
+            return ToClientService(client.id)
+        case _:
+            return None

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from client_access.chapters.rules import Case
+from client_access.chapters.rules import Case, is_known
 from client_access.client import Client
-from client_access.commands import Activate, ChangeEmail, GiveAccess, ResendActivation, StopManaging
-from client_access.refusals import WayOut, way
-from client_access.values import Actor, ClientUser, PlatformUser, PracticeUser
+from client_access.commands import (
+    Activate,
+    ChangeEmail,
+    CloseClient,
+    GiveAccess,
+    ReopenClient,
+    ResendActivation,
+    StopManaging,
+    WithdrawAccess,
+)
+from client_access.refusals import CONTACT_SUPPORT, JUNK_FOLDER, WayOut, way
+from client_access.values import Actor, ClientUser, PlatformUser, PracticeUser, check_actor
+from client_access.values.validation import check_type
 
 # ── The activation ───────────────────────────────────────────────────────────────────────────────
 
@@ -31,13 +41,41 @@ def resending(case: Case) -> tuple[WayOut, ...]:
     return (_resent_by(case.client, type(case.by)),)
 
 
-def resending_or_correcting(case: Case, correct: WayOut) -> tuple[WayOut, ...]:
+def resending_or_correcting(client: Client, kind: type[Actor]) -> tuple[WayOut, ...]:
     """Return the first two steps of the advice of E5.
 
     They are one step if the address was erased.
     """
-    (again,) = resending(case)
+    again, correct = _resent_by(client, kind), way(ChangeEmail, kind, PracticeUser)
     return (again,) if again == correct else (again, correct)
+
+
+def if_it_never_arrives(client: Client, kind: type[Actor]) -> tuple[WayOut, ...]:
+    """Return the advice of E5, in its order."""
+    return (*resending_or_correcting(client, kind), JUNK_FOLDER, CONTACT_SUPPORT)
+
+
+def undelivered_activation(client: Client, by: Actor) -> tuple[WayOut, ...]:
+    """Return what helps if the activation email never arrives, in the guide's order (E5).
+
+    A host can show it beside the client, before anybody has followed a link.
+
+    Parameters:
+        client: the client.
+        by: the practice's user, or the platform.
+
+    Returns:
+        The steps; none if the client does not await its activation, or is not the actor's, or the
+        actor is the client.
+
+    Raises:
+        InvalidValue: an argument is malformed.
+    """
+    check_type("client", client, Client)
+    check_actor(by)
+    if client.activation is None or isinstance(by, ClientUser) or not is_known(client, by):
+        return ()
+    return if_it_never_arrives(client, type(by))
 
 
 def _resent_by(client: Client, kind: type[Actor]) -> WayOut:
@@ -58,6 +96,22 @@ def _resent_by(client: Client, kind: type[Actor]) -> WayOut:
 def giving_access(case: Case) -> tuple[WayOut, ...]:
     """Return who can give access to a client for which only the practice works."""
     return (way(GiveAccess, type(case.by), PracticeUser),)
+
+
+def reopening(case: Case) -> tuple[WayOut, ...]:
+    """Return who can reopen a closed client."""
+    return (way(ReopenClient, type(case.by), PracticeUser),)
+
+
+def reopening_to_give_access(case: Case) -> tuple[WayOut, ...]:
+    """Return how a closed client gets in."""
+    return (*reopening(case), *giving_access(case))
+
+
+def withdrawing_to_close(case: Case) -> tuple[WayOut, ...]:
+    """Return how a practice lets go of a client that is not to sign in (L4, L9)."""
+    kind = type(case.by)
+    return (way(WithdrawAccess, kind), way(CloseClient, kind))
 
 
 def leaving(case: Case) -> tuple[WayOut, ...]:

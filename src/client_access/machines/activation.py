@@ -3,8 +3,8 @@
 An activation is sent when a client that is to sign in gets its first service, or when access is
 given later. Resending keeps the activation and starts its lifetime again (E5). Correcting the
 address replaces the activation, so that a link sent to the wrong address is refused (E4). A used
-activation is not kept, and no other is sent: the client signs in with its password (E6). Deleting
-the client withdraws a pending activation.
+activation is not kept, and no other is sent: the client signs in with its password (E6).
+Withdrawing access ends the activation, pending or used (L10). So does deleting the client.
 
 The state is not stored: it follows from the client's status.
 """
@@ -30,7 +30,6 @@ class ActivationState(IdentityEnum):
     NOT_SENT = "not_sent"
     PENDING = "pending"
     USED = "used"
-    WITHDRAWN = "withdrawn"
 
 
 STATE_OF = {
@@ -40,7 +39,8 @@ STATE_OF = {
     Status.BOTH_ACCESS: ActivationState.USED,
     Status.DISABLED: ActivationState.USED,
     Status.UNMANAGED: ActivationState.USED,
-    Status.DELETED: ActivationState.WITHDRAWN,
+    Status.CLOSED: ActivationState.NOT_SENT,
+    Status.DELETED: ActivationState.NOT_SENT,
 }
 
 # ── Table ────────────────────────────────────────────────────────────────────────────────────────
@@ -57,8 +57,8 @@ TRANSITIONS: tuple[Edge, ...] = (
         "dest": "used",
         "conditions": ["activation_is_pending", "activation_has_not_expired"],
     },
-    {"trigger": "withdraw", "source": "not_sent", "dest": "withdrawn"},
-    {"trigger": "withdraw", "source": "pending", "dest": "withdrawn"},
+    {"trigger": "withdraw", "source": "pending", "dest": "not_sent"},
+    {"trigger": "withdraw", "source": "used", "dest": "not_sent"},
 )
 
 # ── Code ─────────────────────────────────────────────────────────────────────────────────────────

@@ -5,8 +5,11 @@ A client that a practice adds or imports starts ``inactive``. A customer that si
 (``practice_only``), or the client too, which then has to follow its activation
 (``awaiting_activation``) before both have access (``both_access``). The practice can lock the
 client out and let it in again (``disabled``). When the practice's access ends, the client is
-``unmanaged`` until it invites a practice that accepts. Only a client that was never established can
-be ``deleted``.
+``unmanaged`` until it invites a practice that accepts.
+
+A practice that pays can withdraw access that it has given: the client is ``practice_only`` again. A
+practice that no longer wants to work for such a client closes it (``closed``), and can reopen it.
+Only a client that was never established, or is closed, can be ``deleted``.
 
 A client that cannot sign in is never left alone: no edge leads from ``practice_only`` or
 ``awaiting_activation`` to ``unmanaged`` (L4).
@@ -32,6 +35,7 @@ class Status(IdentityEnum):
     BOTH_ACCESS = "both_access"
     DISABLED = "disabled"
     UNMANAGED = "unmanaged"
+    CLOSED = "closed"
     DELETED = "deleted"
 
     @property
@@ -47,6 +51,7 @@ LABELS = {
     Status.BOTH_ACCESS: "My company and client both have access",
     Status.DISABLED: "Disabled",
     Status.UNMANAGED: "Unmanaged",
+    Status.CLOSED: "Closed",
     Status.DELETED: "Deleted",
 }
 NEW_CLIENT_INVITATION = "New Client Invitation"
@@ -59,11 +64,18 @@ MANAGED = frozenset(
         Status.AWAITING_ACTIVATION,
         Status.BOTH_ACCESS,
         Status.DISABLED,
+        Status.CLOSED,
     }
 )
 """The statuses in which a practice manages the client (§8)."""
 
-ACTIVATED = frozenset({Status.BOTH_ACCESS, Status.DISABLED, Status.UNMANAGED})
+SUBSCRIBED = MANAGED - {Status.INACTIVE, Status.CLOSED}
+"""The managed statuses in which a client can hold services."""
+
+SIGNS_IN = frozenset({Status.BOTH_ACCESS, Status.UNMANAGED})
+"""The statuses in which the client itself can sign in (§2)."""
+
+ACTIVATED = SIGNS_IN | {Status.DISABLED}
 """The statuses of a client that has used its activation, or signed up by itself (L2)."""
 
 NEW: Final = "new"
@@ -78,11 +90,14 @@ Trigger = Literal[
     "subscribe_practice_only",
     "subscribe_with_client",
     "give_access",
+    "withdraw_access",
     "activate",
     "disable",
     "enable",
     "stop_managing",
     "accept_practice_invitation",
+    "close",
+    "reopen",
     "delete",
 ]
 
@@ -93,6 +108,18 @@ TRANSITIONS: tuple[Edge, ...] = (
     {"trigger": "subscribe_practice_only", "source": "inactive", "dest": "practice_only"},
     {"trigger": "subscribe_with_client", "source": "inactive", "dest": "awaiting_activation"},
     {"trigger": "give_access", "source": "practice_only", "dest": "awaiting_activation"},
+    {
+        "trigger": "withdraw_access",
+        "source": "awaiting_activation",
+        "dest": "practice_only",
+        "conditions": ["practice_pays_for_access"],
+    },
+    {
+        "trigger": "withdraw_access",
+        "source": "disabled",
+        "dest": "practice_only",
+        "conditions": ["practice_pays_for_access"],
+    },
     {
         "trigger": "activate",
         "source": "awaiting_activation",
@@ -114,17 +141,25 @@ TRANSITIONS: tuple[Edge, ...] = (
         "dest": "both_access",
         "conditions": ["invitation_is_pending"],
     },
+    {"trigger": "close", "source": "practice_only", "dest": "closed"},
+    {"trigger": "reopen", "source": "closed", "dest": "practice_only"},
     {
         "trigger": "delete",
         "source": "inactive",
         "dest": "deleted",
-        "conditions": ["never_established"],
+        "conditions": ["closed_or_never_established"],
     },
     {
         "trigger": "delete",
         "source": "awaiting_activation",
         "dest": "deleted",
-        "conditions": ["never_established"],
+        "conditions": ["closed_or_never_established"],
+    },
+    {
+        "trigger": "delete",
+        "source": "closed",
+        "dest": "deleted",
+        "conditions": ["closed_or_never_established"],
     },
 )
 

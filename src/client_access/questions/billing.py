@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact
+from decimal import Decimal
 from enum import Enum
 from typing import final
 from uuid import UUID
@@ -15,7 +15,7 @@ from client_access.client import Client, invoice_payer, monthly_lines
 from client_access.errors import InvalidValue
 from client_access.machines.payer import Payer
 from client_access.questions.lists import Cursor, place_of
-from client_access.values.catalogue import Catalogue, InvoiceLine, is_currency
+from client_access.values.catalogue import Catalogue, InvoiceLine, exact, exact_sum, is_currency
 from client_access.values.validation import (
     check_type,
     is_a,
@@ -75,19 +75,6 @@ class InvoiceDifference:
     before: InvoiceLine | None = field(validator=is_a_or_none(InvoiceLine))
     after: InvoiceLine | None = field(validator=is_a_or_none(InvoiceLine))
     cause: Cause = field(validator=is_a(Cause))
-
-
-def _exact() -> Context:
-    """Return a context in which nothing is rounded, whatever the host's own context."""
-    return Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX, clamp=0, flags=[], traps=[Inexact])
-
-
-def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
-    """Return the exact sum of amounts of money."""
-    exact, total = _exact(), Decimal(0)
-    for amount in amounts:
-        total = exact.add(total, amount)
-    return total
 
 
 def total_of(lines: Iterable[InvoiceLine]) -> Decimal:
@@ -180,11 +167,11 @@ def total_of_counts(counts: Mapping[str, int], catalogue: Catalogue) -> Decimal:
     """Return the monthly total of services, given how many clients hold each.
 
     Raises:
-        InvalidValue: the catalogue lacks one of them (S4).
+        CatalogueIncomplete: the catalogue lacks one of them (S4).
     """
-    exact = _exact()
+    context = exact()
     return exact_sum(
-        exact.multiply(catalogue.held(code).monthly_price, Decimal(count))
+        context.multiply(catalogue.held(code).monthly_price, Decimal(count))
         for code, count in counts.items()
     )
 

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from client_access.change import Change
 from client_access.client import Client, invoice_payer, monthly_lines
-from client_access.machines.lifecycle import Status
+from client_access.machines.lifecycle import SUBSCRIBED, Status
 from client_access.machines.payer import Payer, PayerState
 from client_access.questions.billing import Invoice
 from client_access.questions.sign_in import sign_in_of
@@ -29,6 +29,7 @@ class Irreversible(Enum):
     PAYER_LOCK = "payer_lock"
     PAYER_PASSES_TO_CLIENT = "payer_passes_to_client"
     DELETION = "deletion"
+    SERVICES_LOST = "services_lost"
 
     @property
     def sentence(self) -> str:
@@ -40,6 +41,8 @@ SENTENCES = {
     Irreversible.PAYER_LOCK: "Who pays is settled by this, and cannot be chosen again.",
     Irreversible.PAYER_PASSES_TO_CLIENT: "From now on the client pays, and never the practice"
     " again.",
+    Irreversible.SERVICES_LOST: "Services that are no longer on offer end, and cannot be added"
+    " again, nor the information that was entered for them.",
     Irreversible.DELETION: "Everything known about the client is forgotten, and its id is not used"
     " again.",
 }
@@ -86,11 +89,13 @@ class Consequences:
         before: the state of the client now.
         after: its state after the change.
         cannot_be_undone: the consequences that no command can undo.
+        lost_services: the codes of the services that end and cannot be added again (S8).
     """
 
     before: Standing
     after: Standing
     cannot_be_undone: tuple[Irreversible, ...]
+    lost_services: tuple[str, ...]
 
 
 def consequences_of(change: Change, *, at: datetime, catalogue: Catalogue) -> Consequences:
@@ -110,10 +115,17 @@ def consequences_of(change: Change, *, at: datetime, catalogue: Catalogue) -> Co
         check_type("change", change.before, Client)
     check_type("catalogue", catalogue, Catalogue)
     at = to_utc("at", at)
+    before, after = change.before, change.after
+    lost = tuple(
+        held.code
+        for held in (before.services if before is not None else ())
+        if not after.holds(held.code) and not catalogue.offers(held.code)
+    )
+    final = [what for what, applies in _CHECKS.items() if applies(before, after)]
+    if lost:
+        final.append(Irreversible.SERVICES_LOST)
     return Consequences(
-        _standing(change.before, at, catalogue),
-        _standing(change.after, at, catalogue),
-        tuple(what for what, applies in _CHECKS.items() if applies(change.before, change.after)),
+        _standing(before, at, catalogue), _standing(after, at, catalogue), tuple(final), lost
     )
 
 
@@ -130,8 +142,8 @@ def _standing(client: Client | None, at: datetime, catalogue: Catalogue) -> Stan
     return Standing(
         client.status,
         sign_in_of(client, at=at).allowed,
-        # An inactive client has nothing to open yet (§2).
-        client.managed and client.status is not Status.INACTIVE,
+        # An inactive or closed client has nothing to open (§2).
+        client.status in SUBSCRIBED,
         client.practice_id,
         client.payer,
         client.payer_locked,

@@ -101,7 +101,7 @@ class PageQuery:
                 )
             case _:
                 raise InvalidValue("after", "must be the next of a page")
-        return cls(practice, client_list, fold(text), rows, place)
+        return cls(practice, client_list, fold(text.strip()), rows, place)
 
     def page(self, clients: Sequence[Client]) -> Page:
         """Return the page that shows these clients, which may be one more than its limit."""

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import assert_never, final
+from uuid import UUID
 
 from attrs import frozen
 
 from client_access.chapters.rules import UNKNOWN_CLIENT, is_invited, is_known
 from client_access.chapters.ways_out import ways_to_activate
 from client_access.client import Client
-from client_access.commands import EnableAccess, ProvideDirectDebit
-from client_access.machines.lifecycle import Status
+from client_access.commands import (
+    AcceptPracticeInvitation,
+    AddService,
+    EnableAccess,
+    ProvideDirectDebit,
+    ReopenClient,
+    Subscribe,
+)
+from client_access.machines.lifecycle import SUBSCRIBED, Status
+from client_access.machines.payer import Payer
 from client_access.notices import AccessRemoved, AtSignIn, DirectDebitNeeded
 from client_access.refusals import (
     CHECK_ADDRESS,
@@ -33,6 +42,7 @@ from client_access.values import (
     check_actor,
     to_utc,
 )
+from client_access.values.catalogue import Catalogue
 from client_access.values.validation import check_type
 
 
@@ -43,12 +53,14 @@ class SignInDecision:
 
     Parameters:
         allowed: whether it can sign in.
+        client_id: the client that has the address; None if no client has it.
         refusal: why not; None if it can.
         services: what it can open; empty if it cannot sign in.
         prompts: what to show it at sign-in, whether it can sign in or not.
     """
 
     allowed: bool
+    client_id: UUID | None
     refusal: Refusal | None
     services: tuple[HeldService, ...]
     prompts: tuple[AccessRemoved | DirectDebitNeeded, ...]
@@ -68,15 +80,15 @@ def sign_in_of(client: Client | None, *, at: datetime) -> SignInDecision:
     """
     at = to_utc("at", at)
     if client is None:
-        return _refused(RefusalCode.UNKNOWN_ADDRESS, CHECK_ADDRESS, CONTACT_SUPPORT)
+        return _refused(None, RefusalCode.UNKNOWN_ADDRESS, CHECK_ADDRESS, CONTACT_SUPPORT)
     check_type("client", client, Client)
     here = AtSignIn(client.id)
     match client.status:
-        case Status.INACTIVE | Status.PRACTICE_ONLY | Status.DELETED:
-            return _refused(RefusalCode.UNKNOWN_ADDRESS, CHECK_ADDRESS, CONTACT_SUPPORT)
+        case Status.INACTIVE | Status.PRACTICE_ONLY | Status.CLOSED | Status.DELETED:
+            return _refused(client, RefusalCode.UNKNOWN_ADDRESS, CHECK_ADDRESS, CONTACT_SUPPORT)
         case Status.AWAITING_ACTIVATION:
             ways = ways_to_activate(client, ClientUser, at)
-            return _refused(RefusalCode.NOT_ACTIVATED, *ways, JUNK_FOLDER, CONTACT_SUPPORT)
+            return _refused(client, RefusalCode.NOT_ACTIVATED, *ways, JUNK_FOLDER, CONTACT_SUPPORT)
         case Status.DISABLED:
             removed = AccessRemoved(
                 client.id,
@@ -86,47 +98,110 @@ def sign_in_of(client: Client | None, *, at: datetime) -> SignInDecision:
                 practice_id=client.practice_id,
             )
             enable = way(EnableAccess, PracticeUser)
-            return _refused(RefusalCode.DISABLED_BY_PRACTICE, enable, prompts=(removed,))
+            return _refused(client, RefusalCode.DISABLED_BY_PRACTICE, enable, prompts=(removed,))
         case Status.BOTH_ACCESS | Status.UNMANAGED:
             owed = client.direct_debit
             if owed is None:
-                return SignInDecision(True, None, client.services, ())
+                return SignInDecision(True, client.id, None, client.services, ())
             prompt = DirectDebitNeeded(
                 client.id, client.version, here, client.business_name, due=owed.due
             )
             if owed.is_due(at):
                 provide = way(ProvideDirectDebit, ClientUser)
-                return _refused(RefusalCode.DIRECT_DEBIT_MISSING, provide, prompts=(prompt,))
-            return SignInDecision(True, None, client.services, (prompt,))
+                return _refused(
+                    client, RefusalCode.DIRECT_DEBIT_MISSING, provide, prompts=(prompt,)
+                )
+            return SignInDecision(True, client.id, None, client.services, (prompt,))
         case _:
             assert_never(client.status)
 
 
-def services_open_to(client: Client, by: Actor, *, at: datetime) -> tuple[HeldService, ...]:
-    """Return the services of a client that an actor can open now (rules §8); empty if none.
+@final
+@frozen
+class OpenService:
+    """A service that an actor can open.
+
+    Parameters:
+        code: its code.
+        name: its name for people.
+        capabilities: what can be done inside it, as in the catalogue (S7).
+    """
+
+    code: str
+    name: str
+    capabilities: tuple[str, ...]
+
+
+@final
+@frozen
+class Opening:
+    """What an actor can open of a client, or why it can open nothing (rules §8).
+
+    Parameters:
+        services: the services that it can open, each with its capabilities.
+        refusal: why nothing can be opened, and what helps; None if something can be opened.
+    """
+
+    services: tuple[OpenService, ...]
+    refusal: Refusal | None
+
+
+def opening_of(client: Client, by: Actor, *, at: datetime, catalogue: Catalogue) -> Opening:
+    """Return what an actor can open of a client now (rules §8, S7).
 
     Parameters:
         client: the client.
         by: the actor.
         at: now, with a time zone.
+        catalogue: the services that are on offer or still held.
 
     Raises:
+        CatalogueIncomplete: the catalogue lacks a service that the client holds (S4).
         InvalidValue: an argument is malformed.
     """
     at = to_utc("at", at)
     check_type("client", client, Client)
+    check_type("catalogue", catalogue, Catalogue)
     check_actor(by)
-    if not is_known(client, by) or client.status is Status.INACTIVE:
-        return ()
-    match by:
-        case PracticeUser():
-            return client.services if client.managed else ()
-        case ClientUser():
-            return sign_in_of(client, at=at).services
-        case PlatformUser():
-            return client.services
-        case _:
-            assert_never(by)
+    if refusal := _not_open(client, by, at):
+        return Opening((), refusal)
+    services = [catalogue.held(held.code) for held in client.services]
+    return Opening(
+        tuple([OpenService(each.code, each.name, each.capabilities) for each in services]), None
+    )
+
+
+def _not_open(client: Client, by: Actor, at: datetime) -> Refusal | None:
+    """Return why an actor can open nothing, or None."""
+    if not is_known(client, by):
+        return UNKNOWN_CLIENT
+    if isinstance(by, ClientUser):
+        refusal = sign_in_of(client, at=at).refusal
+    elif isinstance(by, PracticeUser):
+        refusal = None if client.status in SUBSCRIBED else _not_in_this_status(client, by)
+    else:
+        refusal = None if client.status is not Status.INACTIVE else _not_in_this_status(client, by)
+    return refusal or (
+        None if client.services else refuse(RefusalCode.NO_SERVICES, _adding(client))
+    )
+
+
+def _not_in_this_status(client: Client, by: Actor) -> Refusal:
+    match client.status:
+        case Status.INACTIVE:
+            helps = way(Subscribe, PracticeUser)
+        case Status.CLOSED:
+            helps = way(ReopenClient, type(by))
+        case _:  # a practice that is only invited
+            helps = way(AcceptPracticeInvitation, PracticeUser)
+    return refuse(RefusalCode.NOT_IN_THIS_STATUS, helps)
+
+
+def _adding(client: Client) -> WayOut:
+    """Return how a client without services gets one."""
+    if client.status is Status.CLOSED:
+        return way(ReopenClient, PlatformUser)
+    return way(AddService, PlatformUser if client.payer is Payer.CLIENT else PracticeUser)
 
 
 def readable(client: Client | None, by: Actor) -> Client:
@@ -144,6 +219,11 @@ def readable(client: Client | None, by: Actor) -> Client:
 
 
 def _refused(
-    code: RefusalCode, *ways: WayOut, prompts: tuple[AccessRemoved | DirectDebitNeeded, ...] = ()
+    client: Client | None,
+    code: RefusalCode,
+    *ways: WayOut,
+    prompts: tuple[AccessRemoved | DirectDebitNeeded, ...] = (),
 ) -> SignInDecision:
-    return SignInDecision(False, refuse(code, *ways), (), prompts)
+    return SignInDecision(
+        False, None if client is None else client.id, refuse(code, *ways), (), prompts
+    )

@@ -95,6 +95,33 @@ class ServiceCounts(Protocol):
 
 
 @runtime_checkable
+class Deadlines(Protocol):
+    """A repository that can find clients by their deadlines (N1)."""
+
+    def with_deadlines(
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        practice_id: str | None,
+        limit: int,
+        after: tuple[datetime, UUID] | None,
+    ) -> Sequence[Client]:
+        """Return clients that have a deadline, ordered by its moment, then by id.
+
+        A client has at most one: that of :func:`~client_access.deadlines_of`.
+
+        Parameters:
+            since: the first moment.
+            until: the moment after the last one.
+            practice_id: the practice that manages the clients; None for all clients.
+            limit: the largest number of clients.
+            after: the moment and id of the client before the first; None for the first.
+        """
+        ...
+
+
+@runtime_checkable
 class HostTransaction(Protocol):
     """A repository that may work inside a transaction of its host.
 

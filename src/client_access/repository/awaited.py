@@ -77,6 +77,23 @@ class AsyncServiceCounts(Protocol):
 
 
 @runtime_checkable
+class AsyncDeadlines(Protocol):
+    """As :class:`~client_access.Deadlines`."""
+
+    async def with_deadlines(
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        practice_id: str | None,
+        limit: int,
+        after: tuple[datetime, UUID] | None,
+    ) -> Sequence[Client]:
+        """As :meth:`~client_access.Deadlines.with_deadlines`."""
+        ...
+
+
+@runtime_checkable
 class AsyncCommandMemory(Protocol):
     """As :class:`~client_access.CommandMemory`."""
 

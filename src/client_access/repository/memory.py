@@ -22,6 +22,7 @@ from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.machines.payer import Payer
 from client_access.notices import Notice
+from client_access.questions.deadlines import deadlines_of
 from client_access.repository import Claim
 from client_access.repository.erasing import erase_command, erase_event, erase_history, erase_notice
 from client_access.values import ClientList
@@ -99,6 +100,28 @@ class MemoryRepository:
         """Return a client's events in order."""
         with self._lock:
             return tuple(self._events.get(client_id, ()))
+
+    def with_deadlines(
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        practice_id: str | None,
+        limit: int,
+        after: tuple[datetime, UUID] | None,
+    ) -> Sequence[Client]:
+        """Return clients that have a deadline between two moments, ordered by it, then by id."""
+        with self._lock:
+            found = [
+                (deadline.at, client.id, client)
+                for client in self._clients.values()
+                if practice_id in (None, client.practice_id)
+                for deadline in deadlines_of(client)
+                if since <= deadline.at < until
+                and (after is None or (deadline.at, client.id) > after)
+            ]
+        found.sort(key=lambda place: place[:2])
+        return [client for *_, client in found[:limit]]
 
     def service_counts(self, practice_id: str) -> Mapping[str, int]:
         """Return how many clients hold each service that the practice pays for."""

@@ -21,10 +21,17 @@ from client_access.questions.billing import (
     total_of,
     total_of_counts,
 )
+from client_access.questions.deadlines import Deadline, deadlines_of
 from client_access.questions.lists import Cursor, Page, PageQuery, place_of
-from client_access.questions.sign_in import SignInDecision, readable, services_open_to, sign_in_of
+from client_access.questions.sign_in import (
+    Opening,
+    SignInDecision,
+    opening_of,
+    readable,
+    sign_in_of,
+)
 from client_access.refusals import CommandRefused
-from client_access.repository import CommandMemory, Lookup, Repository, ServiceCounts
+from client_access.repository import CommandMemory, Deadlines, Lookup, Repository, ServiceCounts
 from client_access.service.clock import utc_now
 from client_access.service.once import (
     LONGEST_MEMORY,
@@ -39,7 +46,6 @@ from client_access.values import (
     DEFAULT_POLICY,
     Actor,
     ClientList,
-    HeldService,
     PlatformUser,
     Policy,
     later,
@@ -153,6 +159,17 @@ class ClientAccess:
         """
         return self._load((command,), self._now()).decide(command)
 
+    def preview_all(self, commands: Iterable[Command]) -> tuple[Change, ...]:
+        """Return what :meth:`handle_all` would return now, and save nothing (S8).
+
+        Each command sees what the commands before it would leave.
+
+        Raises:
+            CommandRefused, InvalidValue, RepositoryError: as :meth:`handle_all`.
+        """
+        given = to_tuple("commands", commands)
+        return (self._load(given, self._now())).decide_all(given)
+
     # ── Questions ────────────────────────────────────────────────────────────────────────────────
 
     def actions(self, client_id: UUID, by: Actor) -> Actions:
@@ -181,15 +198,17 @@ class ClientAccess:
         """
         return readable(self._get(client_id), by)
 
-    def services_open_to(self, client_id: UUID, by: Actor) -> tuple[HeldService, ...]:
-        """Return the services of a client that an actor can open now (rules §8).
+    def opening(self, client_id: UUID, by: Actor) -> Opening:
+        """Return what an actor can open of a client now, or why nothing (rules §8, S7).
 
         Raises:
             CommandRefused: `unknown_client`, as :meth:`client`.
+            CatalogueIncomplete: the catalogue lacks a service that the client holds (S4).
             InvalidValue: an argument is malformed.
             RepositoryError: the repository failed.
         """
-        return services_open_to(self.client(client_id, by), by, at=self._now())
+        client = self.client(client_id, by)
+        return opening_of(client, by, at=self._now(), catalogue=self.catalogue)
 
     def clients(
         self,
@@ -236,6 +255,38 @@ class ClientAccess:
         key = parse_email("email", email).key
         return sign_in_of(self.repository.find_by_email(key), at=self._now())
 
+    def deadlines(
+        self, since: datetime, until: datetime, *, practice_id: str | None = None
+    ) -> tuple[Deadline, ...]:
+        """Return the deadlines between two moments, ordered by moment, then by client id (N1).
+
+        Parameters:
+            since: the first moment, with a time zone.
+            until: the moment after the last one, with a time zone.
+            practice_id: the practice that manages the clients; None for all clients.
+
+        Raises:
+            InvalidValue: an argument is malformed, or the repository cannot find clients by their
+                deadlines.
+            RepositoryError: the repository failed.
+        """
+        repository = self.repository
+        if not isinstance(repository, Deadlines):
+            raise InvalidValue("repository", "cannot find clients by their deadlines")
+        since, until = to_utc("since", since), to_utc("until", until)
+        practice_id = None if practice_id is None else to_practice_id(practice_id)
+        found: list[Deadline] = []
+        after = None
+        while clients := repository.with_deadlines(
+            since, until, practice_id=practice_id, limit=BATCH, after=after
+        ):
+            batch = [deadline for client in clients for deadline in deadlines_of(client)]
+            if not batch:  # what the repository returns has no deadlines
+                break
+            found += batch
+            after = batch[-1].at, batch[-1].client.id
+        return tuple(found)
+
     # ── Invoices ─────────────────────────────────────────────────────────────────────────────────
 
     def next_invoice(self, practice_id: str) -> Invoice:
@@ -244,7 +295,8 @@ class ClientAccess:
         See :meth:`invoice_lines` for what it holds if others write meanwhile.
 
         Raises:
-            InvalidValue: the id is malformed, or the catalogue lacks a service that is held (S4).
+            CatalogueIncomplete: the catalogue lacks a service that is held (S4).
+            InvalidValue: the id is malformed.
             RepositoryError: the repository failed.
         """
         return Invoice(tuple(self.invoice_lines(practice_id)), self.catalogue.currency)
@@ -288,7 +340,8 @@ class ClientAccess:
 
         Raises:
             CommandRefused: `unknown_client`: there is no such client, or it was deleted.
-            InvalidValue: the id is malformed, or the catalogue lacks a service that is held (S4).
+            CatalogueIncomplete: the catalogue lacks a service that is held (S4).
+            InvalidValue: the id is malformed.
             RepositoryError: the repository failed.
         """
         client = readable(self._get(client_id), PlatformUser())

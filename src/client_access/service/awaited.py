@@ -25,11 +25,19 @@ from client_access.questions.billing import (
     total_of,
     total_of_counts,
 )
+from client_access.questions.deadlines import Deadline, deadlines_of
 from client_access.questions.lists import Cursor, Page, PageQuery, place_of
-from client_access.questions.sign_in import SignInDecision, readable, services_open_to, sign_in_of
+from client_access.questions.sign_in import (
+    Opening,
+    SignInDecision,
+    opening_of,
+    readable,
+    sign_in_of,
+)
 from client_access.refusals import CommandRefused
 from client_access.repository.awaited import (
     AsyncCommandMemory,
+    AsyncDeadlines,
     AsyncLookup,
     AsyncRepository,
     AsyncServiceCounts,
@@ -48,7 +56,6 @@ from client_access.values import (
     DEFAULT_POLICY,
     Actor,
     ClientList,
-    HeldService,
     PlatformUser,
     Policy,
     later,
@@ -122,6 +129,11 @@ class AsyncClientAccess:
         """Return what :meth:`handle` would return now, and save nothing (S2)."""
         return (await self._load((command,), self._now())).decide(command)
 
+    async def preview_all(self, commands: Iterable[Command]) -> tuple[Change, ...]:
+        """As :meth:`ClientAccess.preview_all`."""
+        given = to_tuple("commands", commands)
+        return (await self._load(given, self._now())).decide_all(given)
+
     # ── Questions ────────────────────────────────────────────────────────────────────────────────
 
     async def actions(self, client_id: UUID, by: Actor) -> Actions:
@@ -138,9 +150,10 @@ class AsyncClientAccess:
         """Return a client that the actor has."""
         return readable(await self._get(client_id), by)
 
-    async def services_open_to(self, client_id: UUID, by: Actor) -> tuple[HeldService, ...]:
-        """Return the services of a client that an actor can open now (rules §8)."""
-        return services_open_to(await self.client(client_id, by), by, at=self._now())
+    async def opening(self, client_id: UUID, by: Actor) -> Opening:
+        """As :meth:`ClientAccess.opening`."""
+        client = await self.client(client_id, by)
+        return opening_of(client, by, at=self._now(), catalogue=self.catalogue)
 
     async def clients(
         self,
@@ -167,6 +180,27 @@ class AsyncClientAccess:
         """Decide whether the client with an address can sign in."""
         key = parse_email("email", email).key
         return sign_in_of(await self.repository.find_by_email(key), at=self._now())
+
+    async def deadlines(
+        self, since: datetime, until: datetime, *, practice_id: str | None = None
+    ) -> tuple[Deadline, ...]:
+        """As :meth:`ClientAccess.deadlines`."""
+        repository = self.repository
+        if not isinstance(repository, AsyncDeadlines):
+            raise InvalidValue("repository", "cannot find clients by their deadlines")
+        since, until = to_utc("since", since), to_utc("until", until)
+        practice_id = None if practice_id is None else to_practice_id(practice_id)
+        found: list[Deadline] = []
+        after = None
+        while clients := await repository.with_deadlines(
+            since, until, practice_id=practice_id, limit=BATCH, after=after
+        ):
+            batch = [deadline for client in clients for deadline in deadlines_of(client)]
+            if not batch:  # what the repository returns has no deadlines
+                break
+            found += batch
+            after = batch[-1].at, batch[-1].client.id
+        return tuple(found)
 
     # ── Invoices ─────────────────────────────────────────────────────────────────────────────────
 

@@ -56,11 +56,12 @@ class SignIn(IdentityEnum):
 
 
 class ClientList(IdentityEnum):
-    """The three lists of a practice (C1)."""
+    """The four lists of a practice (C1)."""
 
     ACTIVE = "active"
     INACTIVE = "inactive"
     IMPORTED = "imported"
+    CLOSED = "closed"
 
 
 class VatScheme(IdentityEnum):
@@ -177,7 +178,7 @@ class DirectDebit:
     """Direct debit details asked for and not given yet (P6).
 
     Parameters:
-        asked_at: when the practice's access ended.
+        asked_at: when they were asked for.
         due: the moment from which sign-in is closed until they are given; None for no limit.
     """
 

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact
 from typing import final
 from uuid import UUID
 
 from attrs import Attribute, field, frozen
 
-from client_access.errors import InvalidValue
+from client_access.errors import CatalogueIncomplete, InvalidValue
 from client_access.values import SERVICE_CODE_LENGTH
-from client_access.values.validation import check_text, is_a, is_text, keep, to_plain, to_tuple
+from client_access.values.validation import (
+    check_text,
+    is_a,
+    is_text,
+    keep,
+    to_plain,
+    to_text,
+    to_tuple,
+)
 
 _HIGHEST_PRICE = Decimal(1_000_000_000)
 _DECIMAL_PLACES = 4
@@ -39,6 +47,13 @@ def is_currency(instance: object, attribute: Attribute[str], value: str) -> None
         raise InvalidValue(attribute.name, "must be an ISO 4217 code such as GBP")
 
 
+def _to_capabilities(names: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise InvalidValue("capabilities", "must be an iterable of names, not a str")
+    given = to_tuple("capabilities", names)
+    return tuple(to_text("capabilities", name, SERVICE_CODE_LENGTH) for name in given)
+
+
 @final
 @frozen
 class Service:
@@ -50,6 +65,8 @@ class Service:
         monthly_price: in the catalogue's currency; at most four decimal places, below 10⁹.
         needs_setup: whether additional information is asked for before it can be added (S1).
         offered: False once it is withdrawn from sale: it is still held, but not added (S4).
+        capabilities: the names of what can be done inside it, such as `vat_returns`; opaque to this
+            library, at most 64 characters each (S7).
     """
 
     code: str = field(validator=is_text(SERVICE_CODE_LENGTH))
@@ -57,6 +74,7 @@ class Service:
     monthly_price: Decimal = field(validator=is_price)
     needs_setup: bool = field(default=False, validator=is_a(bool))
     offered: bool = field(default=True, validator=is_a(bool))
+    capabilities: tuple[str, ...] = field(default=(), converter=_to_capabilities)
 
 
 def _to_services(services: Iterable[Service]) -> tuple[Service, ...]:
@@ -107,12 +125,12 @@ class Catalogue:
         """Return a service that a client holds.
 
         Raises:
-            InvalidValue: the catalogue lacks it, which is the host's error (S4), or the code is not
-                a str.
+            CatalogueIncomplete: the catalogue lacks it (S4).
+            InvalidValue: the code is not a str.
         """
         service = self.get(code)
         if service is None:
-            raise InvalidValue("catalogue", f"lacks the service {code!r}, which a client holds")
+            raise CatalogueIncomplete(code)
         return service
 
 
@@ -134,3 +152,19 @@ class InvoiceLine:
     service: str = field(validator=is_text(SERVICE_CODE_LENGTH))
     service_name: str = field(validator=is_text())
     monthly_price: Decimal = field(validator=is_price)
+
+
+# ── Amounts ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def exact() -> Context:
+    """Return a context in which nothing is rounded, whatever the host's own context."""
+    return Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX, clamp=0, flags=[], traps=[Inexact])
+
+
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    """Return the exact sum of amounts of money."""
+    context, total = exact(), Decimal(0)
+    for amount in amounts:
+        total = context.add(total, amount)
+    return total

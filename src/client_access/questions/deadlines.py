@@ -1,0 +1,136 @@
+"""The moments that are fixed for a client, and the reminders that fall before them (rule N1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import assert_never, final
+
+from attrs import frozen
+
+from client_access.client import Client
+from client_access.errors import InvalidValue
+from client_access.notices import (
+    ActivationEnding,
+    DirectDebitDue,
+    Notice,
+    Recipient,
+    ToAddress,
+    ToPractice,
+)
+from client_access.values import IdentityEnum, to_utc
+from client_access.values.validation import check_type, to_plain, to_tuple
+
+BEFORE = (timedelta(days=7), timedelta(days=1))
+"""How long before a deadline its reminders are, unless the caller says otherwise."""
+
+
+class DeadlineKind(IdentityEnum):
+    """What ends at a deadline."""
+
+    ACTIVATION_ENDS = "activation_ends"
+    DIRECT_DEBIT_DUE = "direct_debit_due"
+
+
+@final
+@frozen
+class Deadline:
+    """A moment that is fixed for a client.
+
+    Parameters:
+        client: the client.
+        kind: what ends.
+        at: the moment: the activation is no longer valid, or sign-in is closed until direct debit
+            details are given.
+    """
+
+    client: Client
+    kind: DeadlineKind
+    at: datetime
+
+
+def deadlines_of(client: Client) -> tuple[Deadline, ...]:
+    """Return the deadlines of a client: at most one, because only an activated client pays (N1).
+
+    Raises:
+        InvalidValue: it is not a client.
+    """
+    check_type("client", client, Client)
+    if client.activation is not None:
+        ends = client.activation.expires_at
+        return (Deadline(client, DeadlineKind.ACTIVATION_ENDS, ends),)
+    owed = client.direct_debit
+    if owed is not None and owed.due is not None:
+        return (Deadline(client, DeadlineKind.DIRECT_DEBIT_DUE, owed.due),)
+    return ()
+
+
+def reminders(
+    client: Client, since: datetime, until: datetime, *, before: Iterable[timedelta] = BEFORE
+) -> tuple[Notice, ...]:
+    """Return the reminders about a client that fall between two moments (N1).
+
+    Asked for twice, they are the same, with the same ids.
+
+    Parameters:
+        client: the client.
+        since: the first moment, with a time zone.
+        until: the moment after the last one, with a time zone.
+        before: how long before a deadline its reminders are, each positive.
+
+    Raises:
+        InvalidValue: an argument is malformed.
+    """
+    since, until = to_utc("since", since), to_utc("until", until)
+    spans = [to_plain("before", span, timedelta) for span in to_tuple("before", before)]
+    if any(span <= timedelta(0) for span in spans):
+        raise InvalidValue("before", "must be positive")
+    found: list[Notice] = []
+    for deadline in deadlines_of(client):
+        for span in sorted(set(spans), reverse=True):
+            # A moment before the deadline was fixed reminds nobody.
+            if span <= deadline.at - _fixed_at(client):
+                remind_at = deadline.at - span
+                if since <= remind_at < until:
+                    found += _reminders(deadline, remind_at)
+    return tuple(found)
+
+
+def _fixed_at(client: Client) -> datetime:
+    """Return when the deadline of a client was fixed."""
+    if client.activation is not None:
+        return client.activation.sent_at
+    assert client.direct_debit is not None  # it has a deadline
+    return client.direct_debit.asked_at
+
+
+def _reminders(deadline: Deadline, remind_at: datetime) -> Iterator[Notice]:
+    client = deadline.client
+    recipients: list[Recipient] = [ToAddress(client.email)] if client.email.is_mailable else []
+    match deadline.kind:
+        case DeadlineKind.ACTIVATION_ENDS:
+            assert client.activation is not None  # the deadline is its end
+            assert client.practice_id is not None  # the client is managed
+            for recipient in (*recipients, ToPractice(client.practice_id)):
+                yield ActivationEnding(
+                    client.id,
+                    client.version,
+                    recipient,
+                    client.business_name,
+                    ends_at=deadline.at,
+                    remind_at=remind_at,
+                    practice_id=client.practice_id,
+                    activation_id=client.activation.id,
+                )
+        case DeadlineKind.DIRECT_DEBIT_DUE:
+            for recipient in recipients:
+                yield DirectDebitDue(
+                    client.id,
+                    client.version,
+                    recipient,
+                    client.business_name,
+                    ends_at=deadline.at,
+                    remind_at=remind_at,
+                )
+        case _:
+            assert_never(deadline.kind)
