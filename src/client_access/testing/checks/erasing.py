@@ -134,7 +134,7 @@ def erase_is_seen_by_lookups(repository: WithErasureAndLookup) -> None:
 
 @check(Erasure, ServiceCounts)
 def erase_leaves_what_is_invoiced(repository: WithErasureAndServiceCounts) -> None:
-    """ServiceCounts.service_counts: "each service for which the practice is the payer"."""
+    """ServiceCounts.service_counts: "how many clients hold it for which the practice pays"."""
     scene = Scene(repository)
     life = _life(scene)
     before = dict(repository.service_counts(scene.practice.practice_id))
@@ -161,7 +161,7 @@ def erase_moves_the_client_to_its_erased_name(repository: WithErasure) -> None:
 
 @check(Erasure)
 def erase_of_nobody_does_nothing(repository: WithErasure) -> None:
-    """Erasure.erase: "Nothing happens where there is none"."""
+    """Erasure.erase: "If there is no such client, nothing happens"."""
     scene = Scene(repository)
     other = scene.added("Other")
     client_id = scene.new_id()
@@ -183,7 +183,7 @@ def erase_twice_is_erase_once(repository: WithErasure) -> None:
 
 @check(Erasure)
 def save_refuses_what_would_bring_an_erased_person_back(repository: WithErasure) -> None:
-    """Erasure.erase: "a change decided before the erasure is refused as StaleClient by save"."""
+    """Erasure.erase: "refuse a change that was decided before the erasure"."""
     scene = Scene(repository)
     life = _life(scene)
     decided_before = life.decide(life.new_contact(ContactDetails()))
@@ -202,7 +202,7 @@ def save_refuses_what_would_bring_an_erased_person_back(repository: WithErasure)
 def save_once_refuses_what_would_bring_an_erased_person_back(
     repository: WithErasureAndMemory,
 ) -> None:
-    """Erasure.erase: "is refused as StaleClient by save, and by save_once"."""
+    """Erasure.erase: "refuse a change that was decided before the erasure"."""
     scene = Scene(repository)
     life = _life(scene)
     decided_before = life.decide(life.new_contact(ContactDetails()))
@@ -220,7 +220,7 @@ def save_once_refuses_what_would_bring_an_erased_person_back(
 
 @check(Erasure)
 def erase_takes_out_what_was_said_since_the_last_time(repository: WithErasure) -> None:
-    """Repository.save: "and the person erased as often as from `before`"."""
+    """Repository.save: "the `version` and the `erasures` of `before`"."""
     scene = Scene(repository)
     life = _life(scene)
     repository.erase(life.client_id)
@@ -374,7 +374,7 @@ def erase_takes_the_person_out_of_notices(repository: WithErasureAndOutbox) -> N
 
 @check(Erasure, OutboxStore)
 def erase_leaves_notices_leased_and_parked(repository: WithErasureAndOutbox) -> None:
-    """Erasure.erase: "the others stay, with their leases, attempts and parking"."""
+    """Erasure.erase: "The others stay, with their leases, attempts and parking"."""
     empty_outbox(repository)
     scene = Scene(repository)
     life = scene.life().add("Secret Ltd").subscribe({"payroll": None}, sign_in=SignIn.PRACTICE_ONLY)
@@ -414,7 +414,7 @@ def erase_leaves_notices_leased_and_parked(repository: WithErasureAndOutbox) -> 
 
 @check(Erasure, CommandMemory)
 def save_once_remembers_nobody_who_was_erased_meanwhile(repository: WithErasureAndMemory) -> None:
-    """CommandMemory.save_once: "StaleClient: as save, for a change without an event too"."""
+    """CommandMemory.save_once: "also for a change without an event"."""
     scene = Scene(repository)
     for number, delete in enumerate((False, True)):
         life = scene.life().add("Secret Ltd", scene.email(f"secret{number}"), contact=_CONTACT)
@@ -437,7 +437,7 @@ def save_once_remembers_nobody_who_was_erased_meanwhile(repository: WithErasureA
 
 @check(Erasure, CommandMemory)
 def erase_takes_the_person_out_of_remembered_outcomes(repository: WithErasureAndMemory) -> None:
-    """CommandMemory.recall: "Of a person erased meanwhile, everything in it is erased too"."""
+    """CommandMemory.recall: "the event and the notices are erased too"."""
     scene = Scene(repository)
     for number, end in enumerate(("erase", "save", "save_once")):
         life = scene.life().add("Secret Ltd", scene.email(f"secret{number}"), contact=_CONTACT)
