@@ -396,9 +396,9 @@ def test_removing_what_the_catalogue_lacks_always_works() -> None:
 )
 def test_a_service_that_the_catalogue_lacks_is_told_as_the_hosts_error(command: ca.Command) -> None:
     """S4: never a smaller invoice; where it matters to one, it is InvalidValue by `catalogue`."""
-    with pytest.raises(ca.InvalidValue, match="lacks the service 'payroll'") as told:
+    with pytest.raises(ca.InvalidValue, match="lacks the service 'payroll'") as raised:
         world.decide(_holding("payroll", "extra"), command, SOON, LACKING)
-    assert told.value.field == "catalogue"
+    assert raised.value.field == "catalogue"
 
 
 def test_a_lacking_catalogue_does_not_stand_in_the_way_of_the_rest() -> None:

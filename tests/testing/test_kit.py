@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -19,6 +20,7 @@ from client_access import testing
 from client_access.events import EVENTS
 from client_access.testing import (
     CHECKS,
+    Check,
     FixedClock,
     awaited,
     example_clients,
@@ -52,6 +54,20 @@ def test_the_kit_has_the_names_that_it_lists_and_no_others() -> None:
 def test_the_strategies_need_no_import_of_their_own() -> None:
     printed = _python("from client_access import testing; print(testing.strategies.__name__)")
     assert printed == "client_access.testing.strategies\n"
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=lambda check: check.name)
+def test_a_check_quotes_the_contract(check: Check) -> None:
+    """It names a protocol, or one of its methods, and quotes from the docstring there."""
+    subject, _, cited = check.contract.partition(": ")
+    documented: object = ca
+    for name in subject.split("."):
+        documented = getattr(documented, name)
+    contract = " ".join((documented.__doc__ or "").split())
+    quotes = re.findall(r'"([^"]+)"', " ".join(cited.split()))
+    assert quotes
+    for quote in quotes:
+        assert quote in contract
 
 
 def test_checks_need_neither_pytest_nor_hypothesis() -> None:
