@@ -1,6 +1,6 @@
-"""Who is told of what happens: one function for each row of rules §9 that follows from an event.
+"""The notices that follow from events: one function for each row of rules §9.
 
-The rules of a command name those that apply to it, in order.
+`CommandRules.tells` lists the functions of a command, in order.
 """
 
 from __future__ import annotations
