@@ -134,7 +134,7 @@ def save_frees_an_address_for_the_changes_after_it(repository: Repository) -> No
 
 @check()
 def save_frees_an_address_for_later(repository: Repository) -> None:
-    """Repository.save: "two clients would have the same `email_key`", and only then (E1)."""
+    """Repository.save: "two clients would have the same `email_key`", only that long (E1)."""
     scene = Scene(repository)
     first, second = scene.added("First", local="first"), scene.added("Second", local="second")
     scene.save(first.change_email(scene.email("moved")), second.delete())
@@ -191,7 +191,7 @@ def save_swaps_addresses_by_way_of_a_third(repository: Repository) -> None:
 
 @check()
 def save_lets_a_client_keep_its_own_address(repository: Repository) -> None:
-    """Repository.save: "two clients would have the same `email_key`"; it keeps its own."""
+    """Repository.save: "two clients would have the same `email_key`"; one may keep its own."""
     scene = Scene(repository)
     life = scene.added("Own", local="own")
     life.subscribe({"bookkeeping": None}, sign_in=SignIn.PRACTICE_ONLY)

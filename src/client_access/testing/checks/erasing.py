@@ -28,6 +28,7 @@ from client_access.testing.checks.frame import (
     expect_equal,
     expect_error,
     expect_saved,
+    shown,
 )
 from client_access.testing.checks.scene import Scene, empty_outbox
 from client_access.testing.clock import START
@@ -55,7 +56,7 @@ def _life(scene: Scene) -> Life:
 
 
 def _expect_gone(value: object, where: str) -> None:
-    text = repr(value)
+    text = shown(value)
     for secret in _SECRETS:
         expect(
             secret not in text,
@@ -195,7 +196,7 @@ def erase_twice_is_erase_once(repository: FullRepository) -> None:
 
 @check(Erasure)
 def save_refuses_what_would_bring_an_erased_person_back(repository: FullRepository) -> None:
-    """Erasure.erase: "refuse a change that was decided before the erasure"."""
+    """Erasure.erase: "`save` and `save_once` refuse a change that was decided before"."""
     scene = Scene(repository)
     life = _life(scene)
     decided_before = life.decide(life.new_contact(ContactDetails()))
@@ -210,7 +211,7 @@ def save_refuses_what_would_bring_an_erased_person_back(repository: FullReposito
 
 @check(Erasure, CommandMemory)
 def save_once_refuses_what_would_bring_an_erased_person_back(repository: FullRepository) -> None:
-    """Erasure.erase: "refuse a change that was decided before the erasure"."""
+    """Erasure.erase: "`save` and `save_once` refuse a change that was decided before"."""
     scene = Scene(repository)
     life = _life(scene)
     decided_before = life.decide(life.new_contact(ContactDetails()))
@@ -449,7 +450,7 @@ def _remember(repository: FullRepository, changes: Sequence[Change]) -> None:
 
 @check(Erasure, CommandMemory)
 def erase_takes_the_person_out_of_remembered_outcomes(repository: FullRepository) -> None:
-    """CommandMemory.recall: "the event and the notices are erased too"."""
+    """CommandMemory.recall: "the event and the notices are erased too", as the client is."""
     scene = Scene(repository)
     for end in ("erase", "save", "save_once"):
         life = scene.life().add("Secret Ltd", scene.email(f"secret.{end}"), contact=_CONTACT)

@@ -53,7 +53,7 @@ def get_many_returns_those_that_exist(repository: FullRepository) -> None:
 
 @check(Lookup)
 def get_many_takes_many_ids(repository: FullRepository) -> None:
-    """Lookup.get_many: "Return the clients that exist", however many are asked for."""
+    """Lookup.get_many: "Return the clients that exist", however many there are."""
     scene = Scene(repository)
     lives = [scene.life().add(f"Batch {number}") for number in range(MANY)]
     scene.save(*lives)
@@ -185,7 +185,7 @@ def _counted(counts: Mapping[str, int]) -> dict[str, int]:
 
 @check(ServiceCounts)
 def service_counts_are_those_of_the_clients_it_pays_for(repository: FullRepository) -> None:
-    """ServiceCounts.service_counts: "for which the practice pays (S6)"."""
+    """ServiceCounts.service_counts: "how many clients hold it for which the practice pays (S6)"."""
     scene = Scene(repository)
     stored: dict[UUID, Client] = {}
     for name, example in scene.examples().items():

@@ -154,7 +154,7 @@ def claim_gives_the_first_notice_of_each_client(repository: FullRepository) -> N
 
 @check(OutboxStore)
 def a_claimed_notice_is_given_to_nobody_else(repository: FullRepository) -> None:
-    """OutboxStore: "it is not claimed again until its lease ends"."""
+    """OutboxStore: "A claimed notice is leased: it is not claimed again until its lease ends"."""
     scene = _scene(repository)
     _awaiting(scene, resent=1)
     expect_equal(len(_claim(repository)), 1, "claim() must return a notice that is due.")
@@ -318,7 +318,7 @@ def a_parked_notice_blocks_nobody(repository: FullRepository) -> None:
 
 @check(OutboxStore)
 def retry_makes_a_parked_notice_due(repository: FullRepository) -> None:
-    """OutboxStore.retry: "due at a time, as if it had never failed"."""
+    """OutboxStore.retry: "Make a parked notice due at a time, as if it had never failed"."""
     scene = _scene(repository)
     (notice,) = _notices(_awaiting(scene))
     for notice_id in (notice.id, scene.new_id()):

@@ -185,7 +185,7 @@ def page_neither_skips_nor_repeats(repository: Repository) -> None:
 
 @check()
 def page_is_not_moved_by_what_comes_and_goes(repository: Repository) -> None:
-    """Repository.page: "after which the page begins"; new clients do not move it (C2)."""
+    """Repository.page: "after which the page begins"; new clients move no cursor (C2)."""
     scene = Scene(repository)
     lives = _listed(scene, tuple(f"Name {number:02}" for number in range(0, 40, 2)))
     stayed = [life for number, life in enumerate(lives) if number % 5]

@@ -130,7 +130,7 @@ def save_once_refuses_a_stale_change_without_an_event(repository: FullRepository
 
 @check(CommandMemory)
 def recall_returns_the_first_outcome_whatever_came_after(repository: FullRepository) -> None:
-    """CommandMemory.recall: "Return the change that is remembered", not what has become of it."""
+    """CommandMemory.recall: "Return the change that is remembered", not the current client."""
     scene = Scene(repository)
     life = scene.added().rename("First outcome")
     (change,) = life.unsaved()
@@ -199,7 +199,7 @@ def save_once_remembers_nothing_where_it_fails(repository: FullRepository) -> No
 
 @check(CommandMemory)
 def outcomes_are_forgotten_when_their_time_is_up(repository: FullRepository) -> None:
-    """CommandMemory.save_once: "when this change is forgotten"; until then it is remembered."""
+    """CommandMemory.save_once: "until: when this change is forgotten"; before, it is remembered."""
     scene = Scene(repository)
     life = scene.added().rename("First")
     (change,) = life.unsaved()

@@ -18,6 +18,7 @@ from client_access.testing.checks.frame import (
     check,
     expect,
     expect_equal,
+    shown,
 )
 from client_access.testing.checks.scene import Scene, empty_outbox
 from client_access.testing.clock import START
@@ -189,7 +190,7 @@ def _erasing(repository: FullRepository, client_id: UUID) -> Callable[[], object
 
 @check(Erasure, threads=True)
 def erasing_beside_a_writer_loses_nothing(repository: FullRepository) -> None:
-    """Erasure: "erase a person and keep the history", beside somebody who saves."""
+    """Erasure: "erase a person and keep the history", beside another writer."""
     scene = Scene(repository)
     for number in range(2 * ROUNDS):
         life = scene.added("Secret", local=f"secret{number}")
@@ -209,7 +210,7 @@ def erasing_beside_a_writer_loses_nothing(repository: FullRepository) -> None:
             "before erase() reads it, or write only if it has not changed since.",
         )
         expect(
-            "Secret" not in repr(stored),
+            "Secret" not in shown(stored),
             "erase() ended, but a concurrent save() brought the person back: lock the client "
             "before erase() reads it, and refuse changes decided before the erasure.",
         )
