@@ -237,6 +237,16 @@ def test_only_a_deleted_client_has_no_name() -> None:
                 evolve(client, business_name="")
 
 
+def test_the_empty_name_of_a_deleted_client_is_plain() -> None:
+    """L5: a host's own kind of text is not kept in its place."""
+
+    class Markup(str):
+        pass
+
+    deleted = next(forge(**sound) for sound in SOUND if sound["status"] is S.DELETED)
+    assert type(evolve(deleted, business_name=Markup("")).business_name) is str
+
+
 # ── Properties ───────────────────────────────────────────────────────────────────────────────────
 
 LABELS = {

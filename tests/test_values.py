@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
+from itertools import product
 from typing import Any, get_args
 from uuid import UUID
 
@@ -613,9 +614,12 @@ def test_a_moment_in_a_zone_that_fails_is_malformed() -> None:
         def utcoffset(self, _: object) -> Any:
             raise RuntimeError
 
-    for zone in (Wrong(), Fails()):
+    class Moment(datetime):
+        pass
+
+    for kind, zone in product((datetime, Moment), (Wrong(), Fails())):
         with pytest.raises(ca.InvalidValue) as malformed:
-            ca.DirectDebit(datetime(2026, 1, 1, tzinfo=zone))
+            ca.DirectDebit(kind(2026, 1, 1, tzinfo=zone))
         assert malformed.value.field == "asked_at"
 
 
