@@ -7,7 +7,7 @@ TEST_ARGS ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-# The same file pins what pip installs and what it builds with.
+# One file pins what pip installs and what pip builds with.
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt \
        PIP_BUILD_CONSTRAINT=constraints.txt $(RUN) -m pip install -qq
 
@@ -23,7 +23,7 @@ help:
 	@echo 'make test    run the tests, with branch coverage'
 	@echo '             (options: make test TEST_ARGS="-k payer --no-cov")'
 	@echo 'make check   lint, formatting and types'
-	@echo 'make bench   measure one step beside other libraries'
+	@echo 'make bench   compare one step with other libraries'
 	@echo 'make clean   remove .venv and everything else that make created'
 	@echo
 	@echo 'The first run sets up .venv. To use another Python: make test PYTHON=python3.13'

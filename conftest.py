@@ -1,4 +1,4 @@
-"""The snippets of the documentation are tests: Python is run, and what it prints is compared."""
+"""Tests of the documentation: run its Python, and compare the output with its text blocks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def _run(example: Example) -> None:
     with redirect_stdout(StringIO()) as printed:
         _run_python(example)
     if example.namespace.get(_PRINTED):
-        raise AssertionError("What was printed earlier stands in no block of text.")
+        raise AssertionError("The output of the Python before this block is in no text block.")
     example.namespace[_PRINTED] = printed.getvalue()
 
 
 def _compare(example: Example) -> None:
-    """Hold a block of text against what the Python before it has printed."""
+    """Compare a text block with the output of the Python before it."""
     printed = example.namespace.pop(_PRINTED, "")
     if str(example.parsed).rstrip() != printed.rstrip():
         raise AssertionError(f"The Python before this block printed:\n{printed}")

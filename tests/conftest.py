@@ -1,4 +1,4 @@
-"""Hypothesis, the same on every machine: no deadline, few examples, found in the same order."""
+"""Fixtures for databases, and settings that give the same examples on every machine."""
 
 from databases import database, postgresql, postgresql_server, sqlite
 from hypothesis import settings

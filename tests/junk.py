@@ -1,4 +1,4 @@
-"""Anything at all: what a caller may pass by mistake where a value of some kind is wanted."""
+"""Strategies for arguments that a caller may pass by mistake."""
 
 from __future__ import annotations
 
@@ -110,4 +110,4 @@ anything = st.recursive(
     ),
     max_leaves=4,
 )
-"""Any object of the kinds that a program passes about."""
+"""Any of the values above, also in lists, tuples, sets and dictionaries."""

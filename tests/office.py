@@ -1,4 +1,4 @@
-"""A service on a repository in memory, with a clock to turn: what most tests of the service use."""
+"""A service on a repository in memory, with a clock that a test can set."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 import world
 from rules_table import facts
 
@@ -18,14 +19,14 @@ from client_access.chapters.rules import Case
 def notices_of(
     before: ca.Client | None, event: ca.Event, after: ca.Client, catalogue: ca.Catalogue
 ) -> tuple[ca.Notice, ...]:
-    """Return the notices of an event (rules §9), whichever command it came of."""
+    """Return the notices of an event (rules §9)."""
     (rules,) = (rules for rules in deciding.RULES if rules.event is type(event))
     case = Case(before, event.by, event.at, catalogue, ca.Policy())
     return rules.notices(case, event, after)
 
 
 class Office:
-    """The service, its repository, and the time that it is there."""
+    """A service, its repository and its clock, which shows `now`."""
 
     def __init__(
         self,
@@ -43,7 +44,7 @@ class Office:
         self.do(*given)
 
     def do(self, *commands: ca.Command) -> list[ca.Change]:
-        """Handle commands, one after the other."""
+        """Handle commands, one after another."""
         return [self.access.handle(command) for command in commands]
 
     def later(self, **span: float) -> None:
@@ -56,7 +57,7 @@ class Office:
         return found
 
     def code_of(self, command: ca.Command) -> str:
-        """Return the code with which a command is refused, `malformed`, or nothing."""
+        """Handle a command; return its refusal's code, `malformed`, or "" if it is accepted."""
         try:
             self.access.handle(command)
         except ca.CommandRefused as refused:
@@ -65,8 +66,15 @@ class Office:
             return "malformed"
         return ""
 
+    def refusal_of(self, command: ca.Command) -> ca.Refusal:
+        """Handle a command that is refused, and return its refusal."""
+        with pytest.raises(ca.CommandRefused) as raised:
+            self.access.handle(command)
+        assert raised.value.command == command
+        return raised.value.refusal
+
     def snapshot(self, *client_ids: UUID) -> object:
-        """Return all that a repository would answer, to compare it later."""
+        """Return everything that the repository answers, to compare it later."""
         repository = self.repository
         clients = [repository.get(client_id) for client_id in client_ids]
         return (

@@ -1,9 +1,9 @@
 """The oracle: rules §8 as a table, written from the rules and not from the library.
 
-`answer` says what the rules say of a command: a refusal code, the event that it yields, that
-nothing would change, or that it is malformed. `facts_after` says what the client is then, as plain
-words. Both look at a client through `facts`, which copies its fields out as strings, numbers and
-tuples. Nothing of the library is used but the fields of its values and the classes that it names.
+`answer` returns what the rules say about a command: a refusal code, an event, `UNCHANGED` or
+`MALFORMED`. `facts_after` returns the client after it. Both see a client as `facts`: its fields as
+plain strings, numbers and tuples. The oracle uses the library's classes and the fields of its
+values, and nothing else.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from uuid import UUID
 
 import client_access as ca
 
-# ── What is looked at ────────────────────────────────────────────────────────────────────────────
+# ── Facts and questions ──────────────────────────────────────────────────────────────────────────
 
 PRACTICE, CLIENT, PLATFORM = "practice", "client", "platform"
 KINDS: dict[type, str] = {
@@ -29,7 +29,7 @@ Facts = dict[str, Any]
 
 
 def facts(client: ca.Client | None) -> Facts:
-    """Copy a client out into plain words; an empty one where there is none."""
+    """Return a client's fields as plain values; an empty dictionary for no client."""
     if client is None:
         return {}
     activation, invitation = client.activation, client.practice_invitation
@@ -56,7 +56,7 @@ def facts(client: ca.Client | None) -> Facts:
 
 @dataclass(frozen=True)
 class Shop:
-    """What is on offer, in the words of S1 and S4."""
+    """The codes of the services that are offered, and of those that need setup (S1, S4)."""
 
     offered: frozenset[str]
     needs_setup: frozenset[str]
@@ -64,7 +64,7 @@ class Shop:
 
 @dataclass(frozen=True)
 class Asked:
-    """One question put to the oracle."""
+    """A question for the oracle."""
 
     client: Facts
     command: Any
@@ -99,12 +99,12 @@ class Asked:
 
 
 def is_placeholder(address: str) -> bool:
-    """E2: under the reserved domain."""
+    """E2: whether an address is under the reserved domain."""
     return address.endswith(".invalid")
 
 
 def key(address: str) -> str:
-    """E1, for the ASCII addresses that these tests use."""
+    """E1: the key of an address. The tests that use it have ASCII addresses only."""
     assert address.isascii()
     return address.lower()
 
@@ -121,9 +121,9 @@ NEW = frozenset({"new"})
 
 @dataclass(frozen=True)
 class Own:
-    """A refusal of a command's own, and when it applies.
+    """One of a command's own refusals, and when it applies.
 
-    `reads` tells whether it reads the command's own fields: what `actions` cannot know beforehand.
+    `reads` is true if it depends on the command's own fields, which `actions` does not have.
     """
 
     code: str
@@ -192,9 +192,9 @@ def _sent(asked: Asked, activation_id: UUID) -> tuple[Any, ...]:
 
 
 def _sent_again(asked: Asked) -> Facts:
-    """The same activation, its lifetime begun anew and the sending counted (E5).
+    """The same activation, sent once more, with a new lifetime (E5).
 
-    Where there is no address that mail can be sent to, nothing is sent, and it stays as it is (E2).
+    If mail cannot be sent to the address, nothing is sent, and the activation stays as it is (E2).
     """
     if asked.status != "awaiting_activation" or asked.placeholder:
         return {}
@@ -402,8 +402,8 @@ ROWS: tuple[Row, ...] = (
         ca.ActivationResent,
         dict.fromkeys((PRACTICE, PLATFORM), frozenset({"awaiting_activation"})),
         (
-            # Beyond the row of the rules: awaiting its activation, a client has no address only
-            # where it was erased, of which they say nothing (docs/choices.md).
+            # Not in the rules: a client that awaits its activation has no address only if the
+            # address was erased (docs/choices.md).
             Own("email_missing", lambda asked: asked.placeholder),
             Own(
                 "no_services",
@@ -587,7 +587,7 @@ def _of_actor(asked: Asked, row: Row) -> str | None:
 
 
 def refusal_before_fields(asked: Asked) -> str | None:
-    """The refusal by the checks that do not read the command's own fields, as `actions` has it."""
+    """Return the refusal by the checks that `actions` makes: those that read no own fields."""
     row = ROW_OF[type(asked.command)]
     if code := _of_actor(asked, row):
         return code
@@ -595,7 +595,7 @@ def refusal_before_fields(asked: Asked) -> str | None:
 
 
 def own_refusals(asked: Asked) -> list[str]:
-    """Every refusal of its own that applies, in order; none where an earlier check fails."""
+    """Return the command's own refusals that apply, in order; none if an earlier check fails."""
     row = ROW_OF[type(asked.command)]
     if _of_actor(asked, row):
         return []
@@ -604,12 +604,12 @@ def own_refusals(asked: Asked) -> list[str]:
         if own.applies(asked):
             codes.append(own.code)
             if own.code == "already_activated":
-                break  # those after it look at an activation, which is not there
+                break  # the refusals after it need an activation
     return codes
 
 
 def answer(asked: Asked) -> str | type:
-    """What the rules say of a command."""
+    """Return what the rules say about a command."""
     row = ROW_OF[type(asked.command)]
     if code := _of_actor(asked, row):
         return code
@@ -624,6 +624,6 @@ def answer(asked: Asked) -> str | type:
 
 
 def facts_after(asked: Asked) -> Facts:
-    """What the client is once the command is accepted."""
+    """Return the client's facts after the command is accepted."""
     after = {**asked.client, **ROW_OF[type(asked.command)].changes(asked)}
     return {**after, "version": after["version"] + 1}

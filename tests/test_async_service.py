@@ -242,7 +242,25 @@ def test_the_async_service_decides_again_at_most_ten_times(
     if saved:
         asyncio.run(access.handle(command, command_id=command_id))
     else:
-        with pytest.raises(ca.StaleClient) as malformed:
+        with pytest.raises(ca.StaleClient) as raised:
             asyncio.run(access.handle(command, command_id=command_id))
-        assert malformed.value.__notes__ == ["Tried 10 times; another writer was first each time."]
+        assert raised.value.__notes__ == ["Tried 10 times; another writer was first each time."]
     assert (repository.memory.get(world.CLIENT_ID) is not None) is saved
+
+
+class WithoutMemory:
+    """An awaited repository that has what the protocol asks for, and nothing else."""
+
+    def __init__(self, repository: AwaitedMemory) -> None:
+        self.get = repository.get
+        self.find_by_email = repository.find_by_email
+        self.save = repository.save
+        self.page = repository.page
+
+
+def test_a_command_id_needs_a_repository_that_remembers_commands() -> None:
+    """It raises InvalidValue before anything is decided, as the sync service does."""
+    access = ca.AsyncClientAccess(WithoutMemory(AwaitedMemory()), catalogue=world.CATALOGUE)
+    command = ca.AddClient(world.CLIENT_ID, world.NORTH, business_name="Oak")
+    with pytest.raises(ca.InvalidValue, match="command_id"):
+        asyncio.run(access.handle(command, command_id="first"))

@@ -131,7 +131,7 @@ def test_every_common_spelling_of_a_file_is_read(mark: bytes, end: str, between:
     assert rows[0].texts["colour"] == "red"
 
 
-def test_the_example_has_eighty_sound_clients() -> None:
+def test_the_example_has_eighty_valid_clients() -> None:
     rows = rows_of(EXAMPLE)
     assert len(rows) == 80
     assert not [row.problems for row in rows if row.problems]
@@ -369,7 +369,7 @@ def test_one_client_twice_in_a_chunk_is_added_once_and_then_there() -> None:
     ]
 
 
-def test_one_client_twice_in_a_chunk_is_left_out_only_where_its_address_is_taken() -> None:
+def test_one_client_twice_in_a_chunk_is_left_out_only_if_its_address_is_taken() -> None:
     """E1: the first row is refused for its address, and the second one is not."""
     access = service()
     access.handle(AddClient(uuid4(), NORTH, business_name="T", email="t@example.com"))
@@ -440,7 +440,7 @@ def test_rows_that_cannot_be_written_raise(rows: Any) -> None:
 
 
 def test_a_file_that_cannot_be_read_or_written_raises_at_once(tmp_path: Path) -> None:
-    """A closed file, a file opened the other way, or a class instead of a file."""
+    """A closed file, a file opened for the wrong direction, or a class instead of a file."""
     closed = io.BytesIO()
     closed.close()
     with (tmp_path / "file").open("wb") as writing:

@@ -1,4 +1,4 @@
-"""The client's invariants: what can be built is what can be reached, and nothing else."""
+"""The client's invariants: only clients that commands can reach can be made."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLACEHOLDER = ca.EmailAddress.placeholder(CLIENT_ID)
 
 
 def shape(client: ca.Client) -> tuple[object, ...]:
-    """Return what of a client its invariants are about."""
+    """Return the fields that the invariants are about, as far as they matter."""
     return (
         client.status,
         client.payer_state,
@@ -51,10 +51,9 @@ def forge(**fields: Any) -> ca.Client:
     )
 
 
-def test_what_can_be_built_is_just_what_can_be_reached() -> None:
-    """§2, §3, L2, L5, P5, P6: of all combinations of fields, the constructor lets pass exactly
-    those that some history of commands leads to: none that the rules do not know, and each that
-    they do.
+def test_a_client_can_be_made_exactly_if_commands_can_reach_it() -> None:
+    """§2, §3, L2, L5, P5, P6: of all combinations of fields, the constructor accepts exactly those
+    to which some commands lead.
     """
     reached = {shape(client) for client in world.clients()}
     built = set()
@@ -129,8 +128,8 @@ DELETED = {**INACTIVE, "status": S.DELETED, "email": PLACEHOLDER, "practice_id":
 SOUND = (INACTIVE, PRACTICE_ONLY, AWAITING, BOTH, DISABLED, UNMANAGED, CUSTOMER, DELETED)
 
 FORGED: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
-    # Who pays is open before the first service and locked after it; a practice that locks out or
-    # works alone pays (P1, P2, L8), and an unmanaged client does itself (P3).
+    # The payer is open before the first service and locked after it (P2). A practice that works
+    # alone or locks the client out pays (P1, L8). An unmanaged client pays for itself (P3).
     ("payer_state", INACTIVE, {"payer_state": P.PRACTICE_LOCKED}),
     ("payer_state", INACTIVE, {"payer_state": P.CLIENT_LOCKED}),
     ("payer_state", PRACTICE_ONLY, {"payer_state": P.CLIENT_LOCKED}),
@@ -140,48 +139,48 @@ FORGED: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
     ("payer_state", BOTH, {"payer_state": P.PRACTICE_CHOSEN}),
     ("payer_state", DISABLED, {"payer_state": P.CLIENT_LOCKED}),
     ("payer_state", UNMANAGED, {"payer_state": P.PRACTICE_LOCKED}),
-    # A customer that invited its practice pays itself (P5).
+    # A customer that invited its practice pays for itself (P5).
     ("payer_state", BOTH, {"source": ca.Source.CUSTOMER}),
-    # Access is given later only where the practice worked alone, and pays (L5, P1).
+    # If a client is given access later, the practice worked alone before, and pays (L5, P1).
     ("payer_state", AWAITING, {"established": True, "payer_state": P.CLIENT_LOCKED}),
-    # A customer is there activated from the start (L2), and is not locked out (§2).
+    # A customer is activated from the start (L2), and is not locked out (§2).
     ("source", INACTIVE, {"source": ca.Source.CUSTOMER}),
     ("source", PRACTICE_ONLY, {"source": ca.Source.CUSTOMER}),
     ("source", AWAITING, {"source": ca.Source.CUSTOMER}),
     ("source", DISABLED, {"source": ca.Source.CUSTOMER}),
     ("source", DELETED, {"source": ca.Source.CUSTOMER}),
     ("source", UNMANAGED, {"established": False}),
-    # Established is who was once worked with, and only that one is kept (L5).
+    # A client is established once anybody has worked with it, and is then not deleted (L5).
     ("established", INACTIVE, {"established": True}),
     ("established", PRACTICE_ONLY, {"established": False}),
     ("established", BOTH, {"established": False}),
     ("established", DISABLED, {"established": False}),
     ("established", DELETED, {"established": True}),
-    # A practice has whom it manages (§8).
+    # A managed client has a practice, and no other client has one (§8).
     *(
         ("practice_id", sound, {"practice_id": None})
         for sound in (INACTIVE, PRACTICE_ONLY, AWAITING, BOTH, DISABLED)
     ),
     *(("practice_id", sound, {"practice_id": "north"}) for sound in (UNMANAGED, CUSTOMER, DELETED)),
-    # An activation is pending just while it is awaited (E6).
+    # An activation is pending exactly while the client awaits it (E6).
     ("activation", AWAITING, {"activation": None}),
     *(
         ("activation", sound, {"activation": ACTIVATION})
         for sound in (INACTIVE, PRACTICE_ONLY, BOTH, DISABLED, UNMANAGED, CUSTOMER, DELETED)
     ),
-    # A practice is invited only by whom none manages (§8).
+    # Only an unmanaged client invites a practice (§8).
     *(
         ("practice_invitation", sound, {"practice_invitation": INVITATION})
         for sound in (INACTIVE, PRACTICE_ONLY, AWAITING, BOTH, DISABLED, DELETED)
     ),
-    # Services lock who pays (P2), and go when the client is deleted (L5).
+    # Services lock the payer (P2), and a deleted client has none (L5).
     ("services", INACTIVE, {"services": (PAYROLL,)}),
     ("services", DELETED, {"services": (PAYROLL,)}),
     ("services", DELETED, {"services": (PAYROLL,), "payer_state": P.PRACTICE_LOCKED}),
     ("services", BOTH, {"services": (PAYROLL, PAYROLL)}),
     ("services", BOTH, {"services": (PAYROLL, ca.HeldService("extra"))}),
     ("services", BOTH, {"services": [PAYROLL]}),
-    # Who is to sign in has an address (E2), a placeholder is one's own, and an erased one too.
+    # A client that is to sign in has an address (E2). A placeholder or erased address is its own.
     *(("email", sound, {"email": PLACEHOLDER}) for sound in (AWAITING, BOTH, DISABLED)),
     ("email", UNMANAGED, {"email": PLACEHOLDER}),
     *(
@@ -189,10 +188,10 @@ FORGED: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
         for sound in (INACTIVE, PRACTICE_ONLY, DELETED)
     ),
     ("email", BOTH, {"email": ca.EmailAddress.erased(OTHER_ID)}),
-    # What is deleted is forgotten (L5).
+    # A deleted client has no address (L5).
     ("email", DELETED, {"email": ADDRESS}),
     ("email", DELETED, {"email": ca.EmailAddress.erased(CLIENT_ID)}),
-    # Direct debit details are owed by whom a practice paid for and left (P6).
+    # A client owes direct debit details only if a practice paid for it and left (P6).
     *(
         ("direct_debit", sound, {"direct_debit": OWED})
         for sound in (INACTIVE, PRACTICE_ONLY, AWAITING, BOTH, DISABLED, CUSTOMER, DELETED)
@@ -200,18 +199,18 @@ FORGED: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
 )
 
 
-def test_the_sound_ones_are_sound() -> None:
+def test_the_unforged_clients_are_valid() -> None:
     for sound in SOUND:
         assert forge(**sound).status is sound["status"]
 
 
 @pytest.mark.parametrize(("field", "sound", "change"), FORGED)
-def test_each_invariant_bites(field: str, sound: dict[str, Any], change: dict[str, Any]) -> None:
-    """One field forged makes the client none, and the one that does not go along is named."""
+def test_each_invariant_holds(field: str, sound: dict[str, Any], change: dict[str, Any]) -> None:
+    """One changed field makes the client invalid, and the error names the field at fault."""
     forge(**sound)
-    with pytest.raises(ca.InvalidValue) as told:
+    with pytest.raises(ca.InvalidValue) as raised:
         forge(**{**sound, **change})
-    assert told.value.field == field
+    assert raised.value.field == field
 
 
 @pytest.mark.parametrize(
@@ -223,11 +222,11 @@ def test_each_invariant_bites(field: str, sound: dict[str, Any], change: dict[st
     ],
 )
 def test_a_deleted_client_has_no_personal_data(field: str, value: Any) -> None:
-    """L5: its name is empty, its contact details are, its address is the placeholder."""
+    """L5: its name and contact details are empty, and its address is the placeholder."""
     deleted = forge(**DELETED)
-    with pytest.raises(ca.InvalidValue) as told:
+    with pytest.raises(ca.InvalidValue) as raised:
         evolve(deleted, **{field: value})
-    assert told.value.field == field
+    assert raised.value.field == field
 
 
 def test_only_a_deleted_client_has_no_name() -> None:
@@ -238,7 +237,17 @@ def test_only_a_deleted_client_has_no_name() -> None:
                 evolve(client, business_name="")
 
 
-# ── What a client says of itself ─────────────────────────────────────────────────────────────────
+def test_the_empty_name_of_a_deleted_client_is_plain() -> None:
+    """L5: a host's own kind of text is not kept in its place."""
+
+    class Markup(str):
+        pass
+
+    deleted = next(forge(**sound) for sound in SOUND if sound["status"] is S.DELETED)
+    assert type(evolve(deleted, business_name=Markup("")).business_name) is str
+
+
+# ── Properties ───────────────────────────────────────────────────────────────────────────────────
 
 LABELS = {
     "inactive": "Inactive",
@@ -258,8 +267,8 @@ PAYERS = {
 }
 
 
-def test_what_a_client_says_of_itself_follows_from_its_fields() -> None:
-    """§2: label, managed, activated; §3: payer and lock; E1: the key of its address."""
+def test_properties_follow_from_the_fields() -> None:
+    """§2: label, managed and activated; §3: payer and lock; E1: the address's key."""
     for client in world.clients():
         status = client.status.value
         assert client.label == client.status.label == LABELS[status]
@@ -274,7 +283,7 @@ def test_what_a_client_says_of_itself_follows_from_its_fields() -> None:
 
 
 def test_the_words_of_the_rules_are_the_values_of_the_enums() -> None:
-    """Stored words are those of the rules, so that they outlive every rename in the code."""
+    """What is stored does not change if a name in the code does."""
     words = {
         ca.Status: list(LABELS),
         ca.PayerState: list(PAYERS),
@@ -289,7 +298,7 @@ def test_the_words_of_the_rules_are_the_values_of_the_enums() -> None:
 
 
 def where(client: ca.Client) -> tuple[str, str] | None:
-    """C1: whose list, and which, as the rules say it."""
+    """Return the practice and the list that have the client (C1)."""
     practice = client.practice_id or ""
     match client.status.value:
         case "practice_only" | "both_access" | "disabled":
@@ -305,7 +314,7 @@ def where(client: ca.Client) -> tuple[str, str] | None:
 
 
 def test_a_client_is_in_at_most_one_list_of_one_practice() -> None:
-    """C1, for every client that there can be."""
+    """C1, for every reachable client."""
     seen = Counter[Any]()
     for client in world.clients():
         listing = client.listing
@@ -328,7 +337,7 @@ def test_a_client_is_in_at_most_one_list_of_one_practice() -> None:
     }
 
 
-# ── How it is shown ──────────────────────────────────────────────────────────────────────────────
+# ── repr() ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_repr_shows_where_a_client_is_and_nothing_about_the_person() -> None:
@@ -359,7 +368,7 @@ def test_a_repr_shows_where_a_client_is_and_nothing_about_the_person() -> None:
     )
 
 
-def test_a_repr_of_a_command_and_of_an_event_can_be_pasted() -> None:
-    """A failing example is whole: every field stands in it."""
+def test_the_repr_of_a_command_shows_every_field() -> None:
+    """A failing example can be pasted into a test."""
     command = ca.ChangeBusinessName(world.CLIENT_ID, ca.PlatformUser(), business_name="Oak")
     assert "business_name='Oak'" in repr(command)

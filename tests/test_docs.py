@@ -1,4 +1,4 @@
-"""The documents: what is generated is what the code says now, and every link leads somewhere."""
+"""The documentation: generated pages are up to date, and every link has a target."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 
 @cache
 def generated() -> dict[str, str]:
-    """Return every generated page; nothing is written."""
+    """Return every generated page, without writing it."""
     return pages()
 
 
@@ -33,14 +33,13 @@ def generated() -> dict[str, str]:
         "docs/commands.md",
     ],
 )
-def test_what_is_generated_is_up_to_date(path: str) -> None:
-    """Whole, character for character."""
+def test_generated_pages_are_up_to_date(path: str) -> None:
     assert path in generated()
     text = (ROOT / path).read_text(encoding="utf-8")
     assert text == generated()[path], "run: python docs/generate.py"
 
 
-def test_every_code_command_and_notice_has_its_place() -> None:
+def test_every_code_command_and_notice_is_documented() -> None:
     refusals, commands, notices = (
         (ROOT / "docs" / name).read_text(encoding="utf-8")
         for name in ("refusals.md", "commands.md", "notices.md")
@@ -54,7 +53,7 @@ def test_every_code_command_and_notice_has_its_place() -> None:
 
 
 def anchors(text: str) -> set[str]:
-    """Return what the headings of a page can be linked by."""
+    """Return the anchors of a page's headings."""
     headings = re.findall(
         r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE
     )
@@ -62,7 +61,7 @@ def anchors(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_every_link_has_a_target(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         path, _, anchor = target.partition("#")
@@ -72,7 +71,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             assert anchor in anchors(other.read_text(encoding="utf-8")), target
 
 
-def test_every_page_is_reached_from_the_readme() -> None:
+def test_the_readme_links_every_page() -> None:
     linked = set(re.findall(r"\((docs/[^)#]+)\)", (ROOT / "README.md").read_text(encoding="utf-8")))
     assert linked == {f"docs/{page.name}" for page in PAGES if page.parent.name == "docs"}
 

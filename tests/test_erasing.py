@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,10 +10,12 @@ import world
 from attrs import evolve
 from office import Office
 from rules_table import facts
+from test_async_service import AwaitedMemory
 from world import CLIENT_ID, NORTH, PLATFORM, SOUTH
 
 import client_access as ca
 from client_access.repository.erasing import erase_command, erase_event, erase_history, erase_notice
+from client_access.testing.checks.frame import shown
 
 SECRET = "Zyxwv"
 CONTACT = ca.ContactDetails(f"{SECRET} Person", SECRET, f"{SECRET} Road")
@@ -45,7 +48,7 @@ def test_an_erased_history_replays_to_the_client_without_the_person() -> None:
         before = ca.replay(events)
         erased = erase_history(events)
         after = ca.replay(erased)
-        assert SECRET.lower() not in repr((erased, after)).lower()
+        assert SECRET.lower() not in shown((erased, after)).lower()
         kept = {name: value for name, value in facts(before).items() if name not in PERSONAL}
         assert kept == {n: value for n, value in facts(after).items() if n not in PERSONAL}
         assert [held.code for held in after.services] == [held.code for held in before.services]
@@ -76,7 +79,7 @@ def test_an_erased_notice_does_not_name_the_person() -> None:
                     erased = erase_notice(notice)
                     assert (erased is None) == isinstance(notice.recipient, ca.ToAddress)
                     if erased is not None:
-                        assert SECRET not in repr(erased)
+                        assert SECRET not in shown(erased)
                         assert erased.id == notice.id
                         assert type(erased) is type(notice)
                         kinds.add(type(notice))
@@ -110,8 +113,8 @@ def test_erasing_keeps_the_history_and_frees_the_address() -> None:
     client = office.client()
     assert ca.replay(repository.history(CLIENT_ID)) == client
     assert client.status is ca.Status.AWAITING_ACTIVATION
-    assert SECRET not in repr((client, repository.history(CLIENT_ID)))
-    assert SECRET not in repr(repository.waiting(parked=False, limit=99))
+    assert SECRET not in shown((client, repository.history(CLIENT_ID)))
+    assert SECRET not in shown(repository.waiting(parked=False, limit=99))
     assert repository.find_by_email(world.FIRST) is None
     (row,) = office.access.clients("north", ca.ClientList.INACTIVE).rows
     assert row.business_name == "(erased)"
@@ -128,7 +131,7 @@ def test_deleting_erases_the_history_too() -> None:
     office = _office()
     office.do(ca.DeleteClient(CLIENT_ID, PLATFORM))
     repository = office.repository
-    everything = repr(
+    everything = shown(
         (
             office.client(),
             repository.history(CLIENT_ID),
@@ -208,7 +211,7 @@ def test_a_command_id_belongs_to_one_command() -> None:
 class _Forgetful:
     """A repository that does not remember commands."""
 
-    def __init__(self, memory: ca.MemoryRepository) -> None:
+    def __init__(self, memory: Any) -> None:
         self.get, self.find_by_email = memory.get, memory.find_by_email
         self.save, self.page = memory.save, memory.page
 
@@ -219,6 +222,9 @@ def test_a_command_id_is_malformed_if_the_repository_does_not_remember_commands(
     access = ca.ClientAccess(_Forgetful(office.repository), catalogue=world.CATALOGUE)
     with pytest.raises(ca.InvalidValue, match="does not remember commands"):
         access.handle(RENAME, command_id="a")
+    awaited = ca.AsyncClientAccess(_Forgetful(AwaitedMemory()), catalogue=world.CATALOGUE)
+    with pytest.raises(ca.InvalidValue, match="does not remember commands"):
+        asyncio.run(awaited.handle(RENAME, command_id="a"))
     assert office.client().business_name == SECRET
 
 
@@ -251,7 +257,7 @@ def test_a_remembered_outcome_is_erased_with_the_person() -> None:
     other = ca.AddClient(world.OTHER_ID, NORTH, business_name="Other")
     others = office.access.handle(other, command_id="other")
     office.repository.erase(CLIENT_ID)
-    assert SECRET not in repr(office.access.handle(resend, command_id="a"))
+    assert SECRET not in shown(office.access.handle(resend, command_id="a"))
     office.access.handle(ca.DeleteClient(CLIENT_ID, PLATFORM), command_id="b")
     gone = office.access.handle(ca.DeleteClient(CLIENT_ID, PLATFORM), command_id="b")
     assert gone.after == office.client()
@@ -307,7 +313,7 @@ def test_a_remembered_command_is_erased_and_still_recognised() -> None:
         again = office.access.handle(command, command_id=str(number))
         assert again.command == erase_command(command)
         for secret in (SECRET, "secret", SETUP.vat_number):
-            assert secret not in repr(again)
+            assert secret not in shown(again)
     with pytest.raises(ca.InvalidValue, match="another command"):
         office.access.handle(ca.ResendActivation(CLIENT_ID, NORTH), command_id="0")
     # The erased command itself is another command.

@@ -1,4 +1,4 @@
-"""How the package is built: imports run downwards only, and the core needs no extra."""
+"""The layout of the package: imports run downwards only, and the core needs no extra."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ OUTSIDE = {
     "testing",
     "wire",
 }
-"""What stands on the core, and may need an extra: the core imports none of it."""
+"""The parts that use the core and may need an extra. The core does not import them."""
 
 EXTRAS = (
     "sqlalchemy cattrs itsdangerous hypothesis pytest rich jinja2 psycopg aiosqlite sybil greenlet"
@@ -53,7 +53,7 @@ EXTRAS = (
 
 
 def _modules() -> dict[str, Path]:
-    """Return every module of the package by its name within it."""
+    """Return the path of every module by its name within the package."""
     found = {}
     for path in ROOT.rglob("*.py"):
         parts = path.relative_to(ROOT).with_suffix("").parts
@@ -66,14 +66,14 @@ MODULES = _modules()
 
 
 def _imported(path: Path) -> Iterator[str]:
-    """Yield the modules of the package that a module imports, wherever in it."""
+    """Yield the modules of the package that a module imports, also inside functions."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name} imports relatively"
             module = node.module or ""
-            # A name may be a module of its own, or come out of one.
+            # An imported name may itself be a module.
             names = [
                 deeper if deeper.removeprefix("client_access.") in MODULES else module
                 for deeper in (f"{module}.{alias.name}" for alias in node.names)
@@ -85,14 +85,14 @@ def _imported(path: Path) -> Iterator[str]:
                 yield name.removeprefix("client_access.")
 
 
-def test_every_module_stands_in_the_order_or_outside_it() -> None:
-    """Whoever adds a module says here where it stands."""
+def test_every_module_is_listed_in_the_order_or_is_outside_the_core() -> None:
+    """A new module has to be added to `CORE` or `OUTSIDE`."""
     inside = {name for name in MODULES if not {name, name.split(".")[0]} & OUTSIDE}
     assert inside == set(CORE.split())
 
 
 def test_imports_run_downwards_only() -> None:
-    """A module of the core imports from those before it, and from none outside."""
+    """A module of the core imports only modules that are before it in `CORE`."""
     order = {name: place for place, name in enumerate(CORE.split())}
     upwards = [
         (name, imported)
@@ -104,7 +104,7 @@ def test_imports_run_downwards_only() -> None:
 
 
 def test_nothing_is_imported_inside_functions_of_the_core() -> None:
-    """An import inside a function would hide an upward arrow; one is there to save time."""
+    """An import inside a function could hide an upward import. The only one saves time."""
     inner = [
         (name, ast.unparse(imported))
         for name in CORE.split()
@@ -117,17 +117,14 @@ def test_nothing_is_imported_inside_functions_of_the_core() -> None:
 
 
 def test_importing_the_core_imports_no_extra() -> None:
-    """In a fresh process: none of the packages of the extras, and none of what stands on the core.
-
-    The tests themselves run with the extras, so this one asks an interpreter of its own.
-    """
+    """A new process that imports the package imports the core and nothing else of it."""
     program = "import client_access, sys; print('\\n'.join(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert "transitions" in loaded
-    # The first address imports it.
+    # It is imported with the first address.
     assert loaded.isdisjoint([*EXTRAS.split(), "email_validator"])
     ours = {name for name in done.stdout.split() if name.startswith("client_access.")}
     assert ours == {f"client_access.{name}" for name in CORE.split()} - {
@@ -136,7 +133,7 @@ def test_importing_the_core_imports_no_extra() -> None:
 
 
 def test_the_core_has_no_clock_no_randomness_and_no_input_or_output() -> None:
-    """Where a decision is made, everything that it looks at is an argument."""
+    """Everything that a decision looks at is an argument."""
     shells = {name for name in CORE.split() if name.startswith(("service", "repository"))}
     for name in set(CORE.split()) - shells:
         for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):

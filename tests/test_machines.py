@@ -1,4 +1,4 @@
-"""The four machines: their tables are those of the rules, and every edge of them matters."""
+"""The four machines: their tables are those of the rules, and every edge is needed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 import pytest
 import world
+from attrs import evolve
 from transitions import Machine, MachineError
 
 import client_access as ca
@@ -24,7 +25,7 @@ from client_access.machines.table import Edge, TableError, compile_moves, make_m
 S, P, A = ca.Status, ca.PayerState, ActivationState
 
 
-# ── The tables of the rules, copied out by hand ──────────────────────────────────────────────────
+# ── The tables of the rules, copied by hand ──────────────────────────────────────────────────────
 
 LIFECYCLE = """
     add                         new                  inactive
@@ -80,7 +81,7 @@ CONDITIONS = {
 
 @dataclass(frozen=True)
 class Case:
-    """A machine, and what the rules say of it."""
+    """A machine, and its table in the rules."""
 
     module: ModuleType
     text: str
@@ -107,7 +108,7 @@ class Case:
 
     @property
     def edges(self) -> dict[tuple[str, str], str]:
-        """The edges of the rules: trigger and source to destination."""
+        """The destination of each trigger and source in the rules."""
         rows = [line.split() for line in self.text.strip().splitlines()]
         return {(trigger, source): dest for trigger, source, dest in rows}
 
@@ -129,8 +130,8 @@ each_machine = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name
 
 
 @each_machine
-def test_the_table_is_the_one_of_the_rules(case: Case) -> None:
-    """§2, §3, E4 to E6: edge for edge, in the order of the rules, and with its conditions."""
+def test_the_table_is_that_of_the_rules(case: Case) -> None:
+    """§2, §3, E4 to E6: the same edges in the same order, with the same conditions."""
     assert [(e["trigger"], e["source"], e["dest"]) for e in case.table] == [
         (trigger, source, dest) for (trigger, source), dest in case.edges.items()
     ]
@@ -146,7 +147,7 @@ def test_the_table_is_the_one_of_the_rules(case: Case) -> None:
 
 
 class _Model:
-    """What a machine of `transitions` moves; it meets every condition of every table."""
+    """A model for `transitions`. It meets every condition of every table."""
 
     state: str
 
@@ -158,7 +159,7 @@ class _Model:
 
 
 def moved_by_transitions(machine: Machine, trigger: str, source: str) -> str | None:
-    """Let `transitions` itself make a step; None where it refuses."""
+    """Make a step with `transitions`; return None if it refuses."""
     model = _Model()
     machine.add_model(model, initial=source)
     try:
@@ -171,7 +172,7 @@ def moved_by_transitions(machine: Machine, trigger: str, source: str) -> str | N
 
 
 def moved(move: Callable[[Any, Any], Any], trigger: str, state: Enum | None) -> str | None:
-    """Let a compiled lookup make the step; None where it refuses."""
+    """Make the step with a compiled lookup; return None if it refuses."""
     try:
         return name_of(move(trigger, state))
     except ca.CorruptRecord:
@@ -180,7 +181,7 @@ def moved(move: Callable[[Any, Any], Any], trigger: str, state: Enum | None) -> 
 
 @each_machine
 def test_the_lookup_moves_as_the_machine_does(case: Case) -> None:
-    """Every trigger in every state, side by side, and as the rules have it."""
+    """Every trigger in every state leads to the same state in both, and in the rules."""
     for trigger in case.triggers:
         for state in case.states:
             source = name_of(state)
@@ -191,8 +192,8 @@ def test_the_lookup_moves_as_the_machine_does(case: Case) -> None:
 
 
 @each_machine
-def test_walking_a_model_and_a_state_side_by_side(case: Case) -> None:
-    """One model, kept, along every path of six steps: never a difference on the way."""
+def test_the_lookup_walks_as_the_machine_does(case: Case) -> None:
+    """They agree along every path of six steps."""
     paths = [(case.initial, case.state_named(case.initial))]
     for _ in range(6):
         onward = []
@@ -208,13 +209,13 @@ def test_walking_a_model_and_a_state_side_by_side(case: Case) -> None:
 
 
 def test_a_trigger_that_does_not_exist_moves_nothing() -> None:
-    """What no table has is no history: CorruptRecord, which names trigger, state and machine."""
+    """The error names the trigger, the state and the machine."""
     with pytest.raises(ca.CorruptRecord, match=r"'vanish'.*Status.INACTIVE.*lifecycle"):
         lifecycle.move("vanish", S.INACTIVE)  # type: ignore[arg-type]
 
 
-def test_no_machine_has_a_model_or_triggers_of_its_own() -> None:
-    """A machine only holds the table: no entity is its model, no state has an automatic trigger."""
+def test_no_machine_has_models_or_automatic_triggers() -> None:
+    """A machine holds only its table."""
     for case in CASES:
         assert case.machine.models == []
         assert set(case.machine.events) == set(case.triggers)
@@ -258,19 +259,19 @@ def _edge(trigger: str, source: str, dest: str) -> Edge:
     ],
     ids=[
         "twice",
-        "twice, elsewhere to",
+        "twice, to different states",
         "undeclared source",
         "undeclared destination",
         "undeclared trigger",
         "unused trigger",
         "unreachable state",
-        "unreachable circle",
+        "unreachable cycle",
     ],
 )
-def test_what_transitions_accepts_in_silence_is_refused(
+def test_tables_that_transitions_accepts_silently_are_refused(
     build: Callable[[], Machine], reason: str
 ) -> None:
-    """A table that is none of a sound machine is an error at import."""
+    """A wrong table is an error when its module is imported."""
     with pytest.raises(TableError, match=reason):
         build()
 
@@ -304,10 +305,10 @@ FIRED_BY: dict[tuple[str, str], tuple[type, ...]] = {
     ("practice invitation", "accept"): (ca.AcceptPracticeInvitation,),
     ("practice invitation", "decline"): (ca.DeclinePracticeInvitation,),
 }
-"""Which commands fire which trigger."""
+"""The commands that fire each trigger."""
 
 NOT_OF_THE_EDGE = {
-    # About the command, and not about where the client stands.
+    # About the command, not about the status of the client.
     "id_is_new",
     "email_is_free",
     "emails_agree",
@@ -316,15 +317,15 @@ NOT_OF_THE_EDGE = {
     "services_are_set_up",
     "email_is_given",
     "payer_can_sign_in",
-    # True of every status that the edge leaves, which the table says by having no other edge.
+    # True in every status that has the edge, so the table needs no condition.
     "client_can_sign_in",
     "activation_is_unused",
 }
 
 
-def test_the_guards_in_the_tables_are_those_that_are_asked() -> None:
-    """Each condition of an edge is a guard of every command that fires it, in the same order; and
-    the guards of a command that moves the client along the lifecycle are conditions of its edge.
+def test_the_conditions_in_the_tables_are_guards_of_the_commands() -> None:
+    """Each condition of an edge is a guard of every command that fires it, in the same order. In
+    the lifecycle, the other way round too: the guards of the command are conditions of its edge.
     """
     guards = {rules.command: [guard.name for guard in rules.guards] for rules in deciding.RULES}
     assert set(FIRED_BY) == {(case.name, trigger) for case in CASES for trigger in case.triggers}
@@ -341,8 +342,8 @@ def test_the_guards_in_the_tables_are_those_that_are_asked() -> None:
     assert names >= NOT_OF_THE_EDGE
 
 
-def test_every_guard_says_what_it_holds() -> None:
-    """A guard's name and its sentence are what diagrams and readers see of it."""
+def test_every_guard_has_a_name_and_a_sentence() -> None:
+    """Diagrams show the name, and readers the sentence."""
     guards = {guard for rules in deciding.RULES for guard in rules.guards}
     for guard in guards:
         assert guard.name.isidentifier()
@@ -350,7 +351,7 @@ def test_every_guard_says_what_it_holds() -> None:
     assert len({guard.name for guard in guards}) == len(guards)
 
 
-# ── Every edge matters: mutants ──────────────────────────────────────────────────────────────────
+# ── Mutants: every edge is needed ────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
@@ -368,12 +369,12 @@ def mutants(case: Case) -> Iterator[Mutant]:
     states = [name_of(state) for state in case.states]
     for index, edge in enumerate(case.table):
         rest = case.table[:index], case.table[index + 1 :]
-        told = f"{edge['trigger']} from {edge['source']}"
-        yield Mutant(f"drop {told}", (*rest[0], *rest[1]))
+        what = f"{edge['trigger']} from {edge['source']}"
+        yield Mutant(f"drop {what}", (*rest[0], *rest[1]))
         for dest in states:
             if dest != edge["dest"]:
                 redirected: Edge = {**edge, "dest": dest}
-                yield Mutant(f"redirect {told} to {dest}", (*rest[0], redirected, *rest[1]))
+                yield Mutant(f"redirect {what} to {dest}", (*rest[0], redirected, *rest[1]))
     for trigger in case.triggers:
         for source in states:
             for dest in states:
@@ -384,7 +385,7 @@ def mutants(case: Case) -> Iterator[Mutant]:
 
 @contextmanager
 def in_force(case: Case, move: Callable[[Any, Any], Any]) -> Iterator[None]:
-    """Let the library go by another lookup for a while."""
+    """Make the library use another lookup meanwhile."""
     sound = case.module.move
     case.module.move = move  # type: ignore[attr-defined]
     try:
@@ -394,9 +395,9 @@ def in_force(case: Case, move: Callable[[Any, Any], Any]) -> Iterator[None]:
 
 
 def histories_differ() -> bool:
-    """Whether a history that the library has written makes another client now, or none.
+    """Return whether a history replays to another client now, or does not replay.
 
-    The states of an activation and of a practice invitation are not stored: they follow from the
+    The states of an activation and of a practice invitation are not stored. They follow from the
     client, and must follow from the trigger too.
     """
     for there in world.walk().histories:
@@ -426,7 +427,7 @@ ANSWERS: dict[type, practice_invitation.Trigger] = {
     ca.PracticeInvitationAccepted: "accept",
     ca.PracticeInvitationDeclined: "decline",
 }
-"""What an event does to the practice invitation."""
+"""The trigger of the practice invitation that each event fires."""
 
 
 def _status(client: ca.Client | None) -> ca.Status:
@@ -435,7 +436,7 @@ def _status(client: ca.Client | None) -> ca.Status:
 
 
 def fired(before: ca.Client | None, event: ca.Event) -> tuple[activation.Trigger, ...]:
-    """Return what an event does to the activation, from what the rules say of it."""
+    """Return the trigger of the activation that an event fires, if it fires one (E4 to E6)."""
     pending = before is not None and before.status is S.AWAITING_ACTIVATION
     match event:
         case ca.Subscribed() | ca.AccessGiven() if event.activation is not None:
@@ -453,7 +454,7 @@ def fired(before: ca.Client | None, event: ca.Event) -> tuple[activation.Trigger
 
 
 def grid_differs(case: Case, move: Callable[[Any, Any], Any]) -> bool:
-    """Whether any trigger in any state does other than the rules say."""
+    """Return whether any trigger in any state leads elsewhere than in the rules."""
     return any(
         moved(move, trigger, state) != case.edges.get((trigger, name_of(state)))
         for trigger in case.triggers
@@ -467,14 +468,13 @@ def grid_differs(case: Case, move: Callable[[Any, Any], Any]) -> bool:
     ids=["lifecycle", "payer", "activation", "practice invitation"],
 )
 def test_no_mutant_of_a_table_survives(case: Case, edges: int, floor: int) -> None:
-    """Each edge dropped, redirected or added is an error at import, or seen in what clients do.
+    """Every table with one edge dropped, redirected or added is found to be wrong.
 
-    A dropped or redirected edge is caught by the machine's own checks or by replaying histories:
-    the rules need every edge, and need it to lead where it does. An added one cannot be seen in a
-    history that never took it; the grid of every trigger in every state refuses it.
+    A dropped or redirected edge is found by `make_machine` or by replaying histories. No history
+    takes an added edge, so only the grid of every trigger in every state finds it.
     """
     assert len(case.table) == edges
-    assert not histories_differ()  # the walk is made by the sound table, before any other
+    assert not histories_differ()  # this also makes the walk, before any table is changed
     caught: Counter[str] = Counter()
     for mutant in mutants(case):
         states = [name_of(state) for state in case.states]
@@ -495,7 +495,7 @@ def test_no_mutant_of_a_table_survives(case: Case, edges: int, floor: int) -> No
 
 
 def _checked(state_named: Callable[[str], Enum | None]) -> Callable[[str], Enum | None]:
-    """Nothing leads back to before there was a client."""
+    """Refuse an edge that leads to `new`, the state before there is a client."""
 
     def state(name: str) -> Enum | None:
         if name == "new":
@@ -505,14 +505,12 @@ def _checked(state_named: Callable[[str], Enum | None]) -> Callable[[str], Enum 
     return state
 
 
-def test_histories_that_no_edge_allows_are_refused() -> None:
-    """Every event after every client: accepted exactly along the tables, else CorruptRecord.
+def test_an_event_that_no_edge_allows_is_refused() -> None:
+    """Each kind of event is tried on every client: if the tables have no edge, it is CorruptRecord.
 
-    The events are those that really happened to other clients, made to fit in id and version, so
-    that nothing but the rules of the tables stands against them.
+    The events happened to other clients. Their version is made to fit, so that only the tables can
+    refuse them.
     """
-    from attrs import evolve
-
     samples = {type(there.events[-1]): there.events[-1] for there in world.walk().histories}
     assert len(samples) == 22
     possible = {(step[0], step[1]) for step in world.walk().steps if not isinstance(step[2], P)}

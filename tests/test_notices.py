@@ -1,4 +1,4 @@
-"""Rules §9, row by row: what is sent to whom, on every step that can be taken, and nothing else."""
+"""Rules §9, row by row: what every possible step sends to whom, and nothing else."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Expected = tuple[str, ca.Recipient, dict[str, Any]]
 def expected(
     before: dict[str, Any], command: ca.Command, event: ca.Event, after: dict[str, Any]
 ) -> Iterator[Expected]:
-    """What rules §9 say of a step, row by row, from the facts before and after."""
+    """Return the notices of a step by rules §9, row by row, from the facts before and after."""
     by = KINDS[type(command.by)]
     service = ca.ToClientService(before["id"])
     practice = before["practice_id"]
@@ -148,8 +148,8 @@ def test_every_step_sends_what_the_rules_say_and_nothing_else() -> None:
         for notice, (kind, recipient, own) in zip(change.notices, wanted, strict=True):
             assert notices.NOTICE_NAMES[type(notice)] == kind
             assert notice.recipient == recipient
-            told = {f: getattr(notice, f) for f in fields_of(notice) if f not in COMMON}
-            assert told == own
+            found = {f: getattr(notice, f) for f in fields_of(notice) if f not in COMMON}
+            assert found == own
             assert notice.client_id == change.after.id
             assert notice.version == change.event.version
             assert notice.business_name == before["business_name"]
@@ -196,7 +196,7 @@ def fields_of(notice: ca.Notice) -> tuple[str, ...]:
     return tuple(field.name for field in attrs.fields(type(notice)))
 
 
-def test_a_new_client_is_told_nothing() -> None:
+def test_a_new_client_gets_no_notice() -> None:
     """§9: adding, importing and registering send nothing to anybody."""
     for by in world.ACTORS:
         for command in world.commands(by):
@@ -207,8 +207,8 @@ def test_a_new_client_is_told_nothing() -> None:
             assert change.notices == ()
 
 
-def test_a_client_that_is_inactive_or_works_not_itself_gets_nothing() -> None:
-    """§9, G: before and after, in inactive or practice_only, no notice goes to the client."""
+def test_an_inactive_or_practice_only_client_gets_no_notice() -> None:
+    """§9, G: neither before nor after the step."""
     counted = 0
     for change in changes():
         quiet = {ca.Status.INACTIVE, ca.Status.PRACTICE_ONLY}
@@ -221,7 +221,7 @@ def test_a_client_that_is_inactive_or_works_not_itself_gets_nothing() -> None:
 
 
 def test_nothing_is_mailed_to_a_placeholder() -> None:
-    """E2: never, on whatever step."""
+    """E2: not on any step."""
     for change in changes():
         for notice in change.notices:
             if isinstance(notice.recipient, ca.ToAddress):
@@ -230,7 +230,7 @@ def test_nothing_is_mailed_to_a_placeholder() -> None:
 
 
 def test_nothing_is_mailed_to_an_erased_address() -> None:
-    """Whose address was erased is not written to any more: neither invited nor told."""
+    """No activation and no notice about a changed address goes there."""
     erased = ca.EmailAddress.erased(CLIENT_ID)
     for client in world.clients():
         if client.status not in {ca.Status.AWAITING_ACTIVATION, ca.Status.BOTH_ACCESS}:
@@ -248,9 +248,9 @@ def test_nothing_is_mailed_to_an_erased_address() -> None:
                 assert notice.recipient == ca.ToAddress(ca.EmailAddress(world.THIRD))
 
 
-def test_an_activation_is_counted_as_sent_just_where_it_is_mailed() -> None:
-    """E2, E5: no sending is counted and no lifetime begun anew without an email, and none is sent
-    that is not counted; what cannot be mailed does not stand in the way of adding a service.
+def test_an_activation_is_counted_as_sent_exactly_if_it_is_mailed() -> None:
+    """E2, E5: only an email counts, and begins a new lifetime. A service can be added to a client
+    without an address, too.
     """
     seen: Counter[tuple[str, bool]] = Counter()
     for client in (*world.clients(), *world.erased()):
@@ -275,8 +275,8 @@ def test_an_activation_is_counted_as_sent_just_where_it_is_mailed() -> None:
 
 
 def test_a_service_added_before_an_erasure_replays_as_after_it() -> None:
-    """E5, L5: an activation sent again before the address went stays counted in the erased history,
-    and one that was not sent again after it is no other; by its events the client is the same.
+    """E5, L5: what was sent before the erasure stays counted in the erased history. A service that
+    is added after it sends nothing, and the history still replays to the client.
     """
     before, added = _sent_again_by_adding()
     events = erase_history((*before, added))
@@ -289,7 +289,7 @@ def test_a_service_added_before_an_erasure_replays_as_after_it() -> None:
 
 
 def test_a_history_without_a_sending_that_an_address_had_is_corrupt() -> None:
-    """E5: to an address that mail can be sent to, adding a service always sends again."""
+    """E5: adding a service sends the activation again, if the address can be mailed."""
     before, added = _sent_again_by_adding()
     with pytest.raises(ca.CorruptRecord, match="no activation to send again"):
         ca.replay((*before, evolve(added, activation=None)))
@@ -305,14 +305,14 @@ def _sent_again_by_adding() -> tuple[tuple[ca.Event, ...], ca.ServiceAdded]:
 
 
 def test_no_notice_holds_a_link() -> None:
-    """E6: a link is made at the moment of sending; a notice only names what it is bound to."""
+    """E6: a link is made when its email is sent. A notice has the ids that it is bound to."""
     for change in changes():
         assert "http" not in repr(change.notices)
         assert "token" not in repr(change.notices)
 
 
-def test_a_notice_is_told_by_client_version_and_kind() -> None:
-    """The id is the same whenever the same notice is made, and another's is another."""
+def test_the_id_of_a_notice_follows_from_client_version_and_kind() -> None:
+    """The same notice has the same id each time, and another notice has another id."""
     ids: dict[UUID, tuple[object, ...]] = {}
     for change in changes():
         assert len({notice.id for notice in change.notices}) == len(change.notices)
@@ -324,12 +324,12 @@ def test_a_notice_is_told_by_client_version_and_kind() -> None:
     assert evolve(sample, business_name="Other").id == sample.id
     assert evolve(sample, version=sample.version + 1).id != sample.id
     assert evolve(sample, client_id=world.OTHER_ID).id != sample.id
-    # Stored in outboxes: these very ids must stay.
+    # Outboxes store ids, so they must never change.
     email = ca.EmailReplaced(CLIENT_ID, 3, ca.ToAddress(ca.EmailAddress(world.FIRST)), "Acme")
     assert email.id == UUID("99ed19d6-c414-5b5e-9e68-99ad2e218053")
 
 
-def test_kinds_stand_in_the_order_of_the_rules() -> None:
+def test_kinds_are_in_the_order_of_the_rules() -> None:
     assert tuple(notices.NOTICES) == IN_ORDER
     assert tuple(notices.NOTICES.values()) == get_args(ca.Notice)
 
@@ -338,7 +338,7 @@ def test_kinds_stand_in_the_order_of_the_rules() -> None:
 
 
 def test_what_a_client_is_shown_at_sign_in() -> None:
-    """§9: a disabled one that its practice removed access; one that owes details to enter them."""
+    """§9: a disabled client sees `AccessRemoved`, one that owes details `DirectDebitNeeded`."""
     shown: Counter[type] = Counter()
     for client in world.clients():
         prompts = ca.sign_in_of(client, at=SOON).prompts
@@ -375,8 +375,8 @@ def _holding(*codes: str, status: ca.Status = ca.Status.BOTH_ACCESS) -> ca.Clien
     return evolve(client, services=held)
 
 
-def test_removing_what_the_catalogue_lacks_always_works() -> None:
-    """S4: without notices of an invoice, for what it has no price of it cannot tell."""
+def test_a_service_that_the_catalogue_lacks_can_be_removed() -> None:
+    """S4: without notices of an invoice, because the service has no price."""
     for codes in (("payroll",), ("payroll", "extra"), ("payroll", "legacy")):
         for by in (NORTH, PLATFORM):
             change = world.decide(
@@ -394,15 +394,15 @@ def test_removing_what_the_catalogue_lacks_always_works() -> None:
         ca.StopManaging(CLIENT_ID, NORTH),
     ],
 )
-def test_a_service_that_the_catalogue_lacks_is_told_as_the_hosts_error(command: ca.Command) -> None:
-    """S4: never a smaller invoice; where it matters to one, it is InvalidValue by `catalogue`."""
-    with pytest.raises(ca.InvalidValue, match="lacks the service 'payroll'") as told:
+def test_a_service_that_the_catalogue_lacks_is_an_error_of_the_host(command: ca.Command) -> None:
+    """S4: a command that changes an invoice raises InvalidValue; no invoice is too small."""
+    with pytest.raises(ca.InvalidValue, match="lacks the service 'payroll'") as raised:
         world.decide(_holding("payroll", "extra"), command, SOON, LACKING)
-    assert told.value.field == "catalogue"
+    assert raised.value.field == "catalogue"
 
 
-def test_a_lacking_catalogue_does_not_stand_in_the_way_of_the_rest() -> None:
-    """S4: what concerns no invoice is decided as ever."""
+def test_other_commands_need_no_price() -> None:
+    """S4: they are accepted although the catalogue lacks a service."""
     for command in (
         ca.ChangeContactDetails(CLIENT_ID, NORTH, contact=ca.ContactDetails("Bob")),
         ca.DisableAccess(CLIENT_ID, NORTH),
@@ -411,11 +411,11 @@ def test_a_lacking_catalogue_does_not_stand_in_the_way_of_the_rest() -> None:
         assert world.decide(_holding("payroll"), command, SOON, LACKING).event is not None
 
 
-# ── Histories of other makers ────────────────────────────────────────────────────────────────────
+# ── Histories ────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_notices_can_be_made_again_from_a_history() -> None:
-    """Replayed against their own catalogue, events send what they sent when they happened."""
+    """With the catalogue of that time, an event makes the notices that it made then."""
     for there in world.walk().histories:
         before = ca.replay(there.events[:-1]) if there.events[1:] else None
         event = there.events[-1]

@@ -1,4 +1,4 @@
-"""Every refusal: reached, its ways out followed, its words fit for anybody to read."""
+"""Every refusal can be reached, its ways out lead on, and its texts hold nothing of a client."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from uuid import UUID
 import attrs
 import pytest
 import world
+from office import Office
 from rules_table import facts, has_client
 from world import (
     ACTORS,
@@ -34,7 +35,6 @@ from world import (
     SOON,
     SOUTH,
     STRANGER,
-    T0,
     TAKEN,
     THIRD,
 )
@@ -44,12 +44,12 @@ from client_access.refusals import RULES, english
 
 Code = ca.RefusalCode
 
-# ── All refusals that there are ──────────────────────────────────────────────────────────────────
+# ── All refusals ─────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
 class Refused:
-    """Somebody was refused something: by a command's own checks, by `actions`, or at sign-in."""
+    """A refusal, of a command, by `actions` or at sign-in, and who got it."""
 
     client: ca.Client | None
     by: ca.Actor | None
@@ -93,7 +93,7 @@ def _all_refusals() -> Iterator[Refused]:
 
 
 def test_every_code_is_reached() -> None:
-    """All 28, the four of sign-in among them."""
+    """§8: the walk reaches all 28 codes, also the four of sign-in."""
     assert len(Code) == 28
     assert {refused.refusal.code for refused in all_refusals()} == set(Code)
 
@@ -101,7 +101,7 @@ def test_every_code_is_reached() -> None:
 # ── Ways out, in general ─────────────────────────────────────────────────────────────────────────
 
 
-def those_who_have(client: ca.Client, kind: type) -> tuple[ca.Actor, ...]:
+def actors_that_have(client: ca.Client, kind: type) -> tuple[ca.Actor, ...]:
     """Return the actors of a kind that have a client (§8)."""
     return tuple(
         by for by in (NORTH, SOUTH, CLIENT, PLATFORM) if type(by) is kind and _has(client, by)
@@ -114,12 +114,12 @@ def _has(client: ca.Client, by: ca.Actor) -> bool:
 
 @cache
 def after_step(client: ca.Client, step: ca.WayOut, at: datetime) -> tuple[ca.Client, ...]:
-    """Return each client that a step can lead to: none where no command that takes it is accepted.
+    """Return the clients to which a step can lead; none if every command that takes it is refused.
 
-    What `actions` allows is not enough: some commands have nothing left to name.
+    It is not enough that `actions` allows the command: for some, no field is left that is valid.
     """
     led_to = []
-    for by in those_who_have(client, step.by or type(None)):
+    for by in actors_that_have(client, step.by or type(None)):
         for command in world.commands(by):
             if type(command) is step.command:
                 try:
@@ -131,9 +131,9 @@ def after_step(client: ca.Client, step: ca.WayOut, at: datetime) -> tuple[ca.Cli
     return tuple(led_to)
 
 
-def test_every_way_out_inside_is_allowed_now_or_after_those_before_it() -> None:
-    """Over all reachable states, actors and commands, sign-in too: no way out is a blind alley."""
-    blind = []
+def test_every_command_among_the_ways_out_is_accepted_now_or_after_those_before_it() -> None:
+    """For all reachable states, actors and commands, and at sign-in: no way out is a dead end."""
+    dead_ends = []
     followed: Counter[str] = Counter()
     ways = {
         (refused.client, refused.at, refused.refusal.ways_out): refused
@@ -148,19 +148,18 @@ def test_every_way_out_inside_is_allowed_now_or_after_those_before_it() -> None:
                 continue
             led_to = {after for state in here for after in after_step(state, step, at)}
             if not led_to:
-                blind.append((client.status, refused.command, refused.refusal.code, step.key))
+                dead_ends.append((client.status, refused.command, refused.refusal.code, step.key))
             followed[step.key] += 1
             here |= led_to
-    assert not blind, sorted(set(map(str, blind)))
+    assert not dead_ends, sorted(set(map(str, dead_ends)))
     assert len(followed) >= 20, followed
 
 
-def test_who_is_told_that_another_removes_the_service_is_told_the_truth() -> None:
-    """P4, §8: over all states, payers, services and actors: where the first way out is that another
-    removes the service, the other may remove just that one; and where nothing is held, nobody is
-    said to.
+def test_if_a_refusal_names_another_actor_who_removes_the_service_that_actor_can() -> None:
+    """P4, §8: for all states, payers, services and actors. If the client holds no service, no
+    refusal names another actor.
     """
-    told: Counter[tuple[str, str]] = Counter()
+    seen: Counter[tuple[str, str]] = Counter()
     for client in world.clients():
         for by in ACTORS:
             for command in world.commands(by):
@@ -168,28 +167,28 @@ def test_who_is_told_that_another_removes_the_service_is_told_the_truth() -> Non
                 if not (isinstance(command, ca.RemoveService) and isinstance(refusal, ca.Refusal)):
                     continue
                 (first, *_) = refusal.ways_out
-                told[refusal.code.value, first.key] += 1
+                seen[refusal.code.value, first.key] += 1
                 if first.command is ca.RemoveService:
-                    (other, *_) = those_who_have(client, first.by or type(None))
+                    (other, *_) = actors_that_have(client, first.by or type(None))
                     asked = attrs.evolve(command, by=other)
                     if client.holds(command.service):
                         assert isinstance(world.outcome(client, asked, SOON), ca.Change)
                     else:
-                        # The client's own settings show only what is held.
+                        # The client's own settings show only the services that it holds.
                         assert refusal.code is not Code.CLIENT_PAYS
                     assert client.services
-    assert told["client_pays", "remove_service.platform"]
-    assert told["client_pays", "choose_held"]
-    assert told["client_pays", "nothing_to_do"]
-    assert told["not_in_this_status", "nothing_to_do"]
-    assert told["not_in_this_status", "remove_service.platform"]
-    assert told["actor_not_allowed", "for_practice"]
-    assert told["actor_not_allowed", "remove_service.practice"]
-    assert told["service_not_held", "nothing_to_do"]
+    assert seen["client_pays", "remove_service.platform"]
+    assert seen["client_pays", "choose_held"]
+    assert seen["client_pays", "nothing_to_do"]
+    assert seen["not_in_this_status", "nothing_to_do"]
+    assert seen["not_in_this_status", "remove_service.platform"]
+    assert seen["actor_not_allowed", "for_practice"]
+    assert seen["actor_not_allowed", "remove_service.practice"]
+    assert seen["service_not_held", "nothing_to_do"]
 
 
 def test_every_refusal_says_what_helps() -> None:
-    """At least one way out each, none twice; one inside names a command and by whom."""
+    """Each has ways out, without repetition; one that is a command names the kind of actor too."""
     for refused in all_refusals():
         ways = refused.refusal.ways_out
         assert ways
@@ -199,8 +198,8 @@ def test_every_refusal_says_what_helps() -> None:
             assert step.command is None or "." in step.key
 
 
-def test_the_only_way_out_is_never_what_was_refused_itself() -> None:
-    """To be told to do the very thing that one was refused helps nobody."""
+def test_the_first_way_out_is_never_the_refused_command_itself() -> None:
+    """The same command by the same kind of actor would be refused again."""
     for refused in all_refusals():
         (first, *_) = refused.refusal.ways_out
         assert (first.command, first.by) != (refused.command, type(refused.by)), refused
@@ -268,16 +267,16 @@ CUSTOMERS = (REGISTER, invite(), ca.AcceptPracticeInvitation(i, NORTH))
 Given = tuple[ca.Command, ...]
 Step = ca.Command | timedelta
 SKIP = None
-"""Another way than the one that this story goes, or a step outside that needs no other command."""
+"""The story does not take this way out, or it is a step outside the library."""
 
 
 @dataclass(frozen=True)
 class Story:
-    """A refusal, its ways out in order, and what comes of following them.
+    """A refusal, its ways out in order, and what follows from taking them.
 
-    Each way out stands with the command that goes that way, or SKIP. `then` is accepted
-    afterwards: what was refused, or the same as the refusal advised, done right. Where the rules
-    never let it be accepted, `instead` says what is reached in its place.
+    `ways` maps the key of each way out to the command that takes it, or to SKIP. `then` is a
+    command that is accepted afterwards: the refused one, or what the refusal advises instead of
+    it. If the rules never accept it, `instead` names the result that the ways out have.
     """
 
     code: ca.RefusalCode
@@ -664,31 +663,9 @@ AT_SIGN_IN = {
 }
 
 
-class Office:
-    """The service on a repository in memory, with a clock to turn."""
-
-    def __init__(self, given: Given) -> None:
-        self.now = T0
-        self.repository = ca.MemoryRepository()
-        self.access = ca.ClientAccess(self.repository, catalogue=CATALOGUE, clock=lambda: self.now)
-        for command in given:
-            self.access.handle(command)
-
-    def refusal_of(self, command: ca.Command) -> ca.Refusal:
-        with pytest.raises(ca.CommandRefused) as refused:
-            self.access.handle(command)
-        assert refused.value.command == command
-        return refused.value.refusal
-
-    def client(self) -> ca.Client:
-        found = self.repository.get(CLIENT_ID)
-        assert found is not None
-        return found
-
-
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.code.value)
-def test_the_ways_out_of_a_refusal_lead_to_the_command(story: Story) -> None:
-    """The ways out are these, in this order; those inside are taken, and then it is accepted."""
+def test_after_the_ways_out_of_a_refusal_the_command_is_accepted(story: Story) -> None:
+    """The refusal has the story's ways out in order; after its commands, `then` is accepted."""
     office = Office(story.given)
     office.now += story.wait
     refusal = office.refusal_of(story.asked)
@@ -710,13 +687,13 @@ def test_the_ways_out_of_a_refusal_lead_to_the_command(story: Story) -> None:
         case "the practice has nothing to do with the client any more":
             assert office.refusal_of(story.asked).code is Code.UNKNOWN_CLIENT
         case _:
-            # Another actor, or the two steps together, have done what was asked.
+            # Another actor, or two steps together, did what the refused command asked for.
             (*_, last) = [command for command in story.ways.values() if command is not None]
             assert type(last) is type(story.asked)
 
 
 def test_an_erased_client_has_no_address_to_sign_in_with() -> None:
-    """E2, L5: it is asked for an address as one that never had any, before it is let in; the way
+    """E2, L5: it needs an address before it can sign in, as a client that never had one. The way
     out works, and the activation goes to the new address.
     """
     office = Office((ADD,))
@@ -734,7 +711,7 @@ def test_an_erased_client_has_no_address_to_sign_in_with() -> None:
 @pytest.mark.parametrize("by", [NORTH, PLATFORM])
 @pytest.mark.parametrize("given", [AWAITING, (*AWAITING, remove_service()), GIVEN])
 def test_nothing_is_sent_to_an_address_that_was_erased(given: Given, by: ca.Actor) -> None:
-    """E2, E5: sending again is refused, by whomever and with services or without; entering an
+    """E2, E5: sending again is refused for every actor, with services or without. Entering an
     address sends the activation to it.
     """
     office = Office(given)
@@ -819,10 +796,10 @@ def _sign_in(office: Office, email: str = FIRST) -> ca.SignInDecision:
         ),
     ],
 )
-def test_the_ways_out_of_a_refused_sign_in_lead_in(
+def test_after_the_ways_out_of_a_refused_sign_in_the_client_signs_in(
     code: ca.RefusalCode, given: Given, wait: timedelta, ways: dict[str, ca.Command | None]
 ) -> None:
-    """§8: who is not let in is told what helps, and it does."""
+    """§8: the refusal has these ways out, and after them the client can sign in."""
     office = Office(given)
     office.now += wait
     decision = _sign_in(office)
@@ -841,7 +818,7 @@ def test_the_ways_out_of_a_refused_sign_in_lead_in(
     assert _sign_in(office).refusal is None
 
 
-# ── Words ────────────────────────────────────────────────────────────────────────────────────────
+# ── Texts ────────────────────────────────────────────────────────────────────────────────────────
 
 NUMBERED = {
     *(f"L{n}" for n in range(1, 9)),
@@ -852,18 +829,18 @@ NUMBERED = {
     *(f"C{n}" for n in range(1, 4)),
     *(f"§{n}" for n in range(1, 11)),
 }
-"""The numbers that the rules have."""
+"""The numbers of all rules."""
 
 
-def test_every_refusal_cites_a_rule_that_there_is() -> None:
-    """A reason can be looked up: its number is one of the rules'."""
+def test_every_refusal_cites_a_rule_that_exists() -> None:
+    """Every reason can be looked up in the rules."""
     assert set(RULES) == set(Code)
     assert {refused.refusal.rule for refused in all_refusals()} <= NUMBERED
     assert set(RULES.values()) <= NUMBERED
 
 
 def test_a_refusal_cites_the_rule_of_the_command_that_it_refuses() -> None:
-    """The same code follows from another rule where another command asks."""
+    """The same code may follow from different rules for different commands."""
     cited = {(r.command, r.refusal.code): r.refusal.rule for r in all_refusals()}
     assert cited[ca.Subscribe, Code.NO_SERVICES] == "P2"
     assert cited[ca.ResendActivation, Code.NO_SERVICES] == "E5"
@@ -874,13 +851,13 @@ def test_a_refusal_cites_the_rule_of_the_command_that_it_refuses() -> None:
 
 
 def test_every_text_is_one_plain_sentence() -> None:
-    """A capital, a full stop, nothing between that ends it, and short enough to be read."""
+    """It begins with a capital, ends with its only full stop, and has at most 100 characters."""
     for key, sentence in english().items():
         assert re.fullmatch(r"[A-Z][^.!?\n{}%]{8,98}\.", sentence), (key, sentence)
 
 
-def test_no_text_holds_anything_of_a_client() -> None:
-    """C3: what a refusal says is word for word one of the fixed texts: nothing is put into them."""
+def test_no_text_holds_data_of_a_client() -> None:
+    """C3: every sentence of a refusal is one of the fixed texts, and nothing is inserted."""
     texts = english()
     for refused in all_refusals():
         refusal = refused.refusal
@@ -910,8 +887,8 @@ def test_no_text_holds_anything_of_a_client() -> None:
         assert not re.search("zyxwv|0123498765|north|south", text, re.IGNORECASE), text
 
 
-def test_words_are_the_same_for_anothers_clients_and_for_ones_own() -> None:
-    """C3: `email_taken` and `client_exists` never tell by whom; all else is as for no client."""
+def test_a_refusal_is_the_same_for_ones_own_clients_and_for_those_of_others() -> None:
+    """C3: `email_taken` and `client_exists` do not show which practice has the client."""
     own = ca.AddClient(UUID(int=5), NORTH, business_name="B", email="own@example.com")
     office = Office((ADD, OTHERS, own))
 
@@ -927,8 +904,8 @@ def test_words_are_the_same_for_anothers_clients_and_for_ones_own() -> None:
     assert exists[0] == exists[1]
 
 
-def test_what_is_not_ones_own_is_as_if_it_did_not_exist() -> None:
-    """C3: refusal for refusal, and action for action; whatever is asked, and by whom."""
+def test_a_client_of_others_is_answered_as_if_it_did_not_exist() -> None:
+    """C3: the same refusal and the same actions, for every command and every actor."""
     for there in (*world.clients(),):
         for by in ACTORS:
             if _has(there, by):
@@ -943,15 +920,15 @@ def test_what_is_not_ones_own_is_as_if_it_did_not_exist() -> None:
 
 
 def _refusal(client: ca.Client | None, command: ca.Command) -> ca.Refusal | None:
-    told = world.outcome(client, command, SOON)
-    return told if isinstance(told, ca.Refusal) else None
+    outcome = world.outcome(client, command, SOON)
+    return outcome if isinstance(outcome, ca.Refusal) else None
 
 
 # ── Other languages ──────────────────────────────────────────────────────────────────────────────
 
 
 def test_every_text_can_be_replaced() -> None:
-    """A translation of `english()` replaces every word, and changes nothing else."""
+    """A translation of `english()` replaces every text and changes nothing else."""
     upper = {key: text.upper() for key, text in english().items()}
     for refusal in {refused.refusal for refused in all_refusals()}:
         other = refusal.translated(upper)
@@ -967,8 +944,8 @@ def test_every_text_can_be_replaced() -> None:
         assert other.translated(english()) == refusal
 
 
-def test_what_replaces_a_text_is_text() -> None:
-    """Plain, whatever it was given as, and neither blank nor endless nor of control characters."""
+def test_a_replacement_must_be_valid_text() -> None:
+    """It becomes a plain str. It must not be blank, too long, or have control characters."""
 
     class Marked(str):
         pass
@@ -977,18 +954,18 @@ def test_what_replaces_a_text_is_text() -> None:
     key = refusal.code.value
     assert type(refusal.translated({key: Marked("Nein.")}).message) is str
     for wrong in ("", " ", "a\x00b", "x" * 1001, None, b"Nein."):
-        with pytest.raises(ca.InvalidValue) as told:
+        with pytest.raises(ca.InvalidValue) as raised:
             refusal.translated({key: wrong})  # type: ignore[dict-item]  # what is refused here
-        assert told.value.field == "texts"
+        assert raised.value.field == "texts"
 
 
-def test_every_key_is_unique_and_every_text_is_used_for_one_thing() -> None:
+def test_no_two_keys_have_the_same_text() -> None:
     texts = english()
     assert len(set(texts.values())) == len(texts)
     assert {code.value for code in Code} <= set(texts)
 
 
-# ── Errors travel ────────────────────────────────────────────────────────────────────────────────
+# ── Pickling and printing ────────────────────────────────────────────────────────────────────────
 
 
 def test_refusals_survive_pickle_and_copy() -> None:

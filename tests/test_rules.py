@@ -1,4 +1,4 @@
-"""Rules §8, whole: every state that can be reached × every command × every actor, code for code."""
+"""Rules §8: every reachable state × every command × every actor, compared with the oracle."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Answer = str | type
 EVERYWHERE: tuple[ca.Client | None, ...] = (None, *world.clients(), *world.erased())
 AT: dict[str, tuple[Any, tuple[ca.Client | None, ...]]] = {
     "soon": (SOON, EVERYWHERE),
-    # Time matters only to those who have something that can expire or fall due.
+    # Time matters only for clients that have something that can expire or fall due.
     "late": (LATE, tuple(c for c in EVERYWHERE if c and (c.activation or c.direct_debit))),
 }
 
@@ -36,11 +36,11 @@ def answer_of_library(client: ca.Client | None, command: ca.Command, at: Any) ->
 
 
 @pytest.mark.parametrize("time", AT)
-def test_every_answer_is_the_one_of_the_rules(time: str) -> None:
-    """§8: the refusal code, or the event, or none for =, or malformed, as the oracle says.
+def test_every_answer_is_that_of_the_rules(time: str) -> None:
+    """§8: the refusal code, the event, no event for =, or malformed, as the oracle says.
 
-    What is accepted leaves just what the oracle says, in every field, and is what the event makes
-    of the client before; what is not leaves the client as it was.
+    After an accepted command, every field is as the oracle says, and `evolve` gives the same
+    client. The client before is never changed.
     """
     at, clients = AT[time]
     wrong = []
@@ -78,7 +78,7 @@ def test_every_answer_is_the_one_of_the_rules(time: str) -> None:
     if time == "late":
         assert seen["Activate", "activation_expired"]
         return
-    # The walk has been everywhere: every row gives every answer that it can give.
+    # Every row gives every answer that it can give.
     unseen = {
         (row.command.__name__, own.code)
         for row in ROWS
@@ -103,21 +103,21 @@ def test_every_answer_is_the_one_of_the_rules(time: str) -> None:
 
 
 EXCLUDING = {
-    # There is nothing in an empty selection.
+    # An empty selection has no service that could be unknown.
     ("RegisterCustomer", "no_services", "unknown_service"),
     ("RegisterCustomer", "no_services", "setup_required"),
     ("Subscribe", "no_services", "unknown_service"),
     ("Subscribe", "no_services", "setup_required"),
-    # The one is about a client that is to sign in, the other about one that is not.
+    # One needs a client that is to sign in, the other a client that is not.
     ("Subscribe", "email_missing", "client_cannot_pay"),
-    # The one is in every status but the one that the others are about.
+    # One applies in every status except the one in which the others apply.
     ("Activate", "already_activated", "activation_unknown"),
     ("Activate", "already_activated", "activation_expired"),
 }
 
 
-def test_the_order_of_a_commands_own_refusals_is_tried() -> None:
-    """§8: for any two in a row, there is a case to which both apply, and the earlier is told."""
+def test_of_two_own_refusals_the_earlier_is_returned() -> None:
+    """§8: there is a case for any two of a row, unless they exclude each other."""
     both: set[tuple[str, str, str]] = set()
     for client in EVERYWHERE:
         for by in ACTORS:
@@ -134,8 +134,8 @@ def test_the_order_of_a_commands_own_refusals_is_tried() -> None:
     assert pairs - both == EXCLUDING
 
 
-def test_a_new_id_is_asked_for_before_all_else_of_a_new_client() -> None:
-    """§8: where the id exists nothing else is looked at: not services, not the address."""
+def test_the_id_of_a_new_client_is_checked_first() -> None:
+    """§8: if the id exists, neither services nor address are checked."""
     client = world.clients()[0]
     for command in world.commands(PLATFORM):
         if isinstance(command, ca.RegisterCustomer):
@@ -143,7 +143,7 @@ def test_a_new_id_is_asked_for_before_all_else_of_a_new_client() -> None:
 
 
 def test_each_check_looks_at_the_whole_selection() -> None:
-    """§8: an unknown service is told before a missing setup, whichever comes first."""
+    """§8: an unknown service is refused before a missing setup, in any order of the selection."""
     (inactive, *_) = [c for c in world.clients() if c.status is ca.Status.INACTIVE]
     for codes in ({"start": None, "teapot": None}, {"aardvark": None, "start": None}):
         command = ca.Subscribe(
@@ -156,8 +156,8 @@ def test_each_check_looks_at_the_whole_selection() -> None:
         assert answer_of_library(inactive, command, SOON) == "unknown_service"
 
 
-def test_malformed_is_told_after_every_check() -> None:
-    """S1, E6: what would be refused is refused, however malformed it is besides."""
+def test_a_command_is_malformed_only_after_every_check() -> None:
+    """S1, E6: a command that is refused and also malformed is refused."""
     malformed_and_taken = ca.RegisterCustomer(
         world.CLIENT_ID,
         PLATFORM,
@@ -168,7 +168,7 @@ def test_malformed_is_told_after_every_check() -> None:
     assert answer_of_library(None, malformed_and_taken, SOON) == "email_taken"
 
 
-# ── What was walked ──────────────────────────────────────────────────────────────────────────────
+# ── The walk ─────────────────────────────────────────────────────────────────────────────────────
 
 S, P = ca.Status, ca.PayerState
 
@@ -209,8 +209,8 @@ PAYER_EDGES: tuple[tuple[ca.PayerState | None, type, ca.PayerState], ...] = (
 )
 
 
-def test_the_walk_takes_every_edge_and_moves_along_no_other() -> None:
-    """§2, §3: a status or payer state changes along the edges of the rules and nowhere else."""
+def test_the_walk_takes_every_edge_and_no_other() -> None:
+    """§2, §3: a status or payer state changes only along the edges of the rules."""
     steps = world.walk().steps
     for edge in (*LIFECYCLE_EDGES, *PAYER_EDGES):
         assert steps[edge], edge
@@ -244,8 +244,8 @@ FLOORS: dict[str, dict[Any, int]] = {
 }
 
 
-def test_the_walk_has_been_everywhere() -> None:
-    """Floors under every status, payer state, source and flag: nothing is proved of none."""
+def test_the_walk_reaches_enough_clients_of_every_kind() -> None:
+    """A test over the clients of a kind proves nothing if there are none."""
     counts: dict[str, Counter[Any]] = {name: Counter() for name in FLOORS}
     for client in world.clients():
         counts["status"][client.status.value] += 1
@@ -261,8 +261,8 @@ def test_the_walk_has_been_everywhere() -> None:
             assert counts[name][value] >= floor, (name, value, counts[name])
 
 
-def test_live_equals_replayed() -> None:
-    """Every client is what its events make of nothing, each with the version after it."""
+def test_a_client_equals_its_replayed_history() -> None:
+    """Each event has the version that the client has after it."""
     for there in (*world.walk().reached, *world.walk().histories):
         assert ca.replay(there.events) == there.client
         assert [event.version for event in there.events] == list(range(1, len(there.events) + 1))
@@ -274,10 +274,10 @@ def test_live_equals_replayed() -> None:
 
 @pytest.mark.parametrize("time", AT)
 def test_actions_agree_with_handle(time: str) -> None:
-    """Refused actions are refused as the rules say before any field is read, and never accepted.
+    """A refused action has the rules' refusal, and no command of its kind is accepted.
 
-    Allowed ones are refused for a field only, and some sound input is accepted, or changes nothing.
-    Both together are all 22; what is not the actor's is unknown (C3).
+    For an allowed action, some command is accepted or changes nothing, and the others are refused
+    for their fields only. Together they are all 22. Other actors' clients are unknown (C3).
     """
     at, clients = AT[time]
     for client in clients:
@@ -310,35 +310,35 @@ def test_actions_agree_with_handle(time: str) -> None:
 
 
 def test_a_refused_action_has_the_refusal_of_the_command() -> None:
-    """`actions` and `handle` ask the same guards: where both refuse for the same reason, with the
-    same rule, words and ways out. Only where what is to be removed is not held, the command is
-    told to choose what is, first.
+    """`actions` and `handle` ask the same guards: if both refuse for the same reason, the refusals
+    are equal. There is one exception: if the service to remove is not held, the command has one
+    more way out, to choose a service that is held.
     """
-    told_to_choose = 0
+    choosing = 0
     for client in world.clients():
         for by in ACTORS:
             actions = ca.actions_of(client, by, at=SOON, catalogue=CATALOGUE)
             if not rules_table.has_client(facts(client), by):
                 continue
             for command in world.commands(by):
-                told = actions.refused.get(type(command))
+                action = actions.refused.get(type(command))
                 refusal = world.outcome(client, command, SOON)
-                if told and isinstance(refusal, ca.Refusal) and told.code is refusal.code:
+                if action and isinstance(refusal, ca.Refusal) and action.code is refusal.code:
                     if refusal.ways_out[0].key == "choose_held":
                         assert isinstance(command, ca.RemoveService)
                         assert client.services
                         assert not client.holds(command.service)
                         refusal = evolve(refusal, ways_out=refusal.ways_out[1:])
-                        told_to_choose += 1
-                    assert told == refusal
-    assert told_to_choose
+                        choosing += 1
+                    assert action == refusal
+    assert choosing
 
 
 # ── The oracle itself ────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_oracle_has_the_22_commands_and_their_events() -> None:
-    """§8: one event for each command; the union types name just these."""
+    """§8: one event for each command. The union types have the same members."""
     from typing import get_args
 
     assert tuple(row.command for row in ROWS) == get_args(ca.Command)
@@ -347,8 +347,8 @@ def test_the_oracle_has_the_22_commands_and_their_events() -> None:
     assert {status.value for status in ca.Status} == ANY | {"deleted"}
 
 
-def test_the_oracle_agrees_about_what_was_on_offer_then() -> None:
-    """The walk itself goes by the rules: what it could do when the clients were made (S4)."""
+def test_the_oracle_agrees_with_every_step_of_the_walk() -> None:
+    """The walk used the earlier catalogue, in which more services were offered (S4)."""
     for there in world.reachable():
         at = world.T0 + world.STEP * (there.client.version - 1)
         before = ca.replay(there.events[:-1]) if there.events[1:] else None

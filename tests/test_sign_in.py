@@ -1,4 +1,4 @@
-"""Who can sign in and who can open what: the end of rules §8, and P6 to the moment."""
+"""Who can sign in, and who can open which services: the end of rules §8, and P6."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_every_actor_opens_what_the_rules_allow(at: Any) -> None:
 
 
 def test_sign_in_is_by_the_identity_of_an_address() -> None:
-    """E1: whatever its spelling. An address that no client has is unknown."""
+    """E1: in any spelling. An address that no client has is unknown."""
     office = Office((ADD, SUBSCRIBE, ACTIVATE))
     for spelt in (FIRST, FIRST.upper(), ca.EmailAddress("First@Example.com")):
         assert office.access.sign_in(spelt).allowed
@@ -242,7 +242,7 @@ def test_owed_details_close_sign_in_and_nothing_else() -> None:
 
 
 def test_direct_debit_is_asked_for_only_if_the_practice_paid() -> None:
-    """P6: whoever ends its access, with or without services left."""
+    """P6: for every actor that ends the access, with or without services left."""
     asked: Counter[tuple[str, bool, bool]] = Counter()
     for client in world.clients():
         for by in ACTORS:

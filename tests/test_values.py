@@ -1,4 +1,4 @@
-"""Values that cannot be wrong: whatever is passed, a sound value or InvalidValue by the field."""
+"""Values are always valid: an argument makes a valid value, or InvalidValue names its field."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
+from itertools import product
 from typing import Any, get_args
 from uuid import UUID
 
@@ -26,17 +27,17 @@ import client_access as ca
 from client_access.questions.consequences import consequences_of
 from client_access.values import email_address, fold
 
-# ── Samples of everything ────────────────────────────────────────────────────────────────────────
+# ── Samples ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def _changes() -> list[ca.Change]:
-    """Return one accepted change for each way of making a step."""
+    """Return one accepted change for each kind of step."""
     changes = []
     for there in world.walk().histories:
         before = ca.replay(there.events[:-1]) if there.events[1:] else None
         at = there.events[-1].at
         changes.append(world.decide(before, there.commands[-1], at, world.CATALOGUE_THEN))
-    # What the platform does for a practice is told it.
+    # What the platform does for a practice gives notices to the practice.
     for client in world.clients():
         for command in world.commands(PLATFORM):
             if isinstance(command, ca.GiveAccess | ca.DeleteClient | ca.StopManaging):
@@ -46,7 +47,7 @@ def _changes() -> list[ca.Change]:
 
 
 def _samples() -> dict[type, Any]:
-    """Return a sound value of every class that a caller makes or is given."""
+    """Return a valid value of every class that a caller makes or is given."""
     changes = _changes()
     sign_ins = [ca.sign_in_of(client, at=SOON) for client in world.clients()]
     found: list[Any] = [
@@ -92,11 +93,11 @@ GIVEN = {
     ca.Service,
     ca.Catalogue,
 }
-"""Every class whose values a caller may make."""
+"""Every class that a caller may instantiate."""
 
 
 def given_values() -> list[Any]:
-    """Return values of all sorts, made by the library and given to callers."""
+    """Return values of all classes that the library gives to callers."""
     change = max(_changes(), key=lambda change: len(change.notices))
     client = next(c for c in world.clients() if c.status is ca.Status.DISABLED)
     service = ca.ClientAccess(ca.MemoryRepository(), catalogue=CATALOGUE, clock=lambda: SOON)
@@ -140,39 +141,41 @@ def fields_of(kind: type) -> list[str]:
     return [f.alias for f in attrs.fields(kind) if f.init and f.alias is not None]
 
 
-def test_there_is_a_sample_of_everything() -> None:
+def test_every_class_has_a_sample() -> None:
     assert set(SAMPLES) == GIVEN
     for kind, sample in SAMPLES.items():
         assert build(kind) == sample
 
 
-# ── Anything at all ──────────────────────────────────────────────────────────────────────────────
+# ── Arguments of any kind ────────────────────────────────────────────────────────────────────────
 
 FIELDS = [(kind, name) for kind in SAMPLES for name in fields_of(kind)]
 OF_NO_FIELD = (object(), object, 1j, {1, 2}, bytearray(b"x"), lambda: None)
-"""What no field of any class takes."""
+"""Values that no field takes."""
 
 
 @pytest.mark.parametrize("kind", SAMPLES, ids=lambda kind: kind.__name__)
-def test_what_no_field_takes_is_named_by_the_field(kind: type) -> None:
-    """A wrong type is InvalidValue, and `field` is the argument's own name."""
+def test_a_wrong_type_is_invalid_and_names_the_field(kind: type) -> None:
+    """`field` is the name of the argument."""
     for name in fields_of(kind):
         for wrong in OF_NO_FIELD:
-            with pytest.raises(ca.InvalidValue) as told:
+            with pytest.raises(ca.InvalidValue) as raised:
                 build(kind, **{name: wrong})
-            assert told.value.field == name, (kind, name, wrong)
+            assert raised.value.field == name, (kind, name, wrong)
 
 
 @settings(max_examples=600)
 @given(st.sampled_from(FIELDS), junk.anything)
-def test_anything_makes_a_sound_value_or_is_invalid(field: tuple[type, str], value: object) -> None:
-    """No other exception, whatever is passed; what is made is sound to the bottom."""
+def test_any_argument_makes_a_valid_value_or_is_invalid(
+    field: tuple[type, str], value: object
+) -> None:
+    """No other exception is raised. A value that is made can be hashed, pickled and printed."""
     kind, name = field
     problem = None
     try:
         made = build(kind, **{name: value})
-    except ca.InvalidValue as told:
-        problem = told
+    except ca.InvalidValue as raised:
+        problem = raised
     if problem is not None:
         assert problem.field in fields_of(kind)
         assert problem.reason
@@ -184,8 +187,8 @@ def test_anything_makes_a_sound_value_or_is_invalid(field: tuple[type, str], val
 
 @settings(max_examples=150)
 @given(junk.anything, junk.anything)
-def test_anything_passed_to_the_core_is_answered_or_invalid(one: Any, other: Any) -> None:
-    """The functions and the service say InvalidValue too, or a refusal, and nothing else."""
+def test_any_argument_of_a_function_is_answered_or_invalid(one: Any, other: Any) -> None:
+    """The functions and the service raise InvalidValue or a refusal, and nothing else."""
     sound: dict[str, Any] = {"at": SOON, "catalogue": CATALOGUE}
     repository = ca.MemoryRepository()
     access = ca.ClientAccess(repository, catalogue=CATALOGUE, clock=lambda: SOON)
@@ -266,7 +269,7 @@ def test_anything_passed_to_the_core_is_answered_or_invalid(one: Any, other: Any
 
 
 A_CHANGE: Any = ca.Change
-"""Made of anything, for it has no checks of its own."""
+"""`Any`, because Change checks nothing."""
 A_LINE = ca.InvoiceLine(CLIENT_ID, "Acme", "payroll", "Payroll", Decimal(1))
 
 
@@ -319,17 +322,17 @@ A_LINE = ca.InvoiceLine(CLIENT_ID, "Acme", "payroll", "Payroll", Decimal(1))
         ),
     ],
 )
-def test_what_a_function_does_not_take_is_named(ask: Callable[[Any], object], field: str) -> None:
-    """A wrong type is InvalidValue with the name of the argument, at once."""
+def test_a_wrong_argument_of_a_function_is_named(ask: Callable[[Any], object], field: str) -> None:
+    """`field` is the name of the argument."""
     for wrong in (5, [], object()):
         if field == "events" and wrong == []:
-            continue  # a history without events, in which there is no client yet
-        with pytest.raises(ca.InvalidValue) as told:
+            continue  # an empty history is valid
+        with pytest.raises(ca.InvalidValue) as raised:
             ask(wrong)
-        assert told.value.field == field
+        assert raised.value.field == field
 
 
-# ── Malformed, one by one ────────────────────────────────────────────────────────────────────────
+# ── Malformed text ───────────────────────────────────────────────────────────────────────────────
 
 TEXT_FIELDS = [
     (kind, name)
@@ -362,13 +365,13 @@ MAY_BE_BLANK = {
 @pytest.mark.parametrize(
     ("kind", "name"), TEXT_FIELDS, ids=[f"{kind.__name__}.{name}" for kind, name in TEXT_FIELDS]
 )
-def test_text_is_neither_blank_nor_endless_nor_of_control_characters(kind: type, name: str) -> None:
-    """Every text of every value: names, codes, ids, notes; only some of them may be left out."""
+def test_text_is_not_blank_or_too_long_and_has_no_control_characters(kind: type, name: str) -> None:
+    """For every text of every class. Only some of them may be blank."""
     for bad in (*CONTROL, "x" * 1001):
-        with pytest.raises(ca.InvalidValue) as told:
+        with pytest.raises(ca.InvalidValue) as raised:
             build(kind, **{name: bad})
-        assert told.value.field == name
-        assert bad not in str(told.value)
+        assert raised.value.field == name
+        assert bad not in str(raised.value)
     for blank in BLANK[:1] + BLANK[3:]:
         if (kind, name) in MAY_BE_BLANK:
             build(kind, **{name: blank})
@@ -387,8 +390,8 @@ def test_only_a_postal_address_has_several_lines() -> None:
         ca.ContactDetails(address="1 Road\r\nTown")
 
 
-def test_text_is_kept_as_it_was_given() -> None:
-    """Names beyond ASCII, with joiners and spaces, are nobody's to correct."""
+def test_text_is_kept_as_given() -> None:
+    """Names with other scripts, joiners and spaces are not corrected."""
     for name in (
         "Ångström & Söhne",
         "李明",
@@ -414,19 +417,17 @@ def test_text_is_kept_as_it_was_given() -> None:
         (20, lambda text: ca.ServiceSetup(ca.VatScheme.CASH, text), "vat_number"),
     ],
 )
-def test_text_is_as_long_as_is_said_and_no_longer(
-    limit: int, make: Callable[[str], object], field: str
-) -> None:
+def test_text_has_a_largest_length(limit: int, make: Callable[[str], object], field: str) -> None:
     make("x" * limit)
     with pytest.raises(ca.InvalidValue, match=f"{field} is longer than {limit} characters"):
         make("x" * (limit + 1))
 
 
-# ── Plain, whatever they were made of ────────────────────────────────────────────────────────────
+# ── Subclasses of plain types ────────────────────────────────────────────────────────────────────
 
 
 class Text(str):
-    """Text with a `str()` of its own, as the members of an enum of texts have it."""
+    """Text with another `str()`, like a member of an enum of texts."""
 
     def __str__(self) -> str:
         return f"Text.{self.upper()}"
@@ -478,10 +479,10 @@ DISGUISES: dict[type, Callable[[Any], object]] = {
     timedelta: lambda value: Span(seconds=value.total_seconds()),
     tuple: Several,
 }
-"""How to make an instance of a subclass that equals a plain value."""
+"""For each plain type, a function that makes an equal instance of a subclass."""
 
 ANY_ITERABLE = {(kind, "services") for kind in (ca.RegisterCustomer, ca.Subscribe, ca.Catalogue)}
-"""Made of what an iterable yields, whatever its class."""
+"""Fields that take any iterable."""
 DISGUISED = [
     (kind, name)
     for kind, name in FIELDS
@@ -492,9 +493,9 @@ DISGUISED = [
 @pytest.mark.parametrize(
     ("kind", "name"), DISGUISED, ids=[f"{kind.__name__}.{name}" for kind, name in DISGUISED]
 )
-def test_what_is_kept_is_of_the_plain_type_whatever_was_given(kind: type, name: str) -> None:
-    """Text, numbers, amounts, ids, moments, days, spans and tuples of a subclass are made plain, in
-    every field of every class, and can be written.
+def test_a_value_of_a_subclass_is_kept_as_the_plain_type(kind: type, name: str) -> None:
+    """In every field of every class: text, numbers, amounts, ids, moments, days, spans and tuples.
+    They can be written as JSON.
     """
     from client_access import wire
 
@@ -509,8 +510,8 @@ def test_what_is_kept_is_of_the_plain_type_whatever_was_given(kind: type, name: 
         assert wire.encode(made) == wire.encode(SAMPLES[kind])
 
 
-def test_there_is_something_of_every_type_to_disguise() -> None:
-    """The fields above have all these types but days, which the samples leave out."""
+def test_every_plain_type_is_in_some_field() -> None:
+    """The samples have every plain type but `date`, which is tested here."""
     assert {type(getattr(SAMPLES[kind], name)) for kind, name in DISGUISED} == {*DISGUISES} - {date}
     day = date(2026, 4, 1)
     setup = ca.ServiceSetup(ca.VatScheme.CASH, accounts_start=Day(2026, 4, 1))
@@ -518,9 +519,9 @@ def test_there_is_something_of_every_type_to_disguise() -> None:
     assert setup.accounts_start == day
 
 
-def test_what_the_service_is_asked_for_is_plain() -> None:
-    """Ids of practices and clients, addresses, text to search for, places, codes: a repository is
-    given plain values only.
+def test_a_repository_is_given_plain_values_only() -> None:
+    """Also if the service is given subclasses: ids of practices and clients, addresses, searches,
+    places and codes.
     """
     inside = ca.MemoryRepository()
     asked: list[object] = []
@@ -560,8 +561,8 @@ def test_what_the_service_is_asked_for_is_plain() -> None:
     assert {type(value) for value in asked} == {UUID, str, int}
 
 
-def test_a_subclass_that_means_something_else_is_malformed() -> None:
-    """A moment is not a day, nor a day a moment."""
+def test_a_date_is_not_a_datetime() -> None:
+    """Each is malformed in place of the other, though `datetime` is a subclass of `date`."""
     with pytest.raises(ca.InvalidValue, match="sent_at must be a datetime, not a date"):
         ca.Activation(CLIENT_ID, date(2026, 1, 1), SOON)  # type: ignore[arg-type]  # refused here
     with pytest.raises(ca.InvalidValue, match="must be a date, not a Moment"):
@@ -569,7 +570,7 @@ def test_a_subclass_that_means_something_else_is_malformed() -> None:
 
 
 def _derived(kind: type) -> Any:
-    """Return a value of a class derived from one of the library's, which type checkers forbid."""
+    """Return a value of a class derived from one of this library, which type checkers forbid."""
     derived: Any = type("Derived", (kind,), {})
     value = derived.__new__(derived)
     for name in fields_of(kind):
@@ -590,13 +591,13 @@ def _derived(kind: type) -> Any:
 def test_values_of_a_class_derived_from_the_librarys_are_malformed(
     make: Callable[[], object],
 ) -> None:
-    """The classes are final: of one derived from them, nothing is known."""
+    """The classes are final."""
     with pytest.raises(ca.InvalidValue, match="not a Derived"):
         make()
 
 
 def test_a_moment_in_a_zone_that_fails_is_malformed() -> None:
-    """A time zone may be the caller's own class; whatever it raises or returns is InvalidValue."""
+    """A time zone may be a class of the caller. What it does wrong is InvalidValue."""
 
     class Zone(tzinfo):
         def tzname(self, _: object) -> str:
@@ -613,13 +614,16 @@ def test_a_moment_in_a_zone_that_fails_is_malformed() -> None:
         def utcoffset(self, _: object) -> Any:
             raise RuntimeError
 
-    for zone in (Wrong(), Fails()):
+    class Moment(datetime):
+        pass
+
+    for kind, zone in product((datetime, Moment), (Wrong(), Fails())):
         with pytest.raises(ca.InvalidValue) as malformed:
-            ca.DirectDebit(datetime(2026, 1, 1, tzinfo=zone))
+            ca.DirectDebit(kind(2026, 1, 1, tzinfo=zone))
         assert malformed.value.field == "asked_at"
 
 
-NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001  # what is refused here
+NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001  # refused here
 AWARE_FIELDS = [
     (kind, name)
     for kind, name in FIELDS
@@ -632,21 +636,21 @@ AWARE_FIELDS = [
 )
 def test_moments_have_a_time_zone(kind: type, name: str) -> None:
     for wrong in (NAIVE, date(2026, 1, 1), 1.5, "2026-01-01"):
-        with pytest.raises(ca.InvalidValue) as told:
+        with pytest.raises(ca.InvalidValue) as raised:
             build(kind, **{name: wrong})
-        assert told.value.field == name
+        assert raised.value.field == name
 
 
 COUNTS = [(kind, name) for kind, name in FIELDS if name in {"version", "times_sent"}]
 
 
 @pytest.mark.parametrize(("kind", "name"), COUNTS)
-def test_counts_are_whole_numbers_from_one(kind: type, name: str) -> None:
-    """A bool is no int, nor is a float that happens to be whole."""
+def test_counts_are_ints_from_one(kind: type, name: str) -> None:
+    """A bool or a whole float is not accepted as an int."""
     for wrong in (True, 0, -1, 1.0, Decimal(1), "1", None):
-        with pytest.raises(ca.InvalidValue) as told:
+        with pytest.raises(ca.InvalidValue) as raised:
             build(kind, **{name: wrong})
-        assert told.value.field == name
+        assert raised.value.field == name
 
 
 @pytest.mark.parametrize(
@@ -670,10 +674,10 @@ def test_counts_are_whole_numbers_from_one(kind: type, name: str) -> None:
     ],
 )
 def test_a_price_is_finite_and_exact(price: Any) -> None:
-    """Neither negative nor not a number nor endless, and never a float."""
-    with pytest.raises(ca.InvalidValue) as told:
+    """It is a Decimal with at most four places, and not negative, infinite or NaN."""
+    with pytest.raises(ca.InvalidValue) as raised:
         ca.Service("x", "X", price)
-    assert told.value.field == "monthly_price"
+    assert raised.value.field == "monthly_price"
 
 
 def test_prices_at_their_limits() -> None:
@@ -702,6 +706,7 @@ def test_prices_at_their_limits() -> None:
         ),
         (lambda: ca.Activation(CLIENT_ID, T0, T0), "expires_at", "later than sent_at"),
         (lambda: ca.DirectDebit(SOON, T0), "due", "earlier than asked_at"),
+        (lambda: build(ca.Client, erasures=-1), "erasures", "must not be negative"),
         (lambda: ca.Policy(timedelta(0)), "activation_lifetime", "must be positive"),
         (lambda: ca.Policy(-timedelta(1)), "activation_lifetime", "must be positive"),
         (lambda: ca.Policy(unpaid_access=-timedelta(1)), "unpaid_access", "negative"),
@@ -714,13 +719,13 @@ def test_prices_at_their_limits() -> None:
 def test_malformed_values_say_what_is_wrong(
     make: Callable[[], object], field: str, reason: str
 ) -> None:
-    with pytest.raises(ca.InvalidValue, match=reason) as told:
+    with pytest.raises(ca.InvalidValue, match=reason) as raised:
         make()
-    assert told.value.field == field
+    assert raised.value.field == field
 
 
 def test_values_at_their_limits() -> None:
-    """What is just allowed: due at once, a grace of nothing, no grace, one tick of lifetime."""
+    """Due at once, unpaid access of zero or without end, a lifetime of a microsecond."""
     assert ca.DirectDebit(T0, T0).is_due(T0)
     assert ca.Policy(unpaid_access=timedelta(0)).direct_debit(T0) == ca.DirectDebit(T0, T0)
     assert ca.Policy(unpaid_access=None).direct_debit(T0) == ca.DirectDebit(T0, None)
@@ -746,13 +751,13 @@ def test_values_at_their_limits() -> None:
     ],
 )
 def test_a_selection_maps_codes_to_setups_each_code_once(selection: Any) -> None:
-    with pytest.raises(ca.InvalidValue) as told:
+    with pytest.raises(ca.InvalidValue) as raised:
         build(ca.Subscribe, services=selection)
-    assert told.value.field == "services"
+    assert raised.value.field == "services"
 
 
 def test_a_selection_is_held_ordered_by_code() -> None:
-    """However it is given, equal selections make equal commands."""
+    """A mapping and held services make equal commands."""
     as_mapping = build(ca.Subscribe, services={"start": SETUP, "payroll": None})
     as_services = build(
         ca.Subscribe, services=iter([ca.HeldService("start", SETUP), ca.HeldService("payroll")])
@@ -761,8 +766,8 @@ def test_a_selection_is_held_ordered_by_code() -> None:
     assert [held.code for held in as_mapping.services] == ["payroll", "start"]
 
 
-def test_addresses_may_be_given_as_text_or_made_already() -> None:
-    """The field that held the text is named, not the address's own."""
+def test_addresses_may_be_given_as_text_or_as_values() -> None:
+    """If one is malformed, the error names the field of the command."""
     spelt = build(ca.GiveAccess, email="A@Example.com", confirm_email="a@example.COM")
     assert spelt == build(
         ca.GiveAccess,
@@ -771,9 +776,9 @@ def test_addresses_may_be_given_as_text_or_made_already() -> None:
     )
     for name in ("email", "confirm_email"):
         for wrong in ("a@b", None, 5, ca.EmailAddress.placeholder(CLIENT_ID)):
-            with pytest.raises(ca.InvalidValue) as told:
+            with pytest.raises(ca.InvalidValue) as raised:
                 build(ca.GiveAccess, **{name: wrong})
-            assert told.value.field == name
+            assert raised.value.field == name
     assert build(ca.AddClient, email=None).email is None
 
 
@@ -782,8 +787,8 @@ def test_addresses_may_be_given_as_text_or_made_already() -> None:
 LAST = datetime.max.replace(tzinfo=UTC)
 
 
-def test_the_end_of_the_calendar_is_malformed_and_no_overflow() -> None:
-    """A moment from which a lifetime leads out of the calendar, or that UTC does not have."""
+def test_a_moment_at_the_end_of_the_calendar_is_malformed() -> None:
+    """A lifetime would end after the calendar does, or the moment does not exist in UTC."""
     inactive = next(c for c in world.clients() if c.status is ca.Status.INACTIVE)
     subscribe = ca.Subscribe(
         inactive.id,
@@ -798,13 +803,13 @@ def test_the_end_of_the_calendar_is_malformed_and_no_overflow() -> None:
         datetime.max.replace(tzinfo=timezone(-timedelta(hours=1))),
         datetime.min.replace(tzinfo=timezone(timedelta(hours=1))),
     ):
-        with pytest.raises(ca.InvalidValue) as told:
+        with pytest.raises(ca.InvalidValue) as raised:
             ca.decide(reachable, subscribe, at=at, catalogue=CATALOGUE)
-        assert told.value.field == "at"
+        assert raised.value.field == "at"
 
 
-def test_time_is_compared_as_moments_and_told_in_utc() -> None:
-    """An event's moment is in UTC, wherever the clock was set."""
+def test_an_event_has_its_moment_in_utc() -> None:
+    """The clock may have any time zone."""
     tokyo = SOON.astimezone(timezone(timedelta(hours=9)))
     command = ca.AddClient(CLIENT_ID, NORTH, business_name="Acme")
     change = ca.decide(None, command, at=tokyo, catalogue=CATALOGUE)
@@ -890,7 +895,7 @@ adversarial = st.one_of(
 
 
 def _by_email_validator(address: str) -> str | None:
-    """The identity key by email-validator alone; None where it refuses."""
+    """Return the identity key by email-validator alone; None if it refuses the address."""
     if len(address) > 254:
         return None
     try:
@@ -914,14 +919,14 @@ def _by_library(address: str) -> str | None:
 @example("a@example.com\n")
 @example("\ud800@example.com")
 @example("a@\ud800.com")
-def test_the_short_way_for_plain_addresses_is_email_validators(address: str) -> None:
-    """The same addresses are sound, with the same key, as without the pattern for plain ones."""
+def test_the_pattern_for_plain_addresses_agrees_with_email_validator(address: str) -> None:
+    """The same addresses are valid, with the same keys, as without the pattern."""
     assert _by_library(address) == _by_email_validator(address)
 
 
-def test_the_short_way_is_email_validators_for_every_odd_label_and_local_part() -> None:
-    """Each odd label as a domain of one, as the last, the first and the middle one; each odd local
-    part; and addresses as long as may be.
+def test_the_pattern_agrees_for_every_odd_label_and_local_part() -> None:
+    """Each odd label is tried as the whole domain, and as its last, first and middle label. Each
+    odd local part is tried, and addresses around the greatest length.
     """
     domains = [
         domain
@@ -942,8 +947,8 @@ def test_the_short_way_is_email_validators_for_every_odd_label_and_local_part() 
     assert sound >= 40
 
 
-def test_the_short_way_is_taken() -> None:
-    """It is there to save time, so the plain ones must go by it, and the reserved must not."""
+def test_the_pattern_matches_plain_addresses() -> None:
+    """It saves time for plain addresses, and does not accept reserved domains."""
     for plain in ("a@example.com", "Jo.O'Neil+x@mail-1.Example.co.uk", f"{'a' * 64}@b.org"):
         assert email_address._PLAIN.fullmatch(plain)
     assert _by_library("a@b.test") is None
@@ -976,7 +981,9 @@ def test_the_identity_key_is_idempotent(address: str) -> None:
     ],
 )
 def test_addresses_that_are_the_same(one: str, other: str) -> None:
-    """E1: the domain's IDNA form, the local part case-folded and in NFC; kept as first spelt."""
+    """E1: the key has the domain in IDNA form and the local part folded and in NFC. The address is
+    kept as spelt.
+    """
     assert ca.EmailAddress(one).key == ca.EmailAddress(other).key
     assert ca.EmailAddress(one) != ca.EmailAddress(other)
     assert str(ca.EmailAddress(one)) == one
@@ -992,7 +999,7 @@ def test_addresses_that_are_the_same(one: str, other: str) -> None:
     ],
 )
 def test_addresses_that_are_not_the_same(one: str, other: str) -> None:
-    """Nothing is guessed about what a mail server does with tags and dots."""
+    """The library does not guess what a mail server does with tags and dots."""
     assert ca.EmailAddress(one).key != ca.EmailAddress(other).key
 
 
@@ -1017,23 +1024,23 @@ def test_addresses_that_are_not_the_same(one: str, other: str) -> None:
         f"{CLIENT_ID.hex}@erased.invalid",
     ],
 )
-def test_what_is_no_address(address: str) -> None:
-    """E2: a placeholder is malformed when typed in, like anything else that cannot be mailed."""
-    with pytest.raises(ca.InvalidValue) as told:
+def test_malformed_addresses(address: str) -> None:
+    """E2: a placeholder too, like everything else to which mail cannot be sent."""
+    with pytest.raises(ca.InvalidValue) as raised:
         ca.EmailAddress(address)
-    assert told.value.field == "address"
+    assert raised.value.field == "address"
 
 
 @given(st.text("☃♥日xyz", min_size=3, max_size=9))
 def test_the_reason_does_not_repeat_the_address(label: str) -> None:
-    """Reasons end up in logs, and addresses must not."""
-    with pytest.raises(ca.InvalidValue) as told:
+    """Logs show reasons, and must not show addresses."""
+    with pytest.raises(ca.InvalidValue) as raised:
         ca.EmailAddress(f"{label}☃@{label}☃.com")
-    assert label not in told.value.reason
+    assert label not in raised.value.reason
 
 
 def test_placeholders_are_unique_invalid_and_never_mailed() -> None:
-    """E2: made from the id, under a reserved domain, and told from those that were erased."""
+    """E2: they are made from the id, under a reserved domain, and differ from erased addresses."""
     one, other = ca.EmailAddress.placeholder(CLIENT_ID), ca.EmailAddress.placeholder(OTHER_ID)
     erased = ca.EmailAddress.erased(CLIENT_ID)
     assert len({one, other, erased, one.key, other.key, erased.key}) == 6
@@ -1049,8 +1056,8 @@ def test_placeholders_are_unique_invalid_and_never_mailed() -> None:
 
 
 def test_folding_twice_is_folding_once() -> None:
-    """C2, E1: for every character that there is, alone, before a mark and after one that moves;
-    and composed or not, it is folded alike.
+    """C2, E1: for every character, alone, before a mark and after a mark that changes its place.
+    Composed and decomposed text is folded to the same text.
     """
     for code in range(sys.maxunicode + 1):
         character = chr(code)
@@ -1063,24 +1070,24 @@ def test_folding_twice_is_folding_once() -> None:
 
 
 @given(st.text(max_size=10))
-def test_folding_makes_no_difference_of_case_or_composition(text: str) -> None:
+def test_folding_ignores_composition(text: str) -> None:
     folded = fold(text)
     assert fold(folded) == folded
     assert fold(unicodedata.normalize("NFD", text)) == folded
     assert fold(unicodedata.normalize("NFC", text)) == folded
 
 
-def test_folding_ascii_is_the_same_the_short_way() -> None:
+def test_folding_ascii_gives_the_same_as_the_general_way() -> None:
     every = "".join(map(chr, range(128)))
     assert fold(every) == fold(every + "é")[:-1]
 
 
-# ── What values are made of ──────────────────────────────────────────────────────────────────────
+# ── Frozen, hashable, picklable ──────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("value", given_values(), ids=lambda value: type(value).__name__)
-def test_values_are_frozen_slotted_hashable_and_travel(value: Any) -> None:
-    """Frozen and hashable to the bottom, no dictionary, and the same after pickle and copy."""
+def test_values_are_frozen_slotted_hashable_and_picklable(value: Any) -> None:
+    """So is everything in them. They have no dictionary, and are equal after pickle and copy."""
     kind = type(value)
     assert not hasattr(value, "__dict__")
     (name, *_) = [field.name for field in attrs.fields(kind)]
@@ -1100,11 +1107,11 @@ def test_values_are_frozen_slotted_hashable_and_travel(value: Any) -> None:
 
 
 def _assert_immutable(value: Any) -> None:
-    """Go down to the bottom: only frozen values and what Python itself does not let change."""
+    """Check that a value and everything in it is frozen or immutable."""
     if attrs.has(type(value)):
         hash(value)
         for field in attrs.fields(type(value)):
-            if field.eq:  # what is left out of comparisons is worked out from the rest
+            if field.eq:  # a field that is not compared is computed from the others
                 _assert_immutable(getattr(value, field.name))
     elif isinstance(value, (tuple, frozenset)):
         for item in value:
@@ -1128,7 +1135,7 @@ def _assert_immutable(value: Any) -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_errors_survive_pickle_and_copy(error: ca.ClientAccessError) -> None:
-    """With every attribute, and the same words."""
+    """They keep every attribute and the message."""
     for same in (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
         assert type(same) is type(error)
         assert str(same) == str(error)
@@ -1136,7 +1143,7 @@ def test_errors_survive_pickle_and_copy(error: ca.ClientAccessError) -> None:
         assert same.args == error.args
 
 
-def test_errors_have_one_root_and_say_whose_fault_it_is() -> None:
+def test_errors_have_one_root_and_say_what_is_at_fault() -> None:
     assert issubclass(ca.InvalidValue, ValueError)
     assert issubclass(ca.InvalidValue, ca.ClientAccessError)
     assert issubclass(ca.CommandRefused, ca.ClientAccessError)
@@ -1149,14 +1156,14 @@ def test_errors_have_one_root_and_say_whose_fault_it_is() -> None:
     assert str(ca.CorruptRecord("no events")) == "no events"
 
 
-def test_final_classes_make_match_statements_total() -> None:
-    """The unions are of final classes, so that `assert_never` closes a match."""
+def test_the_members_of_unions_are_final() -> None:
+    """So a type checker knows that a `match` with `assert_never` is complete."""
     for union in (ca.Command, ca.Event, ca.Notice, ca.Recipient, ca.Actor):
         for kind in get_args(union):
             assert getattr(kind, "__final__", False), kind
 
 
-# ── Mail ─────────────────────────────────────────────────────────────────────────────────────────
+# ── mailto: links ────────────────────────────────────────────────────────────────────────────────
 
 
 def _with_address(address: str) -> ca.Client:
@@ -1174,15 +1181,15 @@ def _with_address(address: str) -> ca.Client:
         ("josé@faß.de", "mailto:jos%C3%A9@fa%C3%9F.de"),
     ],
 )
-def test_a_link_to_write_to_a_client(address: str, link: str) -> None:
-    """D3, RFC 6068: what could end the address, add recipients or headers is percent-encoded."""
+def test_the_mailto_link_of_a_client(address: str, link: str) -> None:
+    """D3, RFC 6068: characters that could add a recipient or a header are percent-encoded."""
     assert ca.mailto(_with_address(address)) == link
 
 
 @settings(max_examples=150)
 @given(adversarial)
-def test_no_address_can_add_to_its_link(address: str) -> None:
-    """D3: decoded, the link is the address and nothing else, whatever the address is."""
+def test_no_address_can_add_anything_to_its_link(address: str) -> None:
+    """D3: the decoded link is the address and nothing else."""
     from urllib.parse import unquote, urlsplit
 
     if _by_library(address) is None:
@@ -1197,12 +1204,12 @@ def test_no_address_can_add_to_its_link(address: str) -> None:
     assert parts.path.isascii()
 
 
-def test_there_is_nobody_to_write_to_at_a_placeholder() -> None:
+def test_a_placeholder_has_no_mailto_link() -> None:
     for client in world.clients():
         assert (ca.mailto(client) is None) == client.email.is_placeholder
 
 
-def test_ids_are_opaque() -> None:
-    """Any UUID is an id, the nil one too."""
+def test_every_uuid_is_an_id() -> None:
+    """The nil UUID too."""
     nil = UUID(int=0)
     assert ca.AddClient(nil, NORTH, business_name="Acme").client_id == nil

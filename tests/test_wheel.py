@@ -1,4 +1,4 @@
-"""What a user installs: the wheel and the sdist, built from this tree."""
+"""The wheel and the sdist, built from this tree."""
 
 from __future__ import annotations
 

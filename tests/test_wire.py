@@ -261,19 +261,19 @@ HOSTILE: tuple[object, ...] = (
 
 
 @pytest.mark.parametrize(("what", "record"), smallest(), ids=lambda x: str(x)[:40])
-def test_a_wrong_value_anywhere_is_corrupt_or_another_sound_value(what: str, record: Any) -> None:
+def test_a_wrong_value_anywhere_is_corrupt_or_another_valid_value(what: str, record: Any) -> None:
     """Hostile input is `CorruptRecord` and nothing else, never a half-read object."""
     nested: Any = []
     for _ in range(20_000):
         nested = [nested]
     for path in places(record):
         for value in (*HOSTILE, nested):
-            spoilt = replaced(record, path, value)
+            wrong = replaced(record, path, value)
             try:
-                loaded = LOADS[what](spoilt)
+                loaded = LOADS[what](wrong)
             except ca.CorruptRecord:
                 continue
-            assert dump(loaded) == spoilt  # read as it stands, or not at all
+            assert dump(loaded) == wrong  # read unchanged, or not at all
 
 
 @given(junk.plain)

@@ -1,8 +1,8 @@
-"""One client's world: who asks, what for, and every state in which the client can come to stand.
+"""Actors, commands, and one client in each state that commands can reach.
 
-`reachable()` walks from nothing, by commands only, until no command leads anywhere new. Each client
-comes with the commands and the events that led to it. All of them have the same id, so that the
-commands below are made once and put to every one of them.
+`reachable()` begins without a client and gives every command in every state, until no command leads
+to a new state. Each client comes with the commands and events that led to it. All have the same id,
+so the commands below are made once and fit every client.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from client_access.repository.erasing import erase_history
 T0 = datetime(2026, 1, 5, 9, tzinfo=UTC)
 STEP = timedelta(minutes=1)
 SOON = T0 + timedelta(days=3)
-"""When everything sent on the way is still valid, and nothing is due yet."""
+"""A moment at which no activation has expired and no direct debit is due."""
 LATE = T0 + timedelta(days=400)
-"""When everything sent on the way has expired, and everything asked for is due."""
+"""A moment at which every activation has expired and every direct debit is due."""
 
 CLIENT_ID = UUID("10000000-0000-4000-8000-000000000001")
 OTHER_ID = UUID("20000000-0000-4000-8000-000000000002")
@@ -48,8 +48,8 @@ CLIENT = ca.ClientUser(CLIENT_ID, "carl")
 STRANGER = ca.ClientUser(OTHER_ID)
 PLATFORM = ca.PlatformUser("petra")
 ACTORS: tuple[ca.Actor, ...] = (NORTH, SOUTH, EAST, CLIENT, STRANGER, PLATFORM)
-"""Two practices that the client may have to do with, one that it has not, the client itself,
-another client, the platform."""
+"""Two practices that may manage the client, one that never does, the client itself, another client
+and the platform."""
 
 SETUP = ca.ServiceSetup(ca.VatScheme.STANDARD, "GB123456789")
 
@@ -58,9 +58,9 @@ _PAYROLL = ca.Service("payroll", "Payroll", Decimal("5.50"))
 _EXTRA = ca.Service("extra", "Extra", Decimal("1.25"))
 _LEGACY = ca.Service("legacy", "Legacy", Decimal("2.00"), needs_setup=True)
 CATALOGUE_THEN = ca.Catalogue([_START, _PAYROLL, _EXTRA, _LEGACY])
-"""What was on offer when the clients were made."""
+"""The services when the clients were made."""
 CATALOGUE = ca.Catalogue([_START, _PAYROLL, _EXTRA, evolve(_LEGACY, offered=False)])
-"""What is on offer now: one service has been withdrawn from sale (S4)."""
+"""The services now: one is no longer offered (S4)."""
 SHOP_THEN = Shop(frozenset({"start", "payroll", "extra", "legacy"}), frozenset({"start", "legacy"}))
 SHOP = Shop(frozenset({"start", "payroll", "extra"}), frozenset({"start", "legacy"}))
 
@@ -70,7 +70,7 @@ SHOP = Shop(frozenset({"start", "payroll", "extra"}), frozenset({"start", "legac
 
 @cache
 def commands(by: ca.Actor) -> tuple[ca.Command, ...]:
-    """Return all 22 commands by an actor, each with good fields and with every kind of bad ones."""
+    """Return all 22 commands by an actor, with valid fields and with fields that are refused."""
     i = CLIENT_ID
     p, c = ca.Payer.PRACTICE, ca.Payer.CLIENT
     alone, together = ca.SignIn.PRACTICE_ONLY, ca.SignIn.PRACTICE_AND_CLIENT
@@ -158,7 +158,7 @@ def commands(by: ca.Actor) -> tuple[ca.Command, ...]:
 
 
 def owner_of_email(client: ca.Client | None, command: ca.Command) -> UUID | None:
-    """Return who has the address in a command, as a repository would say."""
+    """Return the id of the client that has the command's address, as a repository would."""
     email = getattr(command, "email", None)
     if email is None:
         return None
@@ -177,7 +177,7 @@ def decide(
     catalogue: ca.Catalogue = CATALOGUE,
     **more: Any,
 ) -> ca.Change:
-    """Put a command to the library, in this world."""
+    """Let the library decide on a command, with the catalogue and the addresses of this module."""
     owner = owner_of_email(client, command)
     return ca.decide(client, command, at=at, catalogue=catalogue, email_owner=owner, **more)
 
@@ -188,10 +188,9 @@ _outcomes: dict[tuple[int, int, datetime], ca.Change | ca.Refusal | ca.InvalidVa
 def outcome(
     client: ca.Client | None, command: ca.Command, at: datetime
 ) -> ca.Change | ca.Refusal | ca.InvalidValue:
-    """Return what `decide` answers, worked out once for all tests.
+    """Return the outcome of `decide`, computed once for all tests.
 
-    Only for clients and commands of this module: they are never freed, so that their identity will
-    do for a key.
+    Only for clients and commands of this module: they are never freed, so their `id()` is a key.
     """
     key = id(client), id(command), at
     found = _outcomes.get(key)
@@ -207,7 +206,7 @@ def outcome(
 
 
 def ask(client: ca.Client | None, command: ca.Command, at: datetime, shop: Shop = SHOP) -> Asked:
-    """Put the same question to the oracle."""
+    """Return the same question for the oracle."""
     return Asked(facts(client), command, at, shop, owner_of_email(client, command))
 
 
@@ -216,7 +215,7 @@ def ask(client: ca.Client | None, command: ca.Command, at: datetime, shop: Shop 
 
 @dataclass(frozen=True)
 class Reached:
-    """A client, and how it came to be so."""
+    """A client, and the commands and events that led to it."""
 
     client: ca.Client
     commands: tuple[ca.Command, ...]
@@ -224,7 +223,7 @@ class Reached:
 
 
 def kind_of_state(client: ca.Client) -> tuple[object, ...]:
-    """Return what tells the states apart that the rules can tell apart."""
+    """Return a client's state, as far as the rules distinguish it."""
     return (
         client.status,
         client.payer_state,
@@ -243,11 +242,11 @@ def kind_of_state(client: ca.Client) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class Walk:
-    """Where a walk came.
+    """The clients and the steps of a walk.
 
-    `reached` has one client for every kind of state; `histories` one for every way of making a
-    step: from which status and payer state, by what event, to which. `steps` counts them all, by
-    statuses and by payer states.
+    `reached` has one client for each kind of state. `histories` has one for each kind of step: the
+    status and payer state before it, its event, and the status and payer state after it. `steps`
+    counts every step twice: by its statuses, and by its payer states.
     """
 
     reached: tuple[Reached, ...]
@@ -257,7 +256,7 @@ class Walk:
 
 @cache
 def walk() -> Walk:
-    """Walk every way that there is."""
+    """Give every command in every kind of state, and return what that leads to."""
     reached: dict[tuple[object, ...], Reached] = {}
     histories: dict[tuple[object, ...], Reached] = {}
     steps: Counter[tuple[Any, Any, Any]] = Counter()
@@ -267,7 +266,7 @@ def walk() -> Walk:
         client = here.client if here else None
         status, payer = client and client.status, client and client.payer_state
         at = T0 + STEP * (client.version if client else 0)
-        # The southern practice only comes to clients by being invited.
+        # The southern practice gets clients only by invitation.
         for by in (NORTH, SOUTH, CLIENT, PLATFORM) if here else (NORTH, PLATFORM):
             for command in commands(by):
                 try:
@@ -305,9 +304,9 @@ def clients() -> tuple[ca.Client, ...]:
 
 @cache
 def erased() -> tuple[ca.Client, ...]:
-    """Return clients whose person was erased, and the address with it: one of every standing.
+    """Return erased clients, one for each combination of the fields below.
 
-    No command leads there, so they are none of `clients`.
+    No command leads to them, so `clients` does not have them.
     """
     found: dict[tuple[object, ...], ca.Client] = {}
     for there in reachable():

@@ -1,14 +1,15 @@
-"""Who of a practice's clients may use what, and who pays for it: a pure domain library.
+"""Which of a practice's clients may use what, and who pays for it: a pure domain library.
 
-A command and a client go into a pure function. It refuses with reasons, or it returns a change,
-which the caller's repository saves whole.
+A command and a client go into a pure function. It either refuses with a reason, or it returns a
+change, which the caller's repository saves whole.
 
     command ─▶ get ─▶ decide(client, command, …) ─▶ Change(before, event, after, notices) ─▶ save
                            │ no clock, no randomness, no I/O
                            └─▶ CommandRefused(code, rule, sentence, ways out): nothing has changed
 
 To read on: `commands` (what can be asked), `machines.lifecycle` (the statuses of a client), one of
-the `chapters` (what a command does), `repository` (what a caller implements).
+the `chapters` (what a command does), `deciding` (how a command finds its chapter), `repository`
+(what a caller implements).
 """
 
 from client_access.change import Change

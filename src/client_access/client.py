@@ -37,6 +37,7 @@ from client_access.values.validation import (
     is_text,
     is_text_or_none,
     is_tuple_of,
+    keep,
     slot_writers,
     trusted,
 )
@@ -94,7 +95,7 @@ _SHAPES = {
 
 def _is_name(instance: object, attribute: Attribute[str], value: str) -> None:
     """Accept a name; an empty one too, which only a deleted client has."""
-    if value != "":
+    if keep(instance, attribute, value, str) != "":
         _NAME(instance, attribute, value)
 
 

@@ -261,6 +261,51 @@ def test_a_connection_whose_rollback_failed_is_not_used_again(sqlite: str) -> No
     engine.dispose()
 
 
+def test_a_commit_that_failed_leaves_nothing_behind(sqlite: str) -> None:
+    """No later call sees the changes that were not saved, and no other writer waits for them."""
+
+    class Failing(sqlite3.Connection):
+        def commit(self) -> None:
+            if made[0] is self and self.in_transaction:
+                raise sqlite3.OperationalError("disk I/O error")
+            super().commit()
+
+    made: list[sqlite3.Connection] = []
+
+    def connect() -> sqlite3.Connection:
+        made.append(sqlite3.connect(sqlite.removeprefix("sqlite:///"), 0.1, factory=Failing))
+        return made[-1]
+
+    SqlRepository.open(sqlite).close()
+    engine = create_engine(sqlite, creator=connect, pool_reset_on_return=None)
+    repository = SqlRepository(engine)
+    change = added()
+    with pytest.raises(RepositoryError):
+        repository.save([change])
+    with SqlRepository.open(sqlite) as other:
+        other.save([added()])
+    assert repository.get(change.after.id) is None
+    assert len(made) == 2
+    engine.dispose()
+
+
+def test_a_mistake_in_a_call_leaves_the_host_s_transaction_usable(database: str) -> None:
+    """Only a statement that was interrupted makes a connection unusable."""
+    SqlRepository.open(database).close()
+    engine = create_engine(database)
+    change, mistake = added(), T0.replace(tzinfo=None)
+    with engine.begin() as connection:
+        repository = SqlRepository(connection)
+        repository.save([change])
+        with pytest.raises(TypeError):
+            repository.recall("command", at=mistake)
+        with pytest.raises(TypeError):
+            repository.claim(at=mistake, lease=LEASE, limit=1)
+    with SqlRepository.open(database) as repository:
+        assert repository.get(change.after.id) == change.after
+    engine.dispose()
+
+
 class TimeIsUpError(Exception):
     """Raised by a host's time limit, at any moment."""
 
@@ -293,6 +338,33 @@ def test_an_interrupted_connection_is_not_used_again(postgresql: str) -> None:
     engine.dispose()
 
 
+def test_a_connection_whose_commit_was_interrupted_is_not_used_again(postgresql: str) -> None:
+    """The host's own error is raised, and the pool does not wait for the connection."""
+    engine = create_engine(postgresql)
+    before = signal.signal(signal.SIGALRM, _time_is_up)
+    with SqlRepository.open(postgresql) as repository:
+        with engine.begin() as connection:
+            connection.execute(
+                text(
+                    "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql"
+                    " AS $$ BEGIN PERFORM pg_sleep(60); END $$"
+                )
+            )
+            connection.execute(
+                text(
+                    "CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON client_access_client"
+                    " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait()"
+                )
+            )
+        change = added()
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(TimeIsUpError):
+            repository.save([change])
+        assert repository.get(change.after.id) is None
+    signal.signal(signal.SIGALRM, before)
+    engine.dispose()
+
+
 def test_a_host_s_connection_that_is_closed_is_a_repository_error(postgresql: str) -> None:
     """Something else closed it, such as a proxy."""
     SqlRepository.open(postgresql).close()
@@ -306,6 +378,25 @@ def test_a_host_s_connection_that_is_closed_is_a_repository_error(postgresql: st
         connection.rollback()
         assert repository.get(uuid4()) is None
     engine.dispose()
+
+
+def test_an_error_on_a_host_s_engine_shows_no_parameters(engine: Engine) -> None:
+    """Parameters are personal data. SQLAlchemy shows them by default."""
+    repository = SqlRepository(engine)
+    execute(engine, "DROP TABLE client_access_event")
+    with pytest.raises(RepositoryError) as raised:
+        repository.save([added(name="Secret Name")])
+    assert "INSERT" in str(raised.value.__cause__)
+    assert "ecret" not in str(raised.value.__cause__)
+
+
+def test_a_host_s_connection_that_was_returned_is_a_repository_error(engine: Engine) -> None:
+    """A repository is of no use after its host has closed the connection."""
+    SqlRepository(engine)
+    with engine.connect() as connection:
+        repository = SqlRepository(connection)
+    with pytest.raises(RepositoryError):
+        repository.get(uuid4())
 
 
 def test_a_task_that_was_cancelled_leaves_no_connection_that_fails(postgresql: str) -> None:

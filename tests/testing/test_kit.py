@@ -121,7 +121,7 @@ def test_the_runner_names_what_a_repository_should_offer_and_lacks() -> None:
 
 
 def test_another_error_than_the_expected_conflict_is_named_with_the_advice() -> None:
-    """save(): "Raises: StaleClient", and no other error instead."""
+    """save() raises StaleClient, and no other error instead."""
     with (
         pytest.raises(
             testing.ConformanceError,
@@ -133,7 +133,7 @@ def test_another_error_than_the_expected_conflict_is_named_with_the_advice() -> 
 
 
 def test_an_outbox_that_is_never_empty_does_not_hang_the_kit() -> None:
-    """delivered(): "Forget a notice that was delivered"; if it does not, the kit gives up."""
+    """If `delivered` forgets no notice, the kit gives up."""
     example = next(each for each in examples().values() if any(c.notices for c in each.changes))
     notice = next(notice for change in example.changes for notice in change.notices)
 

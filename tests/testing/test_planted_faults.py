@@ -49,7 +49,7 @@ def test_every_check_has_a_fault_that_it_catches() -> None:
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=lambda check: check.name)
-def test_a_check_cites_the_contract_word_for_word(check: Check) -> None:
+def test_a_check_quotes_the_contract(check: Check) -> None:
     """Its docstring begins with a name, `History.history:`, and quotes the docstring there."""
     cited = re.match(r'(\w+)(?:\.(\w+))?: (?:.|\n)*?"', check.contract)
     assert cited, f"{check.name} quotes no sentence"

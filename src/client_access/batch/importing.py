@@ -26,7 +26,7 @@ CHUNK = 2000
 
 
 class ImportResult(Enum):
-    """What became of a row."""
+    """The result of importing a row."""
 
     ADDED = "added"
     ALREADY_THERE = "already_there"
@@ -36,11 +36,11 @@ class ImportResult(Enum):
 @final
 @frozen
 class ImportOutcome:
-    """What became of a row, and why.
+    """The result of importing a row, and the reasons.
 
     Parameters:
         row: the row.
-        result: what became of it. A client that exists already is left unchanged.
+        result: the result. A client that exists already is left unchanged.
         problems: why the row was left out; empty if it was not.
     """
 
@@ -52,7 +52,7 @@ class ImportOutcome:
 def import_clients(
     access: ClientAccess, rows: Iterable[CsvRow], *, chunk: int = CHUNK
 ) -> Iterator[ImportOutcome]:
-    """Import rows and yield what became of each, in order.
+    """Import rows and yield the outcome of each, in order.
 
     Rows are saved while the outcomes are read, each chunk in one transaction. A row that is left
     out stops no other row. After a failure, importing the same file again adds the missing clients.

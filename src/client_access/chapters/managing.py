@@ -76,7 +76,7 @@ def _management_stopped(client: Client, event: ManagementStopped) -> Client:
         status=lifecycle.move("stop_managing", client.status),
         payer_state=payer.move("transfer_to_client", client.payer_state),
         practice_id=None,
-        # What it owes already it still owes, by the same moment (P6).
+        # Details that it owes already are still due at the same moment (P6).
         direct_debit=direct_debit.asked(
             client.direct_debit, event.direct_debit, given=client.direct_debit_given
         ),
@@ -92,7 +92,7 @@ def _deleting_closed(case: Case) -> tuple[WayOut, ...]:
 
 
 def _not_managed(case: Case) -> tuple[WayOut, ...]:
-    """Return what ends a mere invitation, if one is pending."""
+    """Return how a pending invitation ends, if there is one."""
     if case.client.practice_invitation is None:
         return (NOTHING_TO_DO,)
     if isinstance(case.by, PracticeUser):

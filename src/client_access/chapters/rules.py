@@ -1,7 +1,7 @@
 """What a chapter is made of: a case, the guards that look at it, and the rules of each command.
 
 `CommandRules` is one row of rules §8: who may give the command in which statuses, the guards in
-their order, what happens, what that makes of the client, and who is told of it.
+their order, the event, the client after it, and who is told.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from client_access.events import (
     PracticeInvitationWithdrawn,
 )
 from client_access.machines.lifecycle import NEW, Status
+from client_access.machines.table import TableError
 from client_access.notices import Notice
 from client_access.refusals import (
     FOR_CLIENT,
@@ -69,7 +70,7 @@ Plain = TypeVar(
 @final
 @define
 class Case:
-    """All that a decision may look at, besides the command.
+    """Everything that a decision may look at, except the command.
 
     Parameters:
         existing: the client; None if the id has never been used.
@@ -108,7 +109,7 @@ class Case:
     def by_each_actor(self) -> tuple[Case, ...]:
         """Return the case as it is for each actor that has the client, one of each kind.
 
-        Made once: to answer `actions`, many rows ask for it.
+        It is made once, because many rows ask for it to answer `actions`.
         """
         if self._by_each_actor is None:
             client = self.client
@@ -155,7 +156,7 @@ def is_invited(client: Client, by: Actor) -> bool:
 @final
 @frozen
 class StateGuard:
-    """A check that does not read the command: `actions` makes it beforehand."""
+    """A check that does not read the command's own fields, so that `actions` makes it too."""
 
     check: Callable[[Case], Refusal | None]
     """Returns why the command is refused, or None."""
@@ -183,7 +184,7 @@ class CommandGuard(Generic[C_contra]):
 # ── Rows ─────────────────────────────────────────────────────────────────────────────────────────
 
 WaysOut: TypeAlias = tuple[WayOut, ...] | Callable[[Case], tuple[WayOut, ...]]
-"""What helps, or how to find it out from the case."""
+"""The ways out, or a function that returns them for a case."""
 
 Statuses: TypeAlias = frozenset[Status] | Literal["new"]
 """The statuses in which a command may be given, or `NEW`: there is no client yet."""
@@ -195,14 +196,18 @@ class CommandRules(Generic[C, E]):
     """One row of rules §8.
 
     Parameters:
-        command, event: what is asked, and what has happened when it is accepted.
+        command, event: the command, and the event if it is accepted.
         by: which kinds of actor may ask, and in which statuses.
         guards: the command's own refusals, in order.
-        decide: returns the event, or None if nothing would change; what only the catalogue or the
-            client can show to be malformed is raised here, after every check.
-        evolve: returns the client after the event; of a new client, None is all there was before.
+        decide: returns the event, or None if nothing would change. It is called after every check,
+            and raises InvalidValue if a field does not fit the catalogue or the client.
+        evolve: returns the client after the event. Its first argument is the client before it, or
+            None if the command creates the client.
         tells: each yields notices of the event (rules §9), in order.
-        elsewhere: what helps in the statuses in which the command is not allowed.
+        elsewhere: the ways out in each status in which the command is not allowed.
+
+    Raises:
+        TableError: nothing helps in one of these statuses; a bug, raised at import only.
     """
 
     command: type[C]
@@ -219,6 +224,14 @@ class CommandRules(Generic[C, E]):
     """The statuses in which anybody may give the command."""
     _state_checks: tuple[Callable[[Case], Refusal | None], ...] = field(init=False)
     _elsewhere: dict[Status, Refusal | Callable[[Case], tuple[WayOut, ...]]] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        for statuses in self.by.values():
+            if isinstance(statuses, frozenset) and (
+                silent := set(Status) - {Status.DELETED} - statuses - set(self.elsewhere)
+            ):
+                names = sorted(status.value for status in silent)
+                raise TableError(f"{self.command.__name__} has no advice for {', '.join(names)}")
 
     @creates.default
     def _creates(self) -> bool:
@@ -289,14 +302,15 @@ class CommandRules(Generic[C, E]):
         return tuple(notices)
 
     def _who_may(self, case: Case) -> tuple[WayOut, ...]:
-        """Return this command by those who could give it now, or else whose business it is.
+        """Return this command by each kind of actor that could give it now.
 
-        For a new client only the latter: whether the id is in use must not be seen (C3).
+        If none could, or if the command creates a client, return the kinds that it is for. Who
+        could create a client now would show whether the id is in use (C3).
         """
         business = tuple(_WHOSE_BUSINESS[kind] for kind in self.by)
         if self.creates:
             return business
-        # A type variable bound by a union is no type of that union to mypy.
+        # To mypy, a type variable bound by a union is not a member of the union.
         command = cast("type[Command]", self.command)
         now = [
             way(command, kind)
@@ -316,7 +330,7 @@ _WHOSE_BUSINESS: dict[type[Actor], WayOut] = {
 
 
 def as_asked(event: type[Plain]) -> Callable[[Case, Command], Plain]:
-    """Return what decides on a command whose event has no facts of its own."""
+    """Return the `decide` of a command whose event has no facts of its own."""
 
     def decide(case: Case, command: Command) -> Plain:
         return event(command.client_id, case.version, case.at, command.by)

@@ -60,7 +60,7 @@ def _is_for_the_client(case: Case) -> bool:
 
 
 def _adding_instead(case: Case) -> tuple[WayOut, ...]:
-    """Return what helps after the first subscription: adding a service, by who decides (P4)."""
+    """Return the way out after the first subscription: adding a service, by the payer (P4)."""
     by = PlatformUser if case.client.payer is Payer.CLIENT else PracticeUser
     return (way(AddService, by),)
 
@@ -75,7 +75,7 @@ def _reopening_to_add(case: Case) -> tuple[WayOut, ...]:
 
 @StateGuard
 def payer_is_open(case: Case) -> Refusal | None:
-    """The first service locks who pays (P2); only the end of access leads out (P3)."""
+    """The first service locks the payer (P2), until the practice's access ends (P3)."""
     client = case.client
     if not client.payer_locked:
         return None
@@ -291,13 +291,13 @@ ADD_SERVICE = CommandRules(
 
 
 def _removed_by_the_client(case: Case) -> tuple[WayOut, ...]:
-    """Return how a client that pays has a service removed: not at all, if it has none."""
+    """Return the way out if the client pays: it removes a service itself, if it holds any."""
     return (way(RemoveService, PlatformUser),) if case.client.services else (NOTHING_TO_DO,)
 
 
 @CommandGuard
 def practice_pays_to_remove_what_is_held(case: Case, command: RemoveService) -> Refusal | None:
-    """The client cannot remove in its own settings what it does not have either (P4)."""
+    """If the client pays and lacks the service, it cannot remove that service either (P4)."""
     client = case.client
     if not _is_for_the_client(case) or not client.services or client.holds(command.service):
         return None
@@ -314,7 +314,7 @@ def practice_pays_to_remove(case: Case) -> Refusal | None:
 
 @StateGuard
 def any_service_is_held(case: Case) -> Refusal | None:
-    """If nothing is held, there is nothing to remove: asked before a service is named."""
+    """If no service is held, there is none to remove, whichever the command names."""
     if case.client.services:
         return None
     return refuse(RefusalCode.SERVICE_NOT_HELD, NOTHING_TO_DO)
@@ -322,7 +322,7 @@ def any_service_is_held(case: Case) -> Refusal | None:
 
 @CommandGuard
 def service_is_held(case: Case, command: RemoveService) -> Refusal | None:
-    """Only what is held can be removed."""
+    """Only a service that is held can be removed."""
     if case.client.holds(command.service):
         return None
     return refuse(RefusalCode.SERVICE_NOT_HELD, CHOOSE_HELD, services=(command.service,))

@@ -1,6 +1,6 @@
-"""Who is told of what happens: one function for each row of rules §9 that follows from an event.
+"""The notices that follow from events: one function for each row of rules §9.
 
-The rules of a command name those that apply to it, in order.
+`CommandRules.tells` lists the functions of a command, in order.
 """
 
 from __future__ import annotations
@@ -162,16 +162,16 @@ def invitation_answered(
 ) -> Iterator[Notice]:
     """Tell the client what the practice answered."""
     before = case.client
-    if invitation := before.practice_invitation:
-        yield trusted(
-            InvitationAnswered,
-            before.id,
-            after.version,
-            ToClientService(before.id),
-            before.business_name,
-            practice_id=invitation.practice_id,
-            accepted=isinstance(event, PracticeInvitationAccepted),
-        )
+    assert before.practice_invitation is not None  # a guard has asked
+    yield trusted(
+        InvitationAnswered,
+        before.id,
+        after.version,
+        ToClientService(before.id),
+        before.business_name,
+        practice_id=before.practice_invitation.practice_id,
+        accepted=isinstance(event, PracticeInvitationAccepted),
+    )
 
 
 def business_name_replaced(

@@ -1,4 +1,4 @@
-"""Who pays for a client's services, and when that is settled for good (rules §3).
+"""Who pays for a client's services, and when that is locked (rules §3).
 
 The payer can be chosen until the first service is added. The first service locks the payer, even if
 the client has not activated yet (P2). Removing every service does not unlock it. A locked payer

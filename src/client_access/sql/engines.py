@@ -68,7 +68,7 @@ def usable_url() -> Iterator[None]:
     try:
         yield
     except (ArgumentError, ValueError):  # their texts may show a password
-        raise InvalidValue("url", "is not a valid URL of a database") from None
+        raise InvalidValue("url", "is not a URL of a database, or has a malformed part") from None
 
 
 def engine_options(url: URL, pool: type[Pool]) -> dict[str, Any]:
@@ -109,8 +109,8 @@ def read(connection: Connection, question: Callable[[Connection, *Ts], T], *argu
 def run(connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
     """Do work inside the transaction of a connection.
 
-    A time limit, a cancelled task or a signal may interrupt a statement. The driver may then still
-    wait for the answer, so the connection is not used again.
+    A time limit, a cancelled task or a signal may interrupt a statement. If the driver then still
+    waits for the answer, the connection is not used again.
     """
     try:
         return work(connection, *arguments)
@@ -120,7 +120,8 @@ def run(connection: Connection, work: Callable[[Connection, *Ts], T], *arguments
         # Drivers raise these for a value that the database cannot store.
         raise StatementError("a value cannot be stored", None, None, error) from error
     except BaseException as error:
-        connection.invalidate(error)
+        if _is_waiting(connection):
+            connection.invalidate(error)
         raise
 
 
@@ -176,12 +177,17 @@ def _finish(transaction: Transaction, work: Callable[[Connection, *Ts], T], *arg
     connection = transaction.connection
     try:
         result = run(connection, work, *arguments)
-        transaction.commit()
     except BaseException:
         try:
             transaction.rollback()
         except DBAPIError as error:
             connection.invalidate(error)
+        raise
+    try:
+        transaction.commit()
+    except BaseException as error:
+        # SQLAlchemy undoes nothing after a commit that failed.
+        connection.invalidate(error)
         raise
     return result
 
@@ -195,6 +201,13 @@ def _set_autocommit(connection: Connection, wanted: bool) -> None:
     if connection.dialect.name == "postgresql" and _driver(connection).autocommit != wanted:
         level = "AUTOCOMMIT" if wanted else connection.default_isolation_level
         connection.execution_options(isolation_level=level)
+
+
+def _is_waiting(connection: Connection) -> bool:
+    """Return whether the driver waits for an answer. That of SQLite never does."""
+    if connection.invalidated or connection.dialect.name == "sqlite":
+        return False
+    return bool(_driver(connection).info.transaction_status.name == "ACTIVE")
 
 
 def _driver(connection: Connection) -> Any:

@@ -25,7 +25,7 @@ class Report:
         passed: the checks that passed.
         failed: the checks that failed, with the error that each raised.
         skipped: the checks that use a protocol that the repository does not offer, or several
-            threads where it is not thread-safe.
+            threads although it is not thread-safe.
     """
 
     passed: tuple[Check, ...]

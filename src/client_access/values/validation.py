@@ -61,7 +61,10 @@ def to_plain(field: str, value: object, kind: type[T]) -> T:
     plain = _PLAIN.get(kind)
     if plain is None or not issubclass(given, kind) or issubclass(given, _NOT_MEANT.get(kind, ())):
         raise InvalidValue(field, f"must be a {kind.__name__}, not a {given.__name__}")
-    return cast("T", plain(value))
+    try:
+        return cast("T", plain(value))
+    except Exception:  # of a time zone, which is the caller's own code
+        raise InvalidValue(field, f"is not a valid {kind.__name__}") from None
 
 
 def keep(instance: object, attribute: Attribute[Any], value: object, kind: type[T]) -> T:

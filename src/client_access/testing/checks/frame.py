@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeVar, cast, final
+from typing import Any, Protocol, TypeVar, cast, final
 from uuid import UUID
 
-from attrs import frozen
+from attrs import asdict, frozen, has
 
 from client_access.errors import EmailTaken, RepositoryError, StaleClient
 from client_access.repository import (
@@ -113,6 +113,14 @@ def check(*protocols: type, threads: bool = False) -> Callable[[F], F]:
     return register
 
 
+def shown(value: object) -> str:
+    """Return the text of a value with every field, also those that its `repr` leaves out."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(shown, value))}]"
+    kind = type(value)
+    return f"{kind.__name__}({asdict(cast('Any', value))})" if has(kind) else repr(value)
+
+
 def expect(holds: bool, advice: str) -> None:
     """Raise :class:`ConformanceError` with some advice unless something holds."""
     if not holds:
@@ -122,7 +130,7 @@ def expect(holds: bool, advice: str) -> None:
 def expect_equal(found: object, wanted: object, advice: str) -> None:
     """Raise :class:`ConformanceError` with both values unless they are equal."""
     if found != wanted:
-        raise ConformanceError(f"{advice}\n  found:  {found!r}\n  wanted: {wanted!r}")
+        raise ConformanceError(f"{advice}\n  found:  {shown(found)}\n  wanted: {shown(wanted)}")
 
 
 @contextmanager
