@@ -453,6 +453,60 @@ def test_details_that_were_given_are_never_asked_for_again() -> None:
         assert (decision.allowed, decision.prompts) == (True, ())
 
 
+# ── An activation email that never arrives (E5) ──────────────────────────────────────────────────
+
+JUNK = ["junk_folder", "contact_support"]
+
+
+@pytest.mark.parametrize(
+    ("more", "by", "advice"),
+    [
+        ((), NORTH, ["resend_activation.practice", "change_email.practice", *JUNK]),
+        ((), PLATFORM, ["resend_activation.platform", "change_email.platform", *JUNK]),
+        # The practice resends only what leads to a service.
+        ((EMPTIED,), NORTH, ["resend_activation.platform", "change_email.practice", *JUNK]),
+        ((EMPTIED,), PLATFORM, ["resend_activation.platform", "change_email.platform", *JUNK]),
+        ((), CLIENT, []),
+        ((), SOUTH, []),
+        ((), world.STRANGER, []),
+        ((ACTIVATE,), NORTH, []),
+        ((ca.WithdrawAccess(CLIENT_ID, NORTH),), NORTH, []),
+    ],
+)
+def test_what_helps_if_the_activation_email_never_arrives(
+    more: tuple[ca.Command, ...], by: ca.Actor, advice: list[str]
+) -> None:
+    """E5: the guide's advice in its order, for the practice and the platform, as long as the
+    client awaits its activation.
+    """
+    client = Office((ADD, SUBSCRIBE, *more)).client()
+    assert [step.key for step in ca.undelivered_activation(client, by)] == advice
+
+
+def test_an_erased_client_is_given_a_new_address_instead() -> None:
+    """E5, E7: sending again and correcting the address are one step then."""
+    office = Office((ADD, SUBSCRIBE))
+    office.repository.erase(CLIENT_ID)
+    for by, step in ((NORTH, "change_email.practice"), (PLATFORM, "change_email.platform")):
+        advice = ca.undelivered_activation(office.client(), by)
+        assert [each.key for each in advice] == [step, *JUNK]
+
+
+def test_every_step_against_an_undelivered_activation_can_be_taken() -> None:
+    """E5: no advice is a command that would be refused."""
+    advised = 0
+    for client in (*clients(), *world.erased()):
+        for by in ACTORS:
+            for step in ca.undelivered_activation(client, by):
+                if step.command is None or step.by is None:
+                    continue
+                actor = by if isinstance(by, step.by) else PLATFORM
+                actions = ca.actions_of(client, actor, at=SOON, catalogue=world.CATALOGUE)
+                assert step.command in actions.allowed
+                advised += 1
+    assert advised > 10
+
+
 # ── The questions of the service ─────────────────────────────────────────────────────────────────
 
 
