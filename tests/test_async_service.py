@@ -73,6 +73,20 @@ class AwaitedMemory:
         await asyncio.sleep(0)
         return self.memory.history(client_id)
 
+    async def with_deadlines(
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        practice_id: str | None,
+        limit: int,
+        after: tuple[datetime, UUID] | None,
+    ) -> Sequence[ca.Client]:
+        await asyncio.sleep(0)
+        return self.memory.with_deadlines(
+            since, until, practice_id=practice_id, limit=limit, after=after
+        )
+
     async def recall(self, command_id: str, *, at: datetime) -> ca.Change | None:
         await asyncio.sleep(0)
         return self.memory.recall(command_id, at=at)
@@ -138,7 +152,7 @@ def test_both_services_give_the_same_answers_on_the_same_histories() -> None:
                 assert again == change
         for by in world.ACTORS:
             assert sync.actions(client_id, by) == await other.actions(client_id, by)
-            for name in ("client", "services_open_to"):
+            for name in ("client", "opening"):
                 assert answer(getattr(sync, name), client_id, by) == await awaited(
                     getattr(other, name)(client_id, by)
                 )
@@ -146,8 +160,12 @@ def test_both_services_give_the_same_answers_on_the_same_histories() -> None:
             other.next_invoice_of_client(client_id)
         )
         assert sync.sign_in(world.FIRST) == await other.sign_in(world.FIRST)
+        ever = world.T0, world.LATE
+        assert sync.deadlines(*ever) == await other.deadlines(*ever)
         for command in chance.sample(world.commands(chance.choice(world.ACTORS)), 10):
             assert answer(sync.preview, command) == await awaited(other.preview(command))
+            together = command, ca.ChangeBusinessName(client_id, world.PLATFORM, business_name="B")
+            assert answer(sync.preview_all, together) == await awaited(other.preview_all(together))
             assert answer(sync.handle, command) == await awaited(other.handle(command))
 
     histories = world.walk().histories

@@ -17,7 +17,7 @@ import world
 from attrs import evolve
 from office import Office
 from rules_table import facts
-from test_notices import PRICES
+from test_notices import PRICES, clients
 from world import CATALOGUE, CLIENT_ID, NORTH, OTHER_ID, PLATFORM, SETUP
 
 import client_access as ca
@@ -39,7 +39,7 @@ def payer_of_lines(client: ca.Client) -> str | None:
 def test_every_client_is_on_the_invoice_of_its_payer_and_on_no_other() -> None:
     """S6: on the practice's in any status but deleted, on its own once it has activated."""
     seen: Counter[tuple[str, str | None]] = Counter()
-    for client in world.clients():
+    for client in clients():
         payer = payer_of_lines(client)
         paying = invoice_payer(client)
         assert (paying and paying.value) == payer
@@ -125,6 +125,12 @@ def test_an_invoice_is_ordered_by_folded_name_then_id_then_service() -> None:
     assert office.access.next_invoice("south") == ca.Invoice((), "GBP")
 
 
+def _activate(office: Office, client_id: UUID) -> ca.Activate:
+    pending = office.client(client_id).activation
+    assert pending is not None
+    return ca.Activate(client_id, ca.ClientUser(client_id), activation_id=pending.id)
+
+
 def _alone(office: Office) -> tuple[UUID, ca.Actor]:
     office.do(
         ca.AddClient(OTHER_ID, NORTH, business_name="Alone"),
@@ -145,6 +151,10 @@ class _NotCounting:
     def __init__(self, memory: ca.MemoryRepository) -> None:
         self.get, self.page = memory.get, memory.page
         self.find_by_email, self.save = memory.find_by_email, memory.save
+
+
+def _not_counting(office: Office, catalogue: ca.Catalogue) -> ca.ClientAccess:
+    return ca.ClientAccess(_NotCounting(office.repository), catalogue=catalogue)
 
 
 class _OnlyCounting(_NotCounting):
@@ -336,21 +346,70 @@ def test_a_service_withdrawn_from_sale_is_invoiced_if_it_is_held() -> None:
 
 
 def test_a_service_that_the_catalogue_lacks_never_makes_a_smaller_invoice() -> None:
-    """S4: every invoice and total with that service raises the error."""
+    """S4: every invoice and total with that service raises the host's error."""
     office = _many()
+    office.do(_activate(office, FIVE[3]))
     lacking = ca.ClientAccess(office.repository, catalogue=ca.Catalogue(CATALOGUE.services[:1]))
     for ask in (
         lambda: lacking.next_invoice("north"),
         lambda: lacking.next_invoice_total("north"),
         lambda: list(lacking.invoice_lines("north")),
         lambda: ca.monthly_lines(office.client(FIVE[0]), lacking.catalogue),
+        lambda: _not_counting(office, lacking.catalogue).next_invoice_total("north"),
     ):
-        with pytest.raises(ca.InvalidValue, match="lacks the service 'payroll'") as malformed:
+        with pytest.raises(ca.CatalogueIncomplete, match="lacks the service 'payroll'") as raised:
             ask()
-        assert malformed.value.field == "catalogue"
+        assert raised.value.service == "payroll"
     # A client that is not invoiced yet is not concerned.
     assert lacking.next_invoice_of_client(FIVE[4]).lines == ()
     assert lacking.next_invoice("south").lines == ()
+    office.do(_activate(office, FIVE[4]))
+    with pytest.raises(ca.CatalogueIncomplete):
+        lacking.next_invoice_of_client(FIVE[4])
+
+
+def test_a_client_that_activates_is_shown_the_lines_that_it_pays_from_then_on() -> None:
+    """S6, §9: not before, and not if the practice pays: then no invoice changes."""
+    office = _many()
+    paying = FIVE[4]
+    assert office.access.next_invoice_of_client(paying).lines == ()
+    (change,) = office.do(_activate(office, paying))
+    invoice = office.access.next_invoice_of_client(paying)
+    (notice,) = change.notices
+    assert isinstance(notice, ca.ClientInvoiceChanged)
+    assert notice.recipient == ca.ToClientService(paying)
+    assert (notice.before, notice.after) == ((), invoice.lines)
+    assert invoice.total == Decimal("11.50")
+
+    before = office.access.next_invoice("north")
+    (change,) = office.do(_activate(office, FIVE[0]))
+    assert change.notices == ()
+    assert office.access.next_invoice("north") == before
+
+
+def test_closing_deleting_and_a_transfer_move_the_lines_of_a_client() -> None:
+    """S6, L9, L11: a closed client has no lines, and those of a transferred one are on the invoice
+    of the practice that takes over. Each practice is told what changes on its own invoice.
+    """
+    office = _many()
+    client_id, _ = _alone(office)
+    total = office.access.next_invoice_total("north")
+    (change,) = office.do(ca.TransferClient(client_id, PLATFORM, practice_id="south"))
+    left, taken = [n for n in change.notices if isinstance(n, ca.PracticeInvoiceChanged)]
+    assert (left.recipient, taken.recipient) == (ca.ToPractice("north"), ca.ToPractice("south"))
+    assert taken.after == left.before == office.access.next_invoice("south").lines
+    assert taken.before == left.after == ()
+    assert office.access.next_invoice_total("north") == total - Decimal("1.25")
+    assert office.access.next_invoice_total("south") == Decimal("1.25")
+
+    (change,) = office.do(ca.CloseClient(client_id, ca.PracticeUser("south")))
+    (notice,) = change.notices
+    assert isinstance(notice, ca.PracticeInvoiceChanged)
+    assert (notice.before, notice.after) == (taken.after, ())
+    assert office.access.next_invoice("south").lines == ()
+    assert office.access.next_invoice_total("south") == 0
+    (change,) = office.do(ca.DeleteClient(client_id, ca.PracticeUser("south")))
+    assert change.notices == ()
 
 
 def test_the_invoice_of_an_unknown_client_is_refused() -> None:
@@ -414,7 +473,7 @@ def test_money_is_exact_whatever_the_host_rounds_to() -> None:
             ),
         )
     )
-    not_counting = ca.ClientAccess(_NotCounting(office.repository), catalogue=catalogue)
+    not_counting = _not_counting(office, catalogue)
     with decimal.localcontext(HOSTILE) as context:
         assert +Decimal("10.1") == 11
         assert ca.monthly_total(["payroll", "penny"], catalogue) == Decimal("1234.57")

@@ -8,10 +8,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
+from itertools import pairwise
 from typing import Any, NoReturn
 
+import attrs
 import pytest
+import test_notices
 import world
+from attrs import evolve
+from office import Office
 from rules_table import facts
 from world import CATALOGUE, CLIENT, CLIENT_ID, LATE, NORTH, PLATFORM, SOON, T0
 
@@ -170,7 +175,7 @@ def test_the_lines_have_the_client_and_the_standing_has_the_practice() -> None:
 
 
 def test_sign_in_is_decided_at_the_given_moment() -> None:
-    """A client that owes direct debit details can sign in until they are due (P6)."""
+    """P6: a client that owes direct debit details can sign in until they are due."""
     given = (ADD, subscribe(), ACTIVATE, STOP, ca.ProvideDirectDebit(CLIENT_ID, CLIENT))
     assert preview(*given, at=SOON).before.client_signs_in
     late = preview(*given, at=T0 + timedelta(days=30))
@@ -190,13 +195,23 @@ def test_a_command_that_changes_nothing_has_no_consequences() -> None:
 
 @cache
 def every_change() -> tuple[ca.Change, ...]:
-    """Return a change for each status before, event and status after."""
-    changes = []
+    """Return changes: one for each step of the walk, and for each other step by its statuses."""
+    walked = []
     for there in world.walk().histories:
         before = ca.replay(there.events[:-1]) if there.events[1:] else None
         at, command = there.events[-1].at, there.commands[-1]
-        changes.append(world.decide(before, command, at, world.CATALOGUE_THEN))
-    return tuple(changes)
+        walked.append(world.decide(before, command, at, world.CATALOGUE_THEN))
+    steps: dict[object, ca.Change] = {}
+    for change in test_notices.changes():
+        assert change.before is not None
+        legacy = change.before.holds("legacy")
+        steps[change.before.status, type(change.event), change.after.status, legacy] = change
+    return (*walked, *steps.values())
+
+
+def opens(client: ca.Client, by: ca.Actor) -> bool:
+    """Return whether an actor can open any service of a client."""
+    return bool(ca.opening_of(client, by, at=SOON, catalogue=CATALOGUE).services)
 
 
 def test_the_consequences_of_every_change_are_what_the_library_does() -> None:
@@ -209,46 +224,123 @@ def test_the_consequences_of_every_change_are_what_the_library_does() -> None:
         for client, standing in ((change.before, found.before), (change.after, found.after)):
             if client is None:
                 continue
-            own = ca.services_open_to(client, ca.ClientUser(client.id), at=SOON)
+            own = opens(client, ca.ClientUser(client.id))
             assert standing.client_signs_in or not own
             assert standing.payer in (None, *locked)
             if client.services:
-                theirs = ca.services_open_to(client, ca.PracticeUser("north"), at=SOON)
-                assert bool(theirs) == (standing.practice_opens and client.practice_id == "north")
+                theirs = opens(client, NORTH)
+                assert theirs == (standing.practice_opens and client.practice_id == "north")
             assert standing.invoice is not None
             assert standing.invoice.lines == ca.monthly_lines(client, CATALOGUE)
         # The invoice notices have the lines that are shown beforehand.
         for notice in change.notices:
-            match notice:
-                case ca.PracticeInvoiceChanged() | ca.ClientInvoiceChanged():
-                    whose = (
-                        PRACTICE if isinstance(notice, ca.PracticeInvoiceChanged) else PAYING_CLIENT
-                    )
-                    for standing, lines in (
-                        (found.before, notice.before),
-                        (found.after, notice.after),
-                    ):
-                        assert standing.invoice is not None
-                        assert lines == (
-                            standing.invoice.lines if standing.invoiced_to is whose else ()
-                        )
-                case _:
-                    pass
+            if isinstance(notice, ca.PracticeInvoiceChanged | ca.ClientInvoiceChanged):
+                for standing, lines in ((found.before, notice.before), (found.after, notice.after)):
+                    assert standing.invoice is not None
+                    payer: ca.Recipient = ca.ToClientService(change.after.id)
+                    if standing.invoiced_to is PRACTICE:
+                        assert standing.practice_id is not None
+                        payer = ca.ToPractice(standing.practice_id)
+                    assert lines == (standing.invoice.lines if payer == notice.recipient else ())
 
 
 def test_every_change_that_cannot_be_undone_is_shown_as_such_and_no_other() -> None:
-    """The payer lock (P2), the payer passing to the client (P3), deleting (L5)."""
-    met = set()
+    """The payer lock (P2), the payer passing to the client (P3), deleting (L5), and services that
+    could not be added again (S8).
+    """
+    seen = set()
     for change in every_change():
-        final = consequences_of(change, at=SOON, catalogue=CATALOGUE).cannot_be_undone
-        met |= set(final)
+        found = consequences_of(change, at=SOON, catalogue=CATALOGUE)
+        final = found.cannot_be_undone
+        seen |= set(final)
         kind = type(change.command)
         assert (Irreversible.DELETION in final) == (kind is ca.DeleteClient)
         assert (Irreversible.PAYER_LOCK in final) == (kind in (ca.Subscribe, ca.RegisterCustomer))
         was = change.before and change.before.payer
         passes = kind is ca.StopManaging and was is PRACTICE
         assert (Irreversible.PAYER_PASSES_TO_CLIENT in final) == passes
-    assert met == set(Irreversible)
+        # Only `legacy` has been withdrawn from sale.
+        held = change.before is not None and change.before.holds("legacy")
+        loses = held and not change.after.holds("legacy")
+        assert (Irreversible.SERVICES_LOST in final) == loses
+        assert found.lost_services == (("legacy",) if loses else ())
+    assert seen == set(Irreversible)
+
+
+# ── Services that could not be added again (S8) ──────────────────────────────────────────────────
+
+LEGACY = ca.Catalogue(
+    [
+        evolve(service, offered=service.code in {"payroll", "start"})
+        for service in CATALOGUE.services
+    ]
+)
+"""What is still on offer: `extra` and `legacy` have been withdrawn from sale."""
+
+
+@pytest.mark.parametrize(
+    ("given", "command", "lost"),
+    [
+        ((), ca.RemoveService(CLIENT_ID, NORTH, service="extra"), ("extra",)),
+        ((), ca.RemoveService(CLIENT_ID, NORTH, service="payroll"), ()),
+        ((), ca.RemoveService(CLIENT_ID, NORTH, service="legacy"), ("legacy",)),
+        ((), ca.CloseClient(CLIENT_ID, NORTH), ("extra", "legacy")),
+        ((), ca.TransferClient(CLIENT_ID, PLATFORM, practice_id="south"), ()),
+        ((), ca.ChangeContactDetails(CLIENT_ID, NORTH, contact=ca.ContactDetails("Ann")), ()),
+        ((ca.CloseClient(CLIENT_ID, NORTH),), ca.ReopenClient(CLIENT_ID, NORTH), ()),
+        ((ca.CloseClient(CLIENT_ID, NORTH),), ca.DeleteClient(CLIENT_ID, NORTH), ()),
+    ],
+    ids=lambda value: type(value).__name__ if attrs.has(type(value)) else "",
+)
+def test_services_that_could_not_be_added_again_are_named(
+    given: tuple[ca.Command, ...], command: ca.Command, lost: tuple[str, ...]
+) -> None:
+    """S4, S8: those that end and are no longer on offer, and not those that can be added again."""
+    held: dict[str, ca.ServiceSetup | None] = {
+        "payroll": None,
+        "extra": None,
+        "legacy": world.SETUP,
+    }
+    office = Office(
+        (ADD, evolve(subscribe(sign_in=ALONE), services=held)), catalogue=world.CATALOGUE_THEN
+    )
+    office.do(*given)
+    change = ca.decide(office.client(), command, at=SOON, catalogue=LEGACY)
+    found = consequences_of(change, at=SOON, catalogue=LEGACY)
+    assert found.lost_services == lost
+    assert (Irreversible.SERVICES_LOST in found.cannot_be_undone) is bool(lost)
+
+
+def test_a_service_that_the_catalogue_lacks_could_not_be_added_again_either() -> None:
+    """S4, S8: removing it works, and is shown as final."""
+    remove = ca.RemoveService(CLIENT_ID, NORTH, service="extra")
+    client = client_with_an_unknown_service()
+    change = ca.decide(client, remove, at=SOON, catalogue=WITHOUT_EXTRA)
+    assert consequences_of(change, at=SOON, catalogue=WITHOUT_EXTRA).lost_services == ("extra",)
+
+
+# ── Several commands ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_consequences_of_several_commands_follow_from_one_another() -> None:
+    """S8: each change of `preview_all` begins where the one before it ends."""
+    office = Office((ADD, subscribe(sign_in=ALONE)))
+    commands = (
+        ca.RemoveService(CLIENT_ID, NORTH, service="extra"),
+        ca.CloseClient(CLIENT_ID, NORTH),
+        ca.DeleteClient(CLIENT_ID, NORTH),
+    )
+    previewed = office.access.preview_all(commands)
+    steps = [consequences_of(each, at=SOON, catalogue=CATALOGUE) for each in previewed]
+    for earlier, later in pairwise(steps):
+        assert later.before == earlier.after
+    assert [shown(step.after) for step in steps] == [
+        ("practice_only", ["practice_opens"], "practice", "practice", "5.50"),
+        ("closed", [], "practice", "practice", "0"),
+        ("deleted", [], "practice", None, "0"),
+    ]
+    assert [step.cannot_be_undone for step in steps] == [(), (), (Irreversible.DELETION,)]
+    assert office.client().status is ca.Status.PRACTICE_ONLY
 
 
 # ── What the catalogue lacks (S4) ────────────────────────────────────────────────────────────────

@@ -1,7 +1,8 @@
-"""A practice's three lists: rules C1 to C3."""
+"""A practice's four lists: rules C1 to C3."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from office import Office
 from rules_table import facts
-from test_client import where
+from test_notices import clients
 from world import CATALOGUE, CLIENT, CLIENT_ID, EAST, NORTH, PLATFORM, SOUTH
 
 import client_access as ca
@@ -59,8 +60,8 @@ def test_every_client_is_in_the_list_that_the_rules_say_and_in_no_other() -> Non
     is shown by id, kind and name (C3).
     """
     labels = set()
-    for client in world.clients():
-        office = Office((add(CLIENT_ID, "Acme"),))
+    for client in clients():
+        office = Office()
         created = world.decide(None, add(CLIENT_ID, "Acme"), world.T0)
         office.repository = ca.MemoryRepository()
         office.repository.save([evolve(created, after=client)])
@@ -70,7 +71,7 @@ def test_every_client_is_in_the_list_that_the_rules_say_and_in_no_other() -> Non
             for practice in ("north", "south", "east")
             for which in LISTS
         }
-        place = where(client)
+        place = list_of(facts(client))
         assert {key for key, rows in shown.items() if rows} == ({place} if place else set())
         for (practice, which), rows in shown.items():
             for row in rows:
@@ -98,7 +99,65 @@ def test_every_client_is_in_the_list_that_the_rules_say_and_in_no_other() -> Non
         ("inactive", "Awaiting Client Activation"),
         ("inactive", "New Client Invitation"),
         ("imported", "Inactive"),
+        ("closed", "Closed"),
     }
+
+
+def list_of(client: dict[str, Any]) -> tuple[str, str] | None:
+    """C1: return the practice and the list in which a client is, or None."""
+    practice, invitation = client["practice_id"], client["invitation"]
+    match client["status"]:
+        case "practice_only" | "both_access" | "disabled":
+            return practice, "active"
+        case "awaiting_activation":
+            return practice, "active" if client["established"] else "inactive"
+        case "inactive":
+            return practice, "imported" if client["source"] == "imported" else "inactive"
+        case "closed":
+            return practice, "closed"
+        case "unmanaged" if invitation:
+            return invitation[0], "inactive"
+        case _:
+            return None
+
+
+def subscribe(sign_in: ca.SignIn) -> ca.Subscribe:
+    return ca.Subscribe(
+        CLIENT_ID,
+        NORTH,
+        payer=ca.Payer.PRACTICE,
+        sign_in=sign_in,
+        services={"extra": None},
+        activation_id=world.FIRST_ACTIVATION,
+    )
+
+
+def shown_in(office: Office) -> set[tuple[str, str]]:
+    """Return the lists that show any client."""
+    return {
+        (practice, which.value)
+        for practice in ("north", "south")
+        for which in LISTS
+        if office.access.clients(practice, which).rows
+    }
+
+
+def test_a_client_moves_from_list_to_list() -> None:
+    """C1, L9 to L11: closing, reopening, withdrawing access and a transfer each move it."""
+    office = Office()
+    for command, place in (
+        (evolve(add(CLIENT_ID, "Acme"), email=world.FIRST), ("north", "inactive")),
+        (subscribe(ca.SignIn.PRACTICE_AND_CLIENT), ("north", "inactive")),
+        (ca.WithdrawAccess(CLIENT_ID, NORTH), ("north", "active")),
+        (ca.CloseClient(CLIENT_ID, NORTH), ("north", "closed")),
+        (ca.TransferClient(CLIENT_ID, PLATFORM, practice_id="south"), ("south", "closed")),
+        (ca.ReopenClient(CLIENT_ID, SOUTH), ("south", "active")),
+        (ca.CloseClient(CLIENT_ID, SOUTH), ("south", "closed")),
+    ):
+        office.do(command)
+        assert shown_in(office) == {place}
+    office.do(ca.DeleteClient(CLIENT_ID, SOUTH))
+    assert shown_in(office) == set()
 
 
 def test_an_invitation_moves_from_list_to_list_when_it_is_answered() -> None:
@@ -107,15 +166,7 @@ def test_an_invitation_moves_from_list_to_list_when_it_is_answered() -> None:
         CLIENT_ID, PLATFORM, business_name="Acme", email=world.FIRST, services={"extra": None}
     )
     office = Office((register, ca.InvitePractice(CLIENT_ID, CLIENT, practice_id="south")))
-
-    def shown() -> set[tuple[str, str]]:
-        return {
-            (practice, which.value)
-            for practice in ("north", "south")
-            for which in LISTS
-            if office.access.clients(practice, which).rows
-        }
-
+    shown = partial(shown_in, office)
     assert shown() == {("south", "inactive")}
     office.do(ca.DeclinePracticeInvitation(CLIENT_ID, SOUTH))
     assert shown() == set()
@@ -147,15 +198,18 @@ def test_an_invitation_moves_from_list_to_list_when_it_is_answered() -> None:
         ("?", []),
         ("\\", []),
         ("[a-z]", []),
-        (" ", ["100% Wool", "Straße 5", "STRASSE 7", "Zoë & Söhne"]),
+        (" ", ["100% Wool", "a_b", "Ärzte", "Straße 5", "STRASSE 7", "Zoë & Söhne"]),
+        ("  str\t", ["Straße 5", "STRASSE 7"]),
+        ("\u00a0Wool\r\n", ["100% Wool"]),
         ("& s", ["Zoë & Söhne"]),
+        ("&  s", []),
         ("rzte", ["Ärzte"]),
         ("x", []),
         ("' OR 1=1 --", []),
     ],
 )
 def test_search_finds_text_in_the_name_without_wildcards(search: str, found: list[str]) -> None:
-    """C2: the folded name contains the folded text."""
+    """C2: the folded name contains the folded text. White space around the text is ignored."""
     office = filled("Zoë & Söhne", "Straße 5", "STRASSE 7", "100% Wool", "a_b", "Ärzte")
     page = office.access.clients("north", INACTIVE, search=search)
     assert sorted(names_of(page), key=fold) == sorted(found, key=fold)
@@ -174,10 +228,123 @@ def test_search_is_containment_of_folded_text_in_order_of_code_points(
     """C2: the rows are ordered by folded name, by code point, then by id."""
     office = filled(*names)
     everything = [(fold(name), UUID(int=n)) for n, name in enumerate(names, 1)]
-    found = sorted(place for place in everything if fold(search) in place[0])
+    found = sorted(place for place in everything if fold(search.strip()) in place[0])
     page = office.access.clients("north", INACTIVE, search=search, limit=100)
     assert [(fold(row.business_name), row.client_id) for row in page.rows] == found
     assert page.next is None
+
+
+def found_by(search: str, office: Office, practice: str = "north") -> list[str]:
+    """Return the names that a search finds in the lists of a practice."""
+    return [
+        name
+        for which in LISTS
+        for name in names_of(office.access.clients(practice, which, search=search))
+    ]
+
+
+def addressed(client_id: UUID, name: str, email: str) -> ca.AddClient:
+    return ca.AddClient(client_id, NORTH, business_name=name, email=email)
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("ann@", ["Acme"]),
+        ("Ann@Büro.Example.COM", ["Acme"]),
+        ("ANN@BU\u0308RO", ["Acme"]),
+        ("  ann@  ", ["Acme"]),
+        ("bolt", ["Bolt", "Cord"]),
+        ("@", ["Acme", "Bolt", "Cord"]),
+        ("example.com", ["Acme", "Bolt", "Cord"]),
+        ("xn--", []),
+        # No text is found that begins in the name and ends in the address.
+        ("acmeann", []),
+        ("acme ann", []),
+        # A placeholder is made from the client's id.
+        ("placeholder", []),
+        ("invalid", []),
+        (UUID(int=4).hex, []),
+    ],
+)
+def test_search_finds_text_in_the_address_too(search: str, found: list[str]) -> None:
+    """C2: folded like the name. Placeholders are not searched."""
+    office = Office(
+        (
+            addressed(UUID(int=1), "Acme", "Ann@Büro.example.com"),
+            addressed(UUID(int=2), "Bolt", "b@example.com"),
+            addressed(UUID(int=3), "Cord", "BOLT@example.com"),
+            add(UUID(int=4), "Placeless"),
+        )
+    )
+    assert found_by(search, office) == found
+    assert found_by("placeless", office) == ["Placeless"]
+
+
+def test_a_search_finds_the_present_address() -> None:
+    """C2, L9, L10, E7: not one that was changed, withdrawn, freed by closing or erased."""
+    office = Office(
+        (
+            addressed(CLIENT_ID, "Acme", "first@example.com"),
+            ca.ChangeEmail(CLIENT_ID, NORTH, email="second@example.com"),
+        )
+    )
+    assert (found_by("first@", office), found_by("second@", office)) == ([], ["Acme"])
+    office.do(subscribe(ca.SignIn.PRACTICE_AND_CLIENT), ca.WithdrawAccess(CLIENT_ID, NORTH))
+    assert (found_by("second@", office), found_by("acme", office)) == ([], ["Acme"])
+    office.do(ca.ChangeEmail(CLIENT_ID, NORTH, email="third@example.com"))
+    assert found_by("third@", office) == ["Acme"]
+    office.do(ca.CloseClient(CLIENT_ID, NORTH))
+    assert (found_by("third@", office), found_by("acme", office)) == ([], ["Acme"])
+
+    office = Office((addressed(CLIENT_ID, "Acme", "first@example.com"),))
+    office.repository.erase(CLIENT_ID)
+    assert (found_by("first@", office), found_by("invalid", office)) == ([], [])
+    assert found_by("(erased)", office) == ["(erased)"]
+
+
+def test_the_address_of_a_client_that_only_invites_is_not_searched() -> None:
+    """C2, C3: a practice learns it when it has accepted."""
+    register = ca.RegisterCustomer(
+        CLIENT_ID, PLATFORM, business_name="Acme", email="ann@example.com", services={"extra": None}
+    )
+    office = Office((register, ca.InvitePractice(CLIENT_ID, CLIENT, practice_id="south")))
+    for search in ("ann@", "@", "example.com"):
+        assert found_by(search, office, "south") == []
+    assert found_by("acm", office, "south") == ["Acme"]
+    office.do(ca.AcceptPracticeInvitation(CLIENT_ID, SOUTH))
+    assert found_by("ann@", office, "south") == ["Acme"]
+
+
+def test_nobody_searches_the_clients_of_another_practice() -> None:
+    """C3: after a transfer, only the practice that took over finds the client."""
+    office = Office((addressed(CLIENT_ID, "Acme", "ann@example.com"),))
+    assert (found_by("ann@", office), found_by("ann@", office, "south")) == (["Acme"], [])
+    office.do(ca.TransferClient(CLIENT_ID, PLATFORM, practice_id="south"))
+    assert (found_by("ann@", office), found_by("ann@", office, "south")) == ([], ["Acme"])
+
+
+def test_what_is_searched_of_every_client() -> None:
+    """C2: the name, and the address of a client that the practice manages, if mail reaches it."""
+    with_address = set()
+    for client in (*clients(), *world.erased()):
+        listing = client.listing
+        if listing is None:
+            continue
+        assert listing.folded_name == fold(client.business_name)
+        managed = client.status is not ca.Status.UNMANAGED
+        if managed and not client.email.address.endswith(".invalid"):
+            assert listing.searched == f"{listing.folded_name}\n{fold(client.email.address)}"
+            with_address.add(client.status.value)
+        else:
+            assert listing.searched == listing.folded_name
+    assert with_address == {
+        "inactive",
+        "practice_only",
+        "awaiting_activation",
+        "both_access",
+        "disabled",
+    }
 
 
 # ── Pages ────────────────────────────────────────────────────────────────────────────────────────
@@ -299,6 +466,8 @@ def test_the_list_of_an_unknown_practice_is_empty() -> None:
         ({"client_list": "active"}, "client_list"),
         ({"search": "a\x00"}, "search"),
         ({"search": "x" * 1001}, "search"),
+        ({"search": "a\nb"}, "search"),
+        ({"search": b"a"}, "search"),
         ({"search": None}, "search"),
         ({"limit": 0}, "limit"),
         ({"limit": 1001}, "limit"),

@@ -18,6 +18,7 @@ import attrs
 import email_validator
 import junk
 import pytest
+import test_notices
 import world
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -37,13 +38,7 @@ def _changes() -> list[ca.Change]:
         before = ca.replay(there.events[:-1]) if there.events[1:] else None
         at = there.events[-1].at
         changes.append(world.decide(before, there.commands[-1], at, world.CATALOGUE_THEN))
-    # What the platform does for a practice gives notices to the practice.
-    for client in world.clients():
-        for command in world.commands(PLATFORM):
-            if isinstance(command, ca.GiveAccess | ca.DeleteClient | ca.StopManaging):
-                with suppress(ca.CommandRefused):
-                    changes.append(world.decide(client, command, SOON))
-    return changes
+    return [*changes, *test_notices.changes()]
 
 
 def _samples() -> dict[type, Any]:
@@ -55,6 +50,7 @@ def _samples() -> dict[type, Any]:
         *(change.event for change in changes),
         *(notice for change in changes for notice in change.notices),
         *(notice.recipient for change in changes for notice in change.notices),
+        *(each for client in world.clients() for each in ca.reminders(client, T0, world.LATE)),
         *(prompt for decision in sign_ins for prompt in decision.prompts),
         *(prompt.recipient for decision in sign_ins for prompt in decision.prompts),
         *world.commands(NORTH),
@@ -69,7 +65,7 @@ def _samples() -> dict[type, Any]:
         ca.HeldService("start", SETUP),
         ca.Policy(),
         CATALOGUE,
-        CATALOGUE.services[0],
+        attrs.evolve(CATALOGUE.services[0], capabilities=("vat_returns", "journals")),
     ]
     return {type(value): value for value in found}
 
@@ -118,6 +114,10 @@ def given_values() -> list[Any]:
         service.clients("north", ca.ClientList.INACTIVE),
         *service.clients("north", ca.ClientList.INACTIVE).rows,
         *next(iter(_refusals())).ways_out,
+        ca.opening_of(client, NORTH, at=SOON, catalogue=CATALOGUE),
+        ca.opening_of(client, world.CLIENT, at=SOON, catalogue=CATALOGUE),
+        *ca.opening_of(client, NORTH, at=SOON, catalogue=CATALOGUE).services,
+        *ca.deadlines_of(next(c for c in world.clients() if c.activation)),
     ]
 
 
@@ -213,8 +213,16 @@ def test_any_argument_of_a_function_is_answered_or_invalid(one: Any, other: Any)
         lambda: ca.actions_of(client, NORTH, at=one, catalogue=other),
         lambda: ca.sign_in_of(one, at=SOON),
         lambda: ca.sign_in_of(client, at=one),
-        lambda: ca.services_open_to(one, NORTH, at=SOON),
-        lambda: ca.services_open_to(client, one, at=SOON),
+        lambda: ca.opening_of(one, NORTH, **sound),
+        lambda: ca.opening_of(client, one, **sound),
+        lambda: ca.opening_of(client, NORTH, at=one, catalogue=other),
+        lambda: ca.undelivered_activation(one, NORTH),
+        lambda: ca.undelivered_activation(client, one),
+        lambda: ca.deadlines_of(one),
+        lambda: ca.reminders(one, SOON, SOON),
+        lambda: ca.reminders(client, one, other),
+        lambda: ca.reminders(client, SOON, SOON, before=one),
+        lambda: ca.reminders(client, SOON, SOON, before=[one]),
         lambda: ca.mailto(one),
         lambda: ca.monthly_lines(one, CATALOGUE),
         lambda: ca.monthly_lines(client, one),
@@ -247,11 +255,16 @@ def test_any_argument_of_a_function_is_answered_or_invalid(one: Any, other: Any)
         lambda: access.handle_all(one),
         lambda: access.handle_each([one]),
         lambda: access.preview(one),
+        lambda: access.preview_all(one),
+        lambda: access.preview_all([one]),
         lambda: access.actions(one, NORTH),
         lambda: access.actions(CLIENT_ID, one),
         lambda: access.client(one, NORTH),
         lambda: access.client(CLIENT_ID, one),
-        lambda: access.services_open_to(CLIENT_ID, one),
+        lambda: access.opening(one, NORTH),
+        lambda: access.opening(CLIENT_ID, one),
+        lambda: access.deadlines(one, other),
+        lambda: access.deadlines(SOON, SOON, practice_id=one),
         lambda: access.clients(one, lists),
         lambda: access.clients("north", one),
         lambda: access.clients("north", lists, search=one),
@@ -264,7 +277,8 @@ def test_any_argument_of_a_function_is_answered_or_invalid(one: Any, other: Any)
         lambda: access.next_invoice_of_client(one),
     ]
     for call in calls:
-        with suppress(ca.InvalidValue, ca.CommandRefused, ca.CorruptRecord):
+        # `held` is asked for services that no catalogue has.
+        with suppress(ca.InvalidValue, ca.CommandRefused, ca.CorruptRecord, ca.CatalogueIncomplete):
             call()
 
 
@@ -300,6 +314,10 @@ A_LINE = ca.InvoiceLine(CLIENT_ID, "Acme", "payroll", "Payroll", Decimal(1))
         ),
         (lambda wrong: _refusals()[0].translated(wrong), "texts"),
         (lambda wrong: _refusals()[0].translated({_refusals()[0].code.value: wrong}), "texts"),
+        (lambda wrong: ca.opening_of(wrong, NORTH, at=SOON, catalogue=CATALOGUE), "client"),
+        (lambda wrong: ca.undelivered_activation(wrong, NORTH), "client"),
+        (lambda wrong: ca.undelivered_activation(world.clients()[0], wrong), "by"),
+        (ca.deadlines_of, "client"),
         (CATALOGUE.get, "code"),
         (CATALOGUE.offers, "code"),
         (CATALOGUE.held, "code"),
@@ -1131,6 +1149,7 @@ def _assert_immutable(value: Any) -> None:
         ca.CorruptRecord("no events"),
         ca.CommandRefused(world.commands(NORTH)[0], _refusals()[0]),
         ca.CommandRefused(None, _refusals()[0]),
+        ca.CatalogueIncomplete("payroll"),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -1150,6 +1169,9 @@ def test_errors_have_one_root_and_say_what_is_at_fault() -> None:
     assert issubclass(ca.RepositoryError, ca.ClientAccessError)
     for kind in (ca.StaleClient, ca.EmailTaken, ca.CorruptRecord):
         assert issubclass(kind, ca.RepositoryError)
+    # A catalogue that lacks a held service is the host's error, and nobody's input (S4).
+    assert ca.CatalogueIncomplete.__bases__ == (ca.ClientAccessError,)
+    assert "'payroll'" in str(ca.CatalogueIncomplete("payroll"))
     assert str(ca.InvalidValue("email", "is blank")) == "email is blank"
     assert str(CLIENT_ID) in str(ca.StaleClient(CLIENT_ID))
     assert str(CLIENT_ID) in str(ca.EmailTaken(CLIENT_ID))
@@ -1163,7 +1185,30 @@ def test_the_members_of_unions_are_final() -> None:
             assert getattr(kind, "__final__", False), kind
 
 
-# ── mailto: links ────────────────────────────────────────────────────────────────────────────────
+# ── Capabilities ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_capabilities_are_kept_as_they_were_given() -> None:
+    """S7: in their order, from any iterable; a service has none unless the host names them."""
+    names = ["vat_returns", "journals", "Chart of accounts"]
+    for given_names in (names, tuple(names), iter(names), dict.fromkeys(names)):
+        service = ca.Service("start", "Start", Decimal(6), capabilities=given_names)  # type: ignore[arg-type]  # any iterable will do
+        assert service.capabilities == tuple(names)
+    assert ca.Service("start", "Start", Decimal(6)).capabilities == ()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["vat_returns", b"x", 5, None, [5], [None], [""], [" "], ["a\nb"], ["a\x00"], ["x" * 65]],
+)
+def test_a_malformed_capability_is_named(wrong: Any) -> None:
+    """S7: a single str would be taken for its letters."""
+    with pytest.raises(ca.InvalidValue) as malformed:
+        ca.Service("start", "Start", Decimal(6), capabilities=wrong)
+    assert malformed.value.field == "capabilities"
+
+
+# ── Mail ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _with_address(address: str) -> ca.Client:

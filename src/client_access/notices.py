@@ -6,7 +6,7 @@ notice holds a link: a link to activate is made when the email is sent (E6).
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import final
 from uuid import UUID, uuid5
@@ -88,14 +88,15 @@ class _Notice:
 
     @property
     def id(self) -> UUID:
-        """The same each time that the notice is made: of client, version, kind and practice."""
-        return uuid5(self.client_id, self._identity())
+        """Made from client, occasion, kind and practice: the same each time it is made."""
+        name = f"{self._occasion()}/{NOTICE_NAMES[type(self)]}"  # type: ignore[index]  # only subclasses are made
+        if isinstance(self.recipient, ToPractice):
+            name = f"{name}/{self.recipient.practice_id}"
+        return uuid5(self.client_id, name)
 
-    def _identity(self) -> str:
-        """Return what differs between the notices about one client."""
-        name = f"{self.version}/{NOTICE_NAMES[type(self)]}"  # type: ignore[index]  # only subclasses are made
-        to = self.recipient
-        return f"{name}/{to.practice_id}" if isinstance(to, ToPractice) else name
+    def _occasion(self) -> str:
+        """Return what differs between two notices of one kind about one client."""
+        return str(self.version)
 
 
 @final
@@ -297,9 +298,10 @@ class _Reminder(_Notice):
     ends_at: datetime = field(kw_only=True, validator=is_aware)
     remind_at: datetime = field(kw_only=True, validator=is_aware)
 
-    def _identity(self) -> str:
-        moments = f"{self.ends_at.isoformat()}/{self.remind_at.isoformat()}"
-        return f"{super()._identity()}/{moments}"
+    def _occasion(self) -> str:
+        """Return the two moments: a reminder stays the same if the client changes meanwhile."""
+        moments = self.ends_at, self.remind_at
+        return "/".join(moment.astimezone(UTC).isoformat() for moment in moments)
 
 
 @final

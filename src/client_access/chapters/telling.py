@@ -257,11 +257,10 @@ def invoice_changed(case: Case, _: Event, after: Client) -> Iterator[Notice]:
     """Tell the payer before and the payer after, if the lines on its next invoice differ (S3)."""
     before, catalogue = case.client, case.catalogue
     was, now = _invoiced(before), _invoiced(after)
+    if was == now and after.services is before.services:
+        return
     old = monthly_lines(before, catalogue) if was else ()
-    if was and now and after.services is before.services:
-        new = old
-    else:
-        new = monthly_lines(after, catalogue) if now else ()
+    new = monthly_lines(after, catalogue) if now else ()
     for recipient in dict.fromkeys((was, now)):
         lines_before = old if recipient == was else ()
         lines_after = new if recipient == now else ()

@@ -115,9 +115,10 @@ class InvoiceReading:
     """The lines of a practice's next invoice, in order, while its two lists are read (S6).
 
     A client that a practice pays for is in its active or its inactive list: clients in the imported
-    list have no services (C1). A client may activate during the reading, which moves it from the
-    inactive to the active list. No client that the practice pays for moves back. So the inactive
-    list is read first, and no client is missed. A client that appears in both has its lines once.
+    and closed lists have no services (C1). A client may activate during the reading, or its access
+    be withdrawn, which moves it from the inactive to the active list. No client that the practice
+    pays for moves back. So the inactive list is read first, and no client is missed. A client that
+    appears in both has its lines once.
 
     Parameters:
         practice_id: the practice.

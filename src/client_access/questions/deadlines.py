@@ -70,7 +70,7 @@ def reminders(
 ) -> tuple[Notice, ...]:
     """Return the reminders about a client that fall between two moments (N1).
 
-    Asked for twice, they are the same, with the same ids.
+    Asked for twice, they have the same ids, also if the client has changed meanwhile.
 
     Parameters:
         client: the client.
@@ -88,8 +88,8 @@ def reminders(
     found: list[Notice] = []
     for deadline in deadlines_of(client):
         for span in sorted(set(spans), reverse=True):
-            # A moment before the deadline was fixed reminds nobody.
-            if span <= deadline.at - _fixed_at(client):
+            # Nobody is reminded before the deadline is fixed, nor at that very moment.
+            if span < deadline.at - _fixed_at(client):
                 remind_at = deadline.at - span
                 if since <= remind_at < until:
                     found += _reminders(deadline, remind_at)

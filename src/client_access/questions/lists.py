@@ -87,7 +87,8 @@ class PageQuery:
         """
         practice = to_practice_id(practice_id)
         check_type("client_list", client_list, ClientList)
-        text = to_text("search", search, _SEARCH_LENGTH, blank=True)
+        typed = to_plain("search", search, str).strip()
+        text = to_text("search", typed, _SEARCH_LENGTH, blank=True)
         rows = to_plain("limit", limit, int)
         if not 1 <= rows <= _HIGHEST_LIMIT:
             raise InvalidValue("limit", f"must be from 1 to {_HIGHEST_LIMIT}")
@@ -101,7 +102,7 @@ class PageQuery:
                 )
             case _:
                 raise InvalidValue("after", "must be the next of a page")
-        return cls(practice, client_list, fold(text.strip()), rows, place)
+        return cls(practice, client_list, fold(text), rows, place)
 
     def page(self, clients: Sequence[Client]) -> Page:
         """Return the page that shows these clients, which may be one more than its limit."""

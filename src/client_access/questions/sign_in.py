@@ -178,30 +178,30 @@ def _not_open(client: Client, by: Actor, at: datetime) -> Refusal | None:
     if isinstance(by, ClientUser):
         refusal = sign_in_of(client, at=at).refusal
     elif isinstance(by, PracticeUser):
-        refusal = None if client.status in SUBSCRIBED else _not_in_this_status(client, by)
+        refusal = None if client.status in SUBSCRIBED else _not_in_this_status(client)
     else:
-        refusal = None if client.status is not Status.INACTIVE else _not_in_this_status(client, by)
-    return refusal or (
-        None if client.services else refuse(RefusalCode.NO_SERVICES, _adding(client))
-    )
+        refusal = None if client.status is not Status.INACTIVE else _not_in_this_status(client)
+    if refusal is None and not client.services:
+        return refuse(RefusalCode.NO_SERVICES, *_adding(client))
+    return refusal
 
 
-def _not_in_this_status(client: Client, by: Actor) -> Refusal:
+def _not_in_this_status(client: Client) -> Refusal:
     match client.status:
         case Status.INACTIVE:
-            helps = way(Subscribe, PracticeUser)
+            helps: tuple[WayOut, ...] = (way(Subscribe, PracticeUser),)
         case Status.CLOSED:
-            helps = way(ReopenClient, type(by))
+            helps = _adding(client)
         case _:  # a practice that is only invited
-            helps = way(AcceptPracticeInvitation, PracticeUser)
-    return refuse(RefusalCode.NOT_IN_THIS_STATUS, helps)
+            helps = (way(AcceptPracticeInvitation, PracticeUser),)
+    return refuse(RefusalCode.NOT_IN_THIS_STATUS, *helps)
 
 
-def _adding(client: Client) -> WayOut:
+def _adding(client: Client) -> tuple[WayOut, ...]:
     """Return how a client without services gets one."""
     if client.status is Status.CLOSED:
-        return way(ReopenClient, PlatformUser)
-    return way(AddService, PlatformUser if client.payer is Payer.CLIENT else PracticeUser)
+        return (way(ReopenClient, PracticeUser), way(AddService, PracticeUser))
+    return (way(AddService, PlatformUser if client.payer is Payer.CLIENT else PracticeUser),)
 
 
 def readable(client: Client | None, by: Actor) -> Client:

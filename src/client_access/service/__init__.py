@@ -168,7 +168,7 @@ class ClientAccess:
             CommandRefused, InvalidValue, RepositoryError: as :meth:`handle_all`.
         """
         given = to_tuple("commands", commands)
-        return (self._load(given, self._now())).decide_all(given)
+        return self._load(given, self._now()).decide_all(given)
 
     # ── Questions ────────────────────────────────────────────────────────────────────────────────
 
@@ -224,7 +224,8 @@ class ClientAccess:
         Parameters:
             practice_id: the practice.
             client_list: which of its lists.
-            search: text that the business name must contain, in any case; empty for all rows.
+            search: text that the business name or the address must contain, in any case; white
+                space around it is ignored; empty for all rows.
             limit: the largest number of rows, from 1 to 1,000.
             after: the `next` of the page before; None for the first page.
 
