@@ -1,4 +1,4 @@
-"""How the package is built: imports run downwards only, and the core needs no extra."""
+"""The package's layout: imports run downwards only, and the core needs no extra."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CORE = """
     errors
     values.validation  values  values.email_address  values.catalogue
     machines  machines.table  machines.lifecycle  machines.payer  machines.activation
-    machines.practice_invitation
+    machines.practice_invitation  machines.direct_debit
     client
     commands
     events
@@ -25,9 +25,11 @@ CORE = """
     change
     chapters  chapters.rules  chapters.ways_out  chapters.telling  chapters.guards
     chapters.adding  chapters.subscriptions  chapters.activation
-    chapters.access  chapters.managing  chapters.invitations  chapters.details
+    chapters.access  chapters.managing  chapters.closing
+    chapters.invitations  chapters.details
     deciding
     questions  questions.lists  questions.billing  questions.sign_in  questions.consequences
+    questions.deadlines
     repository  repository.awaited  repository.erasing  repository.memory
     service.clock  service.retries  service.unit  service.once  service  service.awaited
     service.outbox
@@ -45,7 +47,7 @@ OUTSIDE = {
     "testing",
     "wire",
 }
-"""What stands on the core, and may need an extra: the core imports none of it."""
+"""What is built on the core, and may need an extra: the core imports none of it."""
 
 EXTRAS = (
     "sqlalchemy cattrs itsdangerous hypothesis pytest rich jinja2 psycopg aiosqlite sybil greenlet"
@@ -73,7 +75,7 @@ def _imported(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name} imports relatively"
             module = node.module or ""
-            # A name may be a module of its own, or come out of one.
+            # A name may be a module, or something in one.
             names = [
                 deeper if deeper.removeprefix("client_access.") in MODULES else module
                 for deeper in (f"{module}.{alias.name}" for alias in node.names)
@@ -85,14 +87,14 @@ def _imported(path: Path) -> Iterator[str]:
                 yield name.removeprefix("client_access.")
 
 
-def test_every_module_stands_in_the_order_or_outside_it() -> None:
-    """Whoever adds a module says here where it stands."""
+def test_every_module_is_in_the_order_or_outside_it() -> None:
+    """A new module must be added to the order, or be outside the core."""
     inside = {name for name in MODULES if not {name, name.split(".")[0]} & OUTSIDE}
     assert inside == set(CORE.split())
 
 
 def test_imports_run_downwards_only() -> None:
-    """A module of the core imports from those before it, and from none outside."""
+    """A module of the core imports only from the modules before it."""
     order = {name: place for place, name in enumerate(CORE.split())}
     upwards = [
         (name, imported)
@@ -104,7 +106,7 @@ def test_imports_run_downwards_only() -> None:
 
 
 def test_nothing_is_imported_inside_functions_of_the_core() -> None:
-    """An import inside a function would hide an upward arrow; one is there to save time."""
+    """An import inside a function would hide an import upwards; the one exception saves time."""
     inner = [
         (name, ast.unparse(imported))
         for name in CORE.split()
@@ -117,9 +119,9 @@ def test_nothing_is_imported_inside_functions_of_the_core() -> None:
 
 
 def test_importing_the_core_imports_no_extra() -> None:
-    """In a fresh process: none of the packages of the extras, and none of what stands on the core.
+    """Importing the core imports no package of an extra, and no module that is built on the core.
 
-    The tests themselves run with the extras, so this one asks an interpreter of its own.
+    The tests import the extras, so this one starts another interpreter.
     """
     program = "import client_access, sys; print('\\n'.join(sys.modules))"
     done = subprocess.run(
@@ -136,7 +138,7 @@ def test_importing_the_core_imports_no_extra() -> None:
 
 
 def test_the_core_has_no_clock_no_randomness_and_no_input_or_output() -> None:
-    """Where a decision is made, everything that it looks at is an argument."""
+    """Everything that a decision looks at is an argument."""
     shells = {name for name in CORE.split() if name.startswith(("service", "repository"))}
     for name in set(CORE.split()) - shells:
         for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):

@@ -302,7 +302,7 @@ def test_the_walk_reaches_every_status_and_flag() -> None:
 
 
 def test_direct_debit_details_are_asked_for_when_the_rules_say() -> None:
-    """P6: when the practice is left, at activation, and with the first service; at no other time."""
+    """P6: when the practice is left, at activation, with the first service; at no other time."""
     asking = {
         type(there.events[-1])
         for there in world.walk().histories
