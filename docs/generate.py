@@ -91,7 +91,7 @@ def _first_refusal(
 ) -> tuple[int, ca.Refusal] | None:
     """Return why a command is refused, and the number of the guard that refuses it."""
     rules = BY_COMMAND[type(command)]
-    owner = world.owner_of_email(client, command)
+    owner = world.owner_of_email(client.email.address if client else "", command)
     case = Case(client, command.by, at, world.CATALOGUE, DEFAULT_POLICY, owner)
     if not rules.creates and not is_known(client, command.by):
         return SAME_FOR_ALL, UNKNOWN_CLIENT

@@ -1,9 +1,10 @@
 """The oracle: rules §8 as a table, written from the rules and not from the library.
 
-`answer` returns what the rules say about a command: a refusal code, an event, `UNCHANGED` or
-`MALFORMED`. `facts_after` returns the client after it. Both see a client as `facts`: its fields as
-plain strings, numbers and tuples. The oracle uses the library's classes and the fields of its
-values, and nothing else.
+`answer` returns what the rules say about a command: a refusal code, the event that it yields, that
+nothing would change, or that it is malformed. `services_concerned` returns the services that a
+refusal names. `facts_after` returns what the client is afterwards. All three see a client through
+`facts`, which copies its fields out as strings, numbers and tuples. The oracle uses nothing of the
+library but its classes and the fields of its values.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Facts = dict[str, Any]
 
 
 def facts(client: ca.Client | None) -> Facts:
-    """Return a client's fields as plain values; an empty dictionary for no client."""
+    """Return a client's fields in plain words; none for no client."""
     if client is None:
         return {}
     activation, invitation = client.activation, client.practice_invitation
@@ -51,6 +52,7 @@ def facts(client: ca.Client | None) -> Facts:
         "invitation": invitation and (invitation.practice_id, invitation.invited_at),
         "established": client.established,
         "direct_debit": owed and (owed.asked_at, owed.due),
+        "direct_debit_given": client.direct_debit_given,
     }
 
 
@@ -64,7 +66,7 @@ class Shop:
 
 @dataclass(frozen=True)
 class Asked:
-    """A question for the oracle."""
+    """One question to the oracle."""
 
     client: Facts
     command: Any
@@ -97,10 +99,19 @@ class Asked:
     def client_pays(self) -> bool:
         return self.client["payer_state"] in {"client_chosen", "client_locked"}
 
+    @property
+    def practice_pays(self) -> bool:
+        return self.client["payer_state"] in {"practice_chosen", "practice_locked"}
+
 
 def is_placeholder(address: str) -> bool:
-    """E2: whether an address is under the reserved domain."""
+    """E2: whether the address is under the reserved domain."""
     return address.endswith(".invalid")
+
+
+def placeholder_of(client_id: UUID) -> str:
+    """E2: the placeholder is made from the client's id."""
+    return f"{client_id.hex}@placeholder.invalid"
 
 
 def key(address: str) -> str:
@@ -111,11 +122,12 @@ def key(address: str) -> str:
 
 # ── The table ────────────────────────────────────────────────────────────────────────────────────
 
-MANAGED = frozenset({"inactive", "practice_only", "awaiting_activation", "both_access", "disabled"})
+MANAGED = frozenset(
+    {"inactive", "practice_only", "awaiting_activation", "both_access", "disabled", "closed"}
+)
 UNMANAGED = frozenset({"unmanaged"})
 ANY = MANAGED | UNMANAGED
-NOT_INACTIVE = ANY - {"inactive"}
-MANAGED_NOT_INACTIVE = MANAGED - {"inactive"}
+BUT_INACTIVE_AND_CLOSED = ANY - {"inactive", "closed"}
 NEW = frozenset({"new"})
 
 
@@ -123,7 +135,7 @@ NEW = frozenset({"new"})
 class Own:
     """One of a command's own refusals, and when it applies.
 
-    `reads` is true if it depends on the command's own fields, which `actions` does not have.
+    `reads` says whether it reads the command's own fields, which `actions` does not know yet.
     """
 
     code: str
@@ -148,14 +160,16 @@ def _services_missing(asked: Asked) -> bool:
     return not asked.selection
 
 
-def _unknown_service(asked: Asked) -> bool:
-    return any(code not in asked.shop.offered for code in asked.selection)
+def _unknown(asked: Asked) -> list[str]:
+    return [code for code in asked.selection if code not in asked.shop.offered]
 
 
-def _setup_required(asked: Asked) -> bool:
-    return any(
-        setup is None and code in asked.shop.needs_setup for code, setup in asked.selection.items()
-    )
+def _without_setup(asked: Asked) -> list[str]:
+    return [
+        code
+        for code, setup in asked.selection.items()
+        if setup is None and code in asked.shop.needs_setup
+    ]
 
 
 def _needless_setup(asked: Asked) -> bool:
@@ -180,8 +194,8 @@ def _with_client(asked: Asked) -> bool:
 CLIENT_EXISTS = Own("client_exists", lambda asked: bool(asked.client))
 EMAIL_TAKEN = Own("email_taken", _taken, reads=True)
 NO_SERVICES = Own("no_services", _services_missing, reads=True)
-UNKNOWN_SERVICE = Own("unknown_service", _unknown_service, reads=True)
-SETUP_REQUIRED = Own("setup_required", _setup_required, reads=True)
+UNKNOWN_SERVICE = Own("unknown_service", lambda asked: bool(_unknown(asked)), reads=True)
+SETUP_REQUIRED = Own("setup_required", lambda asked: bool(_without_setup(asked)), reads=True)
 CLIENT_PAYS = Own("client_pays", _practice_where_client_pays)
 NO_PENDING_INVITATION = Own("no_pending_invitation", lambda asked: not asked.client["invitation"])
 
@@ -192,15 +206,23 @@ def _sent(asked: Asked, activation_id: UUID) -> tuple[Any, ...]:
 
 
 def _sent_again(asked: Asked) -> Facts:
-    """The same activation, sent once more, with a new lifetime (E5).
+    """The same activation with a new lifetime, and the sending counted (E5).
 
-    If mail cannot be sent to the address, nothing is sent, and the activation stays as it is (E2).
+    Without an address nothing is sent, and the activation stays as it is (E2, E7).
     """
     if asked.status != "awaiting_activation" or asked.placeholder:
         return {}
     activation_id, _, _, times = asked.client["activation"]
     ends = asked.at + asked.activation_lifetime
     return {"activation": (activation_id, asked.at, ends, times + 1)}
+
+
+def _asked_for_details(asked: Asked) -> Facts:
+    """Direct debit details are asked for once, by a moment that is then fixed (P6)."""
+    if asked.client["direct_debit"] or asked.client["direct_debit_given"]:
+        return {}
+    grace = asked.unpaid_access
+    return {"direct_debit": (asked.at, None if grace is None else asked.at + grace)}
 
 
 def _new(asked: Asked) -> Facts:
@@ -212,9 +234,7 @@ def _new(asked: Asked) -> Facts:
         "kind": command.kind.value,
         "business_name": command.business_name,
         "contact": command.contact,
-        "email": command.email.address
-        if command.email
-        else f"{command.client_id.hex}@placeholder.invalid",
+        "email": command.email.address if command.email else placeholder_of(command.client_id),
         "source": "customer",
         "status": "unmanaged",
         "payer_state": "client_locked",
@@ -224,11 +244,13 @@ def _new(asked: Asked) -> Facts:
         "invitation": None,
         "established": False,
         "direct_debit": None,
+        "direct_debit_given": True,
     }
     if isinstance(command, ca.RegisterCustomer):
         return {**start, "services": asked.selection}
     return {
         **start,
+        "direct_debit_given": False,
         "status": "inactive",
         "source": "added" if isinstance(command, ca.AddClient) else "imported",
         "payer_state": "undecided" if payer is None else f"{payer.value}_chosen",
@@ -249,13 +271,20 @@ def _subscribe(asked: Asked) -> Facts:
 
 
 def _add_service(asked: Asked) -> Facts:
-    return {"services": {**asked.client["services"], **asked.selection}, **_sent_again(asked)}
+    held = asked.client["services"]
+    activated = asked.status in {"both_access", "disabled", "unmanaged"}
+    first_of_its_own = asked.client_pays and activated and not held
+    return {
+        "services": {**held, **asked.selection},
+        **_sent_again(asked),
+        **(_asked_for_details(asked) if first_of_its_own else {}),
+    }
 
 
 def _remove_service(asked: Asked) -> Facts:
     left = dict(asked.client["services"])
     del left[asked.command.service]
-    return {"services": left}
+    return {"services": left, **({} if left else {"direct_debit": None})}
 
 
 def _give_access(asked: Asked) -> Facts:
@@ -276,17 +305,37 @@ def _change_email(asked: Asked) -> Facts:
     }
 
 
+def _activate(asked: Asked) -> Facts:
+    comes_to_pay = asked.client_pays and asked.client["services"]
+    return {
+        "status": "both_access",
+        "activation": None,
+        "established": True,
+        **(_asked_for_details(asked) if comes_to_pay else {}),
+    }
+
+
+def _withdraw_access(asked: Asked) -> Facts:
+    return {
+        "status": "practice_only",
+        "email": placeholder_of(asked.client["id"]),
+        "activation": None,
+        "established": True,
+    }
+
+
 def _stop_managing(asked: Asked) -> Facts:
-    owed = asked.client["direct_debit"]
-    if asked.client["payer_state"] == "practice_locked":
-        grace = asked.unpaid_access
-        owed = (asked.at, None if grace is None else asked.at + grace)
+    comes_to_pay = asked.practice_pays and asked.client["services"]
     return {
         "status": "unmanaged",
         "payer_state": "client_locked",
         "practice_id": None,
-        "direct_debit": owed,
+        **(_asked_for_details(asked) if comes_to_pay else {}),
     }
+
+
+def _close(asked: Asked) -> Facts:
+    return {"status": "closed", "services": {}, "email": placeholder_of(asked.client["id"])}
 
 
 def _delete(asked: Asked) -> Facts:
@@ -294,7 +343,7 @@ def _delete(asked: Asked) -> Facts:
         "status": "deleted",
         "business_name": "",
         "contact": ca.ContactDetails(),
-        "email": f"{asked.client['id'].hex}@placeholder.invalid",
+        "email": placeholder_of(asked.client["id"]),
         "services": {},
         "practice_id": None,
         "activation": None,
@@ -315,7 +364,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         ca.ChoosePayer,
         ca.PayerChosen,
-        {PRACTICE: MANAGED},
+        {PRACTICE: MANAGED - {"closed"}},
         (
             Own(
                 "payer_locked",
@@ -352,9 +401,12 @@ ROWS: tuple[Row, ...] = (
     Row(
         ca.AddService,
         ca.ServiceAdded,
-        {PRACTICE: MANAGED_NOT_INACTIVE, PLATFORM: NOT_INACTIVE},
+        {PRACTICE: MANAGED & BUT_INACTIVE_AND_CLOSED, PLATFORM: BUT_INACTIVE_AND_CLOSED},
         (
             CLIENT_PAYS,
+            Own(
+                "nothing_to_add", lambda asked: asked.shop.offered <= set(asked.client["services"])
+            ),
             UNKNOWN_SERVICE,
             Own(
                 "service_already_added",
@@ -369,7 +421,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         ca.RemoveService,
         ca.ServiceRemoved,
-        {PRACTICE: MANAGED_NOT_INACTIVE, PLATFORM: NOT_INACTIVE},
+        {PRACTICE: MANAGED & BUT_INACTIVE_AND_CLOSED, PLATFORM: BUT_INACTIVE_AND_CLOSED},
         (
             CLIENT_PAYS,
             Own("service_not_held", lambda asked: not asked.client["services"]),
@@ -402,8 +454,6 @@ ROWS: tuple[Row, ...] = (
         ca.ActivationResent,
         dict.fromkeys((PRACTICE, PLATFORM), frozenset({"awaiting_activation"})),
         (
-            # Not in the rules: a client that awaits its activation has no address only if the
-            # address was erased (docs/choices.md).
             Own("email_missing", lambda asked: asked.placeholder),
             Own(
                 "no_services",
@@ -416,9 +466,9 @@ ROWS: tuple[Row, ...] = (
         ca.ChangeEmail,
         ca.EmailChanged,
         {
-            PRACTICE: frozenset({"inactive", "awaiting_activation"}),
+            PRACTICE: frozenset({"inactive", "practice_only", "awaiting_activation"}),
             CLIENT: frozenset({"both_access", "unmanaged"}),
-            PLATFORM: ANY - {"practice_only"},
+            PLATFORM: ANY - {"closed"},
         },
         (EMAIL_TAKEN,),
         _change_email,
@@ -429,9 +479,16 @@ ROWS: tuple[Row, ...] = (
         ),
     ),
     Row(
+        ca.WithdrawAccess,
+        ca.AccessWithdrawn,
+        dict.fromkeys((PRACTICE, PLATFORM), frozenset({"awaiting_activation", "disabled"})),
+        (Own("client_pays", lambda asked: asked.client_pays),),
+        _withdraw_access,
+    ),
+    Row(
         ca.Activate,
         ca.Activated,
-        {CLIENT: ANY - {"inactive", "practice_only"}},
+        {CLIENT: ANY - {"inactive", "practice_only", "closed"}},
         (
             Own("already_activated", lambda asked: asked.status != "awaiting_activation"),
             Own(
@@ -441,7 +498,7 @@ ROWS: tuple[Row, ...] = (
             ),
             Own("activation_expired", lambda asked: asked.at >= asked.client["activation"][2]),
         ),
-        lambda asked: {"status": "both_access", "activation": None, "established": True},
+        _activate,
     ),
     Row(
         ca.DisableAccess,
@@ -464,7 +521,7 @@ ROWS: tuple[Row, ...] = (
         ca.StopManaging,
         ca.ManagementStopped,
         {
-            **dict.fromkeys((PRACTICE, PLATFORM), MANAGED_NOT_INACTIVE),
+            **dict.fromkeys((PRACTICE, PLATFORM), MANAGED & BUT_INACTIVE_AND_CLOSED),
             CLIENT: frozenset({"both_access"}),
         },
         (
@@ -480,14 +537,45 @@ ROWS: tuple[Row, ...] = (
         ca.DirectDebitProvided,
         dict.fromkeys((CLIENT, PLATFORM), frozenset({"both_access", "unmanaged"})),
         (),
-        lambda asked: {"direct_debit": None},
+        lambda asked: {"direct_debit": None, "direct_debit_given": True},
         unchanged=lambda asked: asked.client["direct_debit"] is None,
+    ),
+    Row(
+        ca.CloseClient,
+        ca.ClientClosed,
+        dict.fromkeys((PRACTICE, PLATFORM), frozenset({"practice_only"})),
+        (),
+        _close,
+    ),
+    Row(
+        ca.ReopenClient,
+        ca.ClientReopened,
+        dict.fromkeys((PRACTICE, PLATFORM), frozenset({"closed"})),
+        (),
+        lambda asked: {"status": "practice_only"},
+    ),
+    Row(
+        ca.TransferClient,
+        ca.ClientTransferred,
+        {PLATFORM: MANAGED},
+        (),
+        lambda asked: {"practice_id": asked.command.practice_id},
+        unchanged=lambda asked: asked.client["practice_id"] == asked.command.practice_id,
     ),
     Row(
         ca.DeleteClient,
         ca.ClientDeleted,
-        dict.fromkeys((PRACTICE, PLATFORM), frozenset({"inactive", "awaiting_activation"})),
-        (Own("has_been_active", lambda asked: bool(asked.client["established"])),),
+        dict.fromkeys(
+            (PRACTICE, PLATFORM), frozenset({"inactive", "awaiting_activation", "closed"})
+        ),
+        (
+            Own(
+                "has_been_active",
+                lambda asked: (
+                    asked.status == "awaiting_activation" and bool(asked.client["established"])
+                ),
+            ),
+        ),
         _delete,
     ),
     Row(
@@ -544,7 +632,11 @@ ROWS: tuple[Row, ...] = (
             Own(
                 "contact_customer_services",
                 lambda asked: (
-                    asked.kind == CLIENT or (asked.kind == PRACTICE and asked.status != "inactive")
+                    asked.kind == CLIENT
+                    or (
+                        asked.kind == PRACTICE
+                        and asked.status in {"both_access", "disabled", "unmanaged"}
+                    )
                 ),
             ),
         ),
@@ -587,7 +679,7 @@ def _of_actor(asked: Asked, row: Row) -> str | None:
 
 
 def refusal_before_fields(asked: Asked) -> str | None:
-    """Return the refusal by the checks that `actions` makes: those that read no own fields."""
+    """Return the first refusal that does not read the command's own fields, as `actions` does."""
     row = ROW_OF[type(asked.command)]
     if code := _of_actor(asked, row):
         return code
@@ -595,7 +687,7 @@ def refusal_before_fields(asked: Asked) -> str | None:
 
 
 def own_refusals(asked: Asked) -> list[str]:
-    """Return the command's own refusals that apply, in order; none if an earlier check fails."""
+    """Return every own refusal that applies, in order; none if an earlier check fails."""
     row = ROW_OF[type(asked.command)]
     if _of_actor(asked, row):
         return []
@@ -604,7 +696,7 @@ def own_refusals(asked: Asked) -> list[str]:
         if own.applies(asked):
             codes.append(own.code)
             if own.code == "already_activated":
-                break  # the refusals after it need an activation
+                break  # the refusals after it read an activation, and there is none
     return codes
 
 
@@ -623,7 +715,22 @@ def answer(asked: Asked) -> str | type:
     return row.event
 
 
+def services_concerned(asked: Asked) -> list[str]:
+    """Return the codes that the refusal of a command names, by code (§8)."""
+    match answer(asked):
+        case "unknown_service":
+            return sorted(_unknown(asked))
+        case "setup_required":
+            return sorted(_without_setup(asked))
+        case "service_already_added":
+            return [asked.command.service]
+        case "service_not_held" if asked.client["services"]:
+            return [asked.command.service]
+        case _:
+            return []
+
+
 def facts_after(asked: Asked) -> Facts:
-    """Return the client's facts after the command is accepted."""
+    """Return what the client is once the command is accepted."""
     after = {**asked.client, **ROW_OF[type(asked.command)].changes(asked)}
     return {**after, "version": after["version"] + 1}

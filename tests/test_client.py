@@ -1,4 +1,4 @@
-"""The client's invariants: only clients that commands can reach can be made."""
+"""The client's invariants: a client can be built exactly if commands can lead to it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLACEHOLDER = ca.EmailAddress.placeholder(CLIENT_ID)
 
 
 def shape(client: ca.Client) -> tuple[object, ...]:
-    """Return the fields that the invariants are about, as far as they matter."""
+    """Return what the invariants of a client look at."""
     return (
         client.status,
         client.payer_state,
@@ -36,6 +36,7 @@ def shape(client: ca.Client) -> tuple[object, ...]:
         client.practice_invitation is not None,
         client.established,
         client.direct_debit is not None,
+        client.direct_debit_given,
     )
 
 
@@ -51,14 +52,29 @@ def forge(**fields: Any) -> ca.Client:
     )
 
 
-def test_a_client_can_be_made_exactly_if_commands_can_reach_it() -> None:
-    """§2, §3, L2, L5, P5, P6: of all combinations of fields, the constructor accepts exactly those
-    to which some commands lead.
+FIELDS = (
+    "status",
+    "payer_state",
+    "source",
+    "services",
+    "email",
+    "practice_id",
+    "activation",
+    "practice_invitation",
+    "established",
+    "direct_debit",
+    "direct_debit_given",
+)
+
+
+def test_what_can_be_built_is_what_can_be_reached() -> None:
+    """§2, §3, L2, L5, L9, L10, P5, P6: of all combinations of fields, the constructor accepts
+    exactly those to which some history of commands leads.
     """
     reached = {shape(client) for client in world.clients()}
     built = set()
     forged = Counter[bool]()
-    for status, payer, source, services, email, practice, active, invited, old, owed in product(
+    for values in product(
         S,
         P,
         ca.Source,
@@ -69,20 +85,10 @@ def test_a_client_can_be_made_exactly_if_commands_can_reach_it() -> None:
         (None, INVITATION),
         (False, True),
         (None, OWED),
+        (False, True),
     ):
         try:
-            client = forge(
-                status=status,
-                payer_state=payer,
-                source=source,
-                services=services,
-                email=email,
-                practice_id=practice,
-                activation=active,
-                practice_invitation=invited,
-                established=old,
-                direct_debit=owed,
-            )
+            client = forge(**dict(zip(FIELDS, values, strict=True)))
         except ca.InvalidValue:
             forged[False] += 1
         else:
@@ -90,7 +96,7 @@ def test_a_client_can_be_made_exactly_if_commands_can_reach_it() -> None:
             built.add(shape(client))
     assert built == reached
     assert forged[True] == len(reached) >= 80
-    assert forged.total() == 7 * 5 * 3 * 2**7
+    assert forged.total() == 8 * 5 * 3 * 2**8
 
 
 # ── Invariant by invariant ───────────────────────────────────────────────────────────────────────
@@ -122,14 +128,20 @@ UNMANAGED = {
     "payer_state": P.CLIENT_LOCKED,
     "practice_id": None,
 }
-CUSTOMER = {**UNMANAGED, "source": ca.Source.CUSTOMER, "established": False}
+CUSTOMER = {
+    **UNMANAGED,
+    "source": ca.Source.CUSTOMER,
+    "established": False,
+    "direct_debit_given": True,
+}
+CLOSED = {**PRACTICE_ONLY, "status": S.CLOSED, "email": PLACEHOLDER}
 DELETED = {**INACTIVE, "status": S.DELETED, "email": PLACEHOLDER, "practice_id": None}
 
-SOUND = (INACTIVE, PRACTICE_ONLY, AWAITING, BOTH, DISABLED, UNMANAGED, CUSTOMER, DELETED)
+VALID = (INACTIVE, PRACTICE_ONLY, AWAITING, BOTH, DISABLED, UNMANAGED, CUSTOMER, CLOSED, DELETED)
 
 FORGED: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
-    # The payer is open before the first service and locked after it (P2). A practice that works
-    # alone or locks the client out pays (P1, L8). An unmanaged client pays for itself (P3).
+    # Who pays is open before the first service and locked after it (P1, P2). A practice pays if it
+    # locks out, works alone or has closed (P1, L8, L9), and an unmanaged client itself (P3).
     ("payer_state", INACTIVE, {"payer_state": P.PRACTICE_LOCKED}),
     ("payer_state", INACTIVE, {"payer_state": P.CLIENT_LOCKED}),
     ("payer_state", PRACTICE_ONLY, {"payer_state": P.CLIENT_LOCKED}),
@@ -138,78 +150,109 @@ FORGED: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
     ("payer_state", AWAITING, {"payer_state": P.CLIENT_CHOSEN}),
     ("payer_state", BOTH, {"payer_state": P.PRACTICE_CHOSEN}),
     ("payer_state", DISABLED, {"payer_state": P.CLIENT_LOCKED}),
+    ("payer_state", CLOSED, {"payer_state": P.CLIENT_LOCKED}),
     ("payer_state", UNMANAGED, {"payer_state": P.PRACTICE_LOCKED}),
     # A customer that invited its practice pays for itself (P5).
     ("payer_state", BOTH, {"source": ca.Source.CUSTOMER}),
-    # If a client is given access later, the practice worked alone before, and pays (L5, P1).
+    # Access is given later only if the practice worked alone, and so pays (L5, P1).
     ("payer_state", AWAITING, {"established": True, "payer_state": P.CLIENT_LOCKED}),
+    # An established client is deleted only once it is closed, and so its practice paid (L5, L9).
+    ("payer_state", DELETED, {"established": True}),
+    ("payer_state", DELETED, {"established": True, "payer_state": P.CLIENT_LOCKED}),
     # A customer is activated from the start (L2), and is not locked out (§2).
     ("source", INACTIVE, {"source": ca.Source.CUSTOMER}),
     ("source", PRACTICE_ONLY, {"source": ca.Source.CUSTOMER}),
     ("source", AWAITING, {"source": ca.Source.CUSTOMER}),
     ("source", DISABLED, {"source": ca.Source.CUSTOMER}),
+    ("source", CLOSED, {"source": ca.Source.CUSTOMER}),
     ("source", DELETED, {"source": ca.Source.CUSTOMER}),
     ("source", UNMANAGED, {"established": False}),
-    # A client is established once anybody has worked with it, and is then not deleted (L5).
+    # A client becomes established when it is first worked for (L5).
     ("established", INACTIVE, {"established": True}),
     ("established", PRACTICE_ONLY, {"established": False}),
     ("established", BOTH, {"established": False}),
     ("established", DISABLED, {"established": False}),
-    ("established", DELETED, {"established": True}),
-    # A managed client has a practice, and no other client has one (§8).
+    ("established", CLOSED, {"established": False}),
+    # A client has a practice exactly while one manages it (§8).
     *(
-        ("practice_id", sound, {"practice_id": None})
-        for sound in (INACTIVE, PRACTICE_ONLY, AWAITING, BOTH, DISABLED)
+        ("practice_id", valid, {"practice_id": None})
+        for valid in (INACTIVE, PRACTICE_ONLY, AWAITING, BOTH, DISABLED, CLOSED)
     ),
-    *(("practice_id", sound, {"practice_id": "north"}) for sound in (UNMANAGED, CUSTOMER, DELETED)),
-    # An activation is pending exactly while the client awaits it (E6).
+    *(("practice_id", valid, {"practice_id": "north"}) for valid in (UNMANAGED, CUSTOMER, DELETED)),
+    # An activation is pending exactly while it is awaited (E6).
     ("activation", AWAITING, {"activation": None}),
     *(
-        ("activation", sound, {"activation": ACTIVATION})
-        for sound in (INACTIVE, PRACTICE_ONLY, BOTH, DISABLED, UNMANAGED, CUSTOMER, DELETED)
+        ("activation", valid, {"activation": ACTIVATION})
+        for valid in (INACTIVE, PRACTICE_ONLY, BOTH, DISABLED, UNMANAGED, CUSTOMER, CLOSED, DELETED)
     ),
     # Only an unmanaged client invites a practice (§8).
     *(
-        ("practice_invitation", sound, {"practice_invitation": INVITATION})
-        for sound in (INACTIVE, PRACTICE_ONLY, AWAITING, BOTH, DISABLED, DELETED)
+        ("practice_invitation", valid, {"practice_invitation": INVITATION})
+        for valid in (INACTIVE, PRACTICE_ONLY, AWAITING, BOTH, DISABLED, CLOSED, DELETED)
     ),
-    # Services lock the payer (P2), and a deleted client has none (L5).
+    # Services lock who pays (P2), and end when the client is closed or deleted (L5, L9).
     ("services", INACTIVE, {"services": (PAYROLL,)}),
+    ("services", CLOSED, {"services": (PAYROLL,)}),
     ("services", DELETED, {"services": (PAYROLL,)}),
     ("services", DELETED, {"services": (PAYROLL,), "payer_state": P.PRACTICE_LOCKED}),
     ("services", BOTH, {"services": (PAYROLL, PAYROLL)}),
     ("services", BOTH, {"services": (PAYROLL, ca.HeldService("extra"))}),
     ("services", BOTH, {"services": [PAYROLL]}),
-    # A client that is to sign in has an address (E2). A placeholder or erased address is its own.
-    *(("email", sound, {"email": PLACEHOLDER}) for sound in (AWAITING, BOTH, DISABLED)),
+    # A client that is to sign in has an address (E2). A placeholder or an erased address is made
+    # from the client's own id.
+    *(("email", valid, {"email": PLACEHOLDER}) for valid in (AWAITING, BOTH, DISABLED)),
     ("email", UNMANAGED, {"email": PLACEHOLDER}),
     *(
-        ("email", sound, {"email": ca.EmailAddress.placeholder(OTHER_ID)})
-        for sound in (INACTIVE, PRACTICE_ONLY, DELETED)
+        ("email", valid, {"email": ca.EmailAddress.placeholder(OTHER_ID)})
+        for valid in (INACTIVE, PRACTICE_ONLY, CLOSED, DELETED)
     ),
     ("email", BOTH, {"email": ca.EmailAddress.erased(OTHER_ID)}),
-    # A deleted client has no address (L5).
+    # The address of a closed client is freed, and a deleted one is forgotten (L5, L9).
+    ("email", CLOSED, {"email": ADDRESS}),
+    ("email", CLOSED, {"email": ca.EmailAddress.erased(CLIENT_ID)}),
     ("email", DELETED, {"email": ADDRESS}),
     ("email", DELETED, {"email": ca.EmailAddress.erased(CLIENT_ID)}),
-    # A client owes direct debit details only if a practice paid for it and left (P6).
+    # Direct debit details are owed by an activated client that pays for services, until it gives
+    # them (P6).
     *(
-        ("direct_debit", sound, {"direct_debit": OWED})
-        for sound in (INACTIVE, PRACTICE_ONLY, AWAITING, BOTH, DISABLED, CUSTOMER, DELETED)
+        ("direct_debit", valid, {"direct_debit": OWED})
+        for valid in (
+            INACTIVE,
+            PRACTICE_ONLY,
+            AWAITING,
+            BOTH,
+            DISABLED,
+            UNMANAGED,
+            CUSTOMER,
+            CLOSED,
+            DELETED,
+        )
     ),
+    ("direct_debit", UNMANAGED, {"services": (PAYROLL,)}),
+    ("direct_debit", BOTH, {"services": (PAYROLL,), "payer_state": P.CLIENT_LOCKED}),
+    # Only such a client has given them, and a registered customer always has (P6).
+    *(
+        ("direct_debit_given", valid, {"direct_debit_given": True})
+        for valid in (INACTIVE, PRACTICE_ONLY, AWAITING, BOTH, DISABLED, CLOSED, DELETED)
+    ),
+    ("direct_debit_given", CUSTOMER, {"direct_debit_given": False}),
 )
 
 
-def test_the_unforged_clients_are_valid() -> None:
-    for sound in SOUND:
-        assert forge(**sound).status is sound["status"]
+def test_the_valid_clients_are_valid() -> None:
+    """Each case below changes one of these."""
+    for valid in VALID:
+        assert forge(**valid).status is valid["status"]
 
 
-@pytest.mark.parametrize(("field", "sound", "change"), FORGED)
-def test_each_invariant_holds(field: str, sound: dict[str, Any], change: dict[str, Any]) -> None:
-    """One changed field makes the client invalid, and the error names the field at fault."""
-    forge(**sound)
+@pytest.mark.parametrize(("field", "valid", "change"), FORGED)
+def test_each_invariant_is_checked(
+    field: str, valid: dict[str, Any], change: dict[str, Any]
+) -> None:
+    """A change that does not go with the rest raises InvalidValue, which names the field."""
+    forge(**valid)
     with pytest.raises(ca.InvalidValue) as raised:
-        forge(**{**sound, **change})
+        forge(**{**valid, **change})
     assert raised.value.field == field
 
 
@@ -230,8 +273,8 @@ def test_a_deleted_client_has_no_personal_data(field: str, value: Any) -> None:
 
 
 def test_only_a_deleted_client_has_no_name() -> None:
-    for sound in SOUND:
-        client = forge(**sound)
+    for valid in VALID:
+        client = forge(**valid)
         if client.status is not S.DELETED:
             with pytest.raises(ca.InvalidValue, match="business_name does not go with the status"):
                 evolve(client, business_name="")
@@ -256,6 +299,7 @@ LABELS = {
     "both_access": "My company and client both have access",
     "disabled": "Disabled",
     "unmanaged": "Unmanaged",
+    "closed": "Closed",
     "deleted": "Deleted",
 }
 PAYERS = {
@@ -283,7 +327,7 @@ def test_properties_follow_from_the_fields() -> None:
 
 
 def test_the_words_of_the_rules_are_the_values_of_the_enums() -> None:
-    """What is stored does not change if a name in the code does."""
+    """Stored words are those of the rules, so a rename in the code does not change them."""
     words = {
         ca.Status: list(LABELS),
         ca.PayerState: list(PAYERS),
@@ -291,14 +335,14 @@ def test_the_words_of_the_rules_are_the_values_of_the_enums() -> None:
         ca.SignIn: ["practice_only", "practice_and_client"],
         ca.Source: ["added", "imported", "customer"],
         ca.ClientKind: ["business", "individual"],
-        ca.ClientList: ["active", "inactive", "imported"],
+        ca.ClientList: ["active", "inactive", "imported", "closed"],
     }
     for kind, values in words.items():
         assert [member.value for member in kind] == values
 
 
 def where(client: ca.Client) -> tuple[str, str] | None:
-    """Return the practice and the list that have the client (C1)."""
+    """C1: the practice and the list that the rules name."""
     practice = client.practice_id or ""
     match client.status.value:
         case "practice_only" | "both_access" | "disabled":
@@ -307,14 +351,23 @@ def where(client: ca.Client) -> tuple[str, str] | None:
             return practice, "active" if client.established else "inactive"
         case "inactive":
             return practice, "imported" if client.source.value == "imported" else "inactive"
+        case "closed":
+            return practice, "closed"
         case "unmanaged" if client.practice_invitation:
             return client.practice_invitation.practice_id, "inactive"
         case _:
             return None
 
 
+def searched(client: ca.Client) -> str:
+    """C2: the name, and the address unless it is a placeholder or only invited the practice."""
+    name, address = client.business_name.lower(), client.email.address.lower()
+    shown = client.managed and not client.email.is_placeholder
+    return f"{name}\n{address}" if shown else name
+
+
 def test_a_client_is_in_at_most_one_list_of_one_practice() -> None:
-    """C1, for every reachable client."""
+    """C1, C2: for every reachable client."""
     seen = Counter[Any]()
     for client in world.clients():
         listing = client.listing
@@ -323,6 +376,7 @@ def test_a_client_is_in_at_most_one_list_of_one_practice() -> None:
         seen[place and place[1], client.status.value] += 1
         if listing is not None:
             assert listing.folded_name == client.business_name.lower()
+            assert listing.searched == searched(client)
     assert set(seen) == {
         ("active", "practice_only"),
         ("active", "both_access"),
@@ -332,6 +386,7 @@ def test_a_client_is_in_at_most_one_list_of_one_practice() -> None:
         ("inactive", "inactive"),
         ("inactive", "unmanaged"),
         ("imported", "inactive"),
+        ("closed", "closed"),
         (None, "unmanaged"),
         (None, "deleted"),
     }
@@ -368,7 +423,7 @@ def test_a_repr_shows_where_a_client_is_and_nothing_about_the_person() -> None:
     )
 
 
-def test_the_repr_of_a_command_shows_every_field() -> None:
-    """A failing example can be pasted into a test."""
+def test_a_repr_of_a_command_and_of_an_event_can_be_pasted() -> None:
+    """A failing example is complete: the repr shows every field."""
     command = ca.ChangeBusinessName(world.CLIENT_ID, ca.PlatformUser(), business_name="Oak")
     assert "business_name='Oak'" in repr(command)

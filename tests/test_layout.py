@@ -1,4 +1,4 @@
-"""The layout of the package: imports run downwards only, and the core needs no extra."""
+"""The package's layout: imports run downwards only, and the core needs no extra."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CORE = """
     errors
     values.validation  values  values.email_address  values.catalogue
     machines  machines.table  machines.lifecycle  machines.payer  machines.activation
-    machines.practice_invitation
+    machines.practice_invitation  machines.direct_debit
     client
     commands
     events
@@ -25,9 +25,11 @@ CORE = """
     change
     chapters  chapters.rules  chapters.ways_out  chapters.telling  chapters.guards
     chapters.adding  chapters.subscriptions  chapters.activation
-    chapters.access  chapters.managing  chapters.invitations  chapters.details
+    chapters.access  chapters.managing  chapters.closing
+    chapters.invitations  chapters.details
     deciding
     questions  questions.lists  questions.billing  questions.sign_in  questions.consequences
+    questions.deadlines
     repository  repository.awaited  repository.erasing  repository.memory
     service.clock  service.retries  service.unit  service.once  service  service.awaited
     service.outbox
@@ -45,7 +47,7 @@ OUTSIDE = {
     "testing",
     "wire",
 }
-"""The parts that use the core and may need an extra. The core does not import them."""
+"""What is built on the core, and may need an extra: the core imports none of it."""
 
 EXTRAS = (
     "sqlalchemy cattrs itsdangerous hypothesis pytest rich jinja2 psycopg aiosqlite sybil greenlet"
@@ -73,7 +75,7 @@ def _imported(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name} imports relatively"
             module = node.module or ""
-            # An imported name may itself be a module.
+            # A name may be a module, or something in one.
             names = [
                 deeper if deeper.removeprefix("client_access.") in MODULES else module
                 for deeper in (f"{module}.{alias.name}" for alias in node.names)
@@ -85,14 +87,14 @@ def _imported(path: Path) -> Iterator[str]:
                 yield name.removeprefix("client_access.")
 
 
-def test_every_module_is_listed_in_the_order_or_is_outside_the_core() -> None:
-    """A new module has to be added to `CORE` or `OUTSIDE`."""
+def test_every_module_is_in_the_order_or_outside_it() -> None:
+    """A new module must be added to the order, or be outside the core."""
     inside = {name for name in MODULES if not {name, name.split(".")[0]} & OUTSIDE}
     assert inside == set(CORE.split())
 
 
 def test_imports_run_downwards_only() -> None:
-    """A module of the core imports only modules that are before it in `CORE`."""
+    """A module of the core imports only from the modules before it."""
     order = {name: place for place, name in enumerate(CORE.split())}
     upwards = [
         (name, imported)
@@ -104,7 +106,7 @@ def test_imports_run_downwards_only() -> None:
 
 
 def test_nothing_is_imported_inside_functions_of_the_core() -> None:
-    """An import inside a function could hide an upward import. The only one saves time."""
+    """An import inside a function would hide an import upwards; the one exception saves time."""
     inner = [
         (name, ast.unparse(imported))
         for name in CORE.split()
@@ -117,7 +119,10 @@ def test_nothing_is_imported_inside_functions_of_the_core() -> None:
 
 
 def test_importing_the_core_imports_no_extra() -> None:
-    """A new process that imports the package imports the core and nothing else of it."""
+    """Importing the core imports no package of an extra, and no module that is built on the core.
+
+    The tests import the extras, so this one starts another interpreter.
+    """
     program = "import client_access, sys; print('\\n'.join(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""The four machines: their tables are those of the rules, and every edge is needed."""
+"""The five machines: their tables are those of the rules, and every edge matters."""
 
 from __future__ import annotations
 
@@ -17,8 +17,15 @@ from transitions import Machine, MachineError
 
 import client_access as ca
 from client_access import deciding
-from client_access.machines import activation, lifecycle, payer, practice_invitation
+from client_access.machines import (
+    activation,
+    direct_debit,
+    lifecycle,
+    payer,
+    practice_invitation,
+)
 from client_access.machines.activation import ActivationState
+from client_access.machines.direct_debit import DirectDebitState
 from client_access.machines.practice_invitation import InvitationState
 from client_access.machines.table import Edge, TableError, compile_moves, make_machine
 
@@ -34,14 +41,19 @@ LIFECYCLE = """
     subscribe_practice_only     inactive             practice_only
     subscribe_with_client       inactive             awaiting_activation
     give_access                 practice_only        awaiting_activation
+    withdraw_access             awaiting_activation  practice_only
+    withdraw_access             disabled             practice_only
     activate                    awaiting_activation  both_access
     disable                     both_access          disabled
     enable                      disabled             both_access
     stop_managing               both_access          unmanaged
     stop_managing               disabled             unmanaged
     accept_practice_invitation  unmanaged            both_access
+    close                       practice_only        closed
+    reopen                      closed               practice_only
     delete                      inactive             deleted
     delete                      awaiting_activation  deleted
+    delete                      closed               deleted
 """
 PAYER = """
     choose_practice     undecided        practice_chosen
@@ -60,8 +72,14 @@ ACTIVATION = """
     send_again  pending   pending
     replace     pending   pending
     use         pending   used
-    withdraw    not_sent  withdrawn
-    withdraw    pending   withdrawn
+    withdraw    pending   not_sent
+    withdraw    used      not_sent
+"""
+DIRECT_DEBIT = """
+    register  not_asked  given
+    ask       not_asked  asked
+    provide   asked      given
+    release   asked      not_asked
 """
 INVITATION = """
     invite    none     pending
@@ -70,10 +88,11 @@ INVITATION = """
     decline   pending  none
 """
 CONDITIONS = {
+    ("lifecycle", "withdraw_access"): ["practice_pays_for_access"],
     ("lifecycle", "activate"): ["activation_is_pending", "activation_has_not_expired"],
     ("lifecycle", "disable"): ["invited_by_practice", "practice_pays"],
     ("lifecycle", "accept_practice_invitation"): ["invitation_is_pending"],
-    ("lifecycle", "delete"): ["never_established"],
+    ("lifecycle", "delete"): ["closed_or_never_established"],
     ("activation machine", "use"): ["activation_is_pending", "activation_has_not_expired"],
 }
 """The column "only if" of §2, and E6."""
@@ -125,13 +144,14 @@ CASES = (
     Case(payer, PAYER, tuple(P), "undecided"),
     Case(activation, ACTIVATION, tuple(A), "not_sent"),
     Case(practice_invitation, INVITATION, tuple(InvitationState), "none"),
+    Case(direct_debit, DIRECT_DEBIT, tuple(DirectDebitState), "not_asked"),
 )
 each_machine = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.split()[0])
 
 
 @each_machine
-def test_the_table_is_that_of_the_rules(case: Case) -> None:
-    """§2, §3, E4 to E6: the same edges in the same order, with the same conditions."""
+def test_the_table_is_the_one_of_the_rules(case: Case) -> None:
+    """§2, §3, E4 to E6, L10, §8, P6: every edge, in the order of the rules, with its conditions."""
     assert [(e["trigger"], e["source"], e["dest"]) for e in case.table] == [
         (trigger, source, dest) for (trigger, source), dest in case.edges.items()
     ]
@@ -147,7 +167,7 @@ def test_the_table_is_that_of_the_rules(case: Case) -> None:
 
 
 class _Model:
-    """A model for `transitions`. It meets every condition of every table."""
+    """A model for `transitions` to move; it meets every condition of every table."""
 
     state: str
 
@@ -155,11 +175,12 @@ class _Model:
         return True
 
     activation_has_not_expired = invited_by_practice = practice_pays = activation_is_pending
-    invitation_is_pending = never_established = activation_is_pending
+    invitation_is_pending = closed_or_never_established = activation_is_pending
+    practice_pays_for_access = activation_is_pending
 
 
 def moved_by_transitions(machine: Machine, trigger: str, source: str) -> str | None:
-    """Make a step with `transitions`; return None if it refuses."""
+    """Return where `transitions` itself moves a model, or None if it refuses."""
     model = _Model()
     machine.add_model(model, initial=source)
     try:
@@ -172,7 +193,7 @@ def moved_by_transitions(machine: Machine, trigger: str, source: str) -> str | N
 
 
 def moved(move: Callable[[Any, Any], Any], trigger: str, state: Enum | None) -> str | None:
-    """Make the step with a compiled lookup; return None if it refuses."""
+    """Return where a compiled lookup moves a state, or None if it refuses."""
     try:
         return name_of(move(trigger, state))
     except ca.CorruptRecord:
@@ -181,7 +202,7 @@ def moved(move: Callable[[Any, Any], Any], trigger: str, state: Enum | None) -> 
 
 @each_machine
 def test_the_lookup_moves_as_the_machine_does(case: Case) -> None:
-    """Every trigger in every state leads to the same state in both, and in the rules."""
+    """Every trigger in every state: both move alike, and as the rules say."""
     for trigger in case.triggers:
         for state in case.states:
             source = name_of(state)
@@ -192,8 +213,8 @@ def test_the_lookup_moves_as_the_machine_does(case: Case) -> None:
 
 
 @each_machine
-def test_the_lookup_walks_as_the_machine_does(case: Case) -> None:
-    """They agree along every path of six steps."""
+def test_walking_a_model_and_a_state_side_by_side(case: Case) -> None:
+    """Along every path of six steps, both move alike."""
     paths = [(case.initial, case.state_named(case.initial))]
     for _ in range(6):
         onward = []
@@ -205,17 +226,17 @@ def test_the_lookup_walks_as_the_machine_does(case: Case) -> None:
                     assert name_of(here) == by_machine
                     onward.append((by_machine, here))
         paths = list(dict.fromkeys(onward))
-        assert paths or case.module is activation
+        assert paths or case.module is direct_debit
 
 
 def test_a_trigger_that_does_not_exist_moves_nothing() -> None:
-    """The error names the trigger, the state and the machine."""
+    """An unknown trigger raises CorruptRecord, which names trigger, state and machine."""
     with pytest.raises(ca.CorruptRecord, match=r"'vanish'.*Status.INACTIVE.*lifecycle"):
         lifecycle.move("vanish", S.INACTIVE)  # type: ignore[arg-type]
 
 
-def test_no_machine_has_models_or_automatic_triggers() -> None:
-    """A machine holds only its table."""
+def test_no_machine_has_a_model_or_triggers_of_its_own() -> None:
+    """A machine holds only the table: it has no model and no automatic trigger."""
     for case in CASES:
         assert case.machine.models == []
         assert set(case.machine.events) == set(case.triggers)
@@ -259,7 +280,7 @@ def _edge(trigger: str, source: str, dest: str) -> Edge:
     ],
     ids=[
         "twice",
-        "twice, to different states",
+        "twice, to another state",
         "undeclared source",
         "undeclared destination",
         "undeclared trigger",
@@ -268,10 +289,10 @@ def _edge(trigger: str, source: str, dest: str) -> Edge:
         "unreachable cycle",
     ],
 )
-def test_tables_that_transitions_accepts_silently_are_refused(
+def test_what_transitions_accepts_silently_is_refused(
     build: Callable[[], Machine], reason: str
 ) -> None:
-    """A wrong table is an error when its module is imported."""
+    """A table that does not make a valid machine raises at import."""
     with pytest.raises(TableError, match=reason):
         build()
 
@@ -285,11 +306,14 @@ FIRED_BY: dict[tuple[str, str], tuple[type, ...]] = {
     ("lifecycle", "subscribe_practice_only"): (ca.Subscribe,),
     ("lifecycle", "subscribe_with_client"): (ca.Subscribe,),
     ("lifecycle", "give_access"): (ca.GiveAccess,),
+    ("lifecycle", "withdraw_access"): (ca.WithdrawAccess,),
     ("lifecycle", "activate"): (ca.Activate,),
     ("lifecycle", "disable"): (ca.DisableAccess,),
     ("lifecycle", "enable"): (ca.EnableAccess,),
     ("lifecycle", "stop_managing"): (ca.StopManaging,),
     ("lifecycle", "accept_practice_invitation"): (ca.AcceptPracticeInvitation,),
+    ("lifecycle", "close"): (ca.CloseClient,),
+    ("lifecycle", "reopen"): (ca.ReopenClient,),
     ("lifecycle", "delete"): (ca.DeleteClient,),
     ("payer machine", "choose_practice"): (ca.ChoosePayer,),
     ("payer machine", "choose_client"): (ca.ChoosePayer,),
@@ -299,16 +323,20 @@ FIRED_BY: dict[tuple[str, str], tuple[type, ...]] = {
     ("activation machine", "send_again"): (ca.ResendActivation, ca.AddService),
     ("activation machine", "replace"): (ca.ChangeEmail,),
     ("activation machine", "use"): (ca.Activate,),
-    ("activation machine", "withdraw"): (ca.DeleteClient,),
+    ("activation machine", "withdraw"): (ca.WithdrawAccess, ca.DeleteClient),
     ("practice invitation", "invite"): (ca.InvitePractice,),
     ("practice invitation", "withdraw"): (ca.WithdrawPracticeInvitation,),
     ("practice invitation", "accept"): (ca.AcceptPracticeInvitation,),
     ("practice invitation", "decline"): (ca.DeclinePracticeInvitation,),
+    ("direct debit", "register"): (ca.RegisterCustomer,),
+    ("direct debit", "ask"): (ca.StopManaging, ca.Activate, ca.AddService),
+    ("direct debit", "provide"): (ca.ProvideDirectDebit,),
+    ("direct debit", "release"): (ca.RemoveService,),
 }
 """The commands that fire each trigger."""
 
 NOT_OF_THE_EDGE = {
-    # About the command, not about the status of the client.
+    # They check the command, not the client's status.
     "id_is_new",
     "email_is_free",
     "emails_agree",
@@ -317,7 +345,7 @@ NOT_OF_THE_EDGE = {
     "services_are_set_up",
     "email_is_given",
     "payer_can_sign_in",
-    # True in every status that has the edge, so the table needs no condition.
+    # They hold in every status that the edge leaves: the table has no other edge.
     "client_can_sign_in",
     "activation_is_unused",
 }
@@ -343,7 +371,7 @@ def test_the_conditions_in_the_tables_are_guards_of_the_commands() -> None:
 
 
 def test_every_guard_has_a_name_and_a_sentence() -> None:
-    """Diagrams show the name, and readers the sentence."""
+    """Diagrams show a guard's name, and readers its sentence; no two guards share a name."""
     guards = {guard for rules in deciding.RULES for guard in rules.guards}
     for guard in guards:
         assert guard.name.isidentifier()
@@ -369,12 +397,12 @@ def mutants(case: Case) -> Iterator[Mutant]:
     states = [name_of(state) for state in case.states]
     for index, edge in enumerate(case.table):
         rest = case.table[:index], case.table[index + 1 :]
-        what = f"{edge['trigger']} from {edge['source']}"
-        yield Mutant(f"drop {what}", (*rest[0], *rest[1]))
+        name = f"{edge['trigger']} from {edge['source']}"
+        yield Mutant(f"drop {name}", (*rest[0], *rest[1]))
         for dest in states:
             if dest != edge["dest"]:
                 redirected: Edge = {**edge, "dest": dest}
-                yield Mutant(f"redirect {what} to {dest}", (*rest[0], redirected, *rest[1]))
+                yield Mutant(f"redirect {name} to {dest}", (*rest[0], redirected, *rest[1]))
     for trigger in case.triggers:
         for source in states:
             for dest in states:
@@ -385,37 +413,40 @@ def mutants(case: Case) -> Iterator[Mutant]:
 
 @contextmanager
 def in_force(case: Case, move: Callable[[Any, Any], Any]) -> Iterator[None]:
-    """Make the library use another lookup meanwhile."""
-    sound = case.module.move
+    """Replace a machine's lookup in the library for a while."""
+    original = case.module.move
     case.module.move = move  # type: ignore[attr-defined]
     try:
         yield
     finally:
-        case.module.move = sound  # type: ignore[attr-defined]
+        case.module.move = original  # type: ignore[attr-defined]
 
 
 def histories_differ() -> bool:
-    """Return whether a history replays to another client now, or does not replay.
+    """Whether a history that the library wrote now makes another client, or none.
 
-    The states of an activation and of a practice invitation are not stored. They follow from the
-    client, and must follow from the trigger too.
+    The states of three machines are not stored: they follow from the client. The trigger of an
+    event must lead to the same state.
     """
     for there in world.walk().histories:
+        event = there.events[-1]
         try:
             before = ca.replay(there.events[:-1]) if there.events[1:] else None
-            after = ca.evolve(before, there.events[-1])
+            after = ca.evolve(before, event)
             if after != there.client:
                 return True
-            for trigger in fired(before, there.events[-1]):
+            for trigger in fired(before, event):
                 state = activation.move(trigger, activation.STATE_OF[_status(before)])
                 if state is not activation.STATE_OF[after.status]:
                     return True
-            answer = ANSWERS.get(type(there.events[-1]))
-            if before is not None and answer is not None:
+            if (answer := ANSWERS.get(type(event))) and before is not None:
                 invitation = practice_invitation.state_of(before.practice_invitation)
                 left = practice_invitation.state_of(after.practice_invitation)
                 if practice_invitation.move(answer, invitation) is not left:
                     return True
+            ask = fired_for_details(before, event, after)
+            if ask and direct_debit.move(ask, _details(before)) is not _details(after):
+                return True
         except (ca.CorruptRecord, ca.InvalidValue):
             return True
     return False
@@ -435,8 +466,14 @@ def _status(client: ca.Client | None) -> ca.Status:
     return client.status
 
 
+def _details(client: ca.Client | None) -> DirectDebitState:
+    if client is None:
+        return DirectDebitState.NOT_ASKED
+    return direct_debit.state_of(client.direct_debit, given=client.direct_debit_given)
+
+
 def fired(before: ca.Client | None, event: ca.Event) -> tuple[activation.Trigger, ...]:
-    """Return the trigger of the activation that an event fires, if it fires one (E4 to E6)."""
+    """Return what an event does to the activation, by the rules (E4 to E6, L10)."""
     pending = before is not None and before.status is S.AWAITING_ACTIVATION
     match event:
         case ca.Subscribed() | ca.AccessGiven() if event.activation is not None:
@@ -447,14 +484,33 @@ def fired(before: ca.Client | None, event: ca.Event) -> tuple[activation.Trigger
             return ("replace",)
         case ca.Activated():
             return ("use",)
-        case ca.ClientDeleted():
+        case ca.AccessWithdrawn():
+            return ("withdraw",)
+        case ca.ClientDeleted() if pending:
             return ("withdraw",)
         case _:
             return ()
 
 
+def fired_for_details(
+    before: ca.Client | None, event: ca.Event, after: ca.Client
+) -> direct_debit.Trigger | None:
+    """Return what an event does to the direct debit details, by the rules (P6)."""
+    match event:
+        case ca.CustomerRegistered():
+            return "register"
+        case ca.ManagementStopped() | ca.Activated() | ca.ServiceAdded() if event.direct_debit:
+            return "ask"
+        case ca.DirectDebitProvided():
+            return "provide"
+        case ca.ServiceRemoved() if before and before.direct_debit and not after.services:
+            return "release"
+        case _:
+            return None
+
+
 def grid_differs(case: Case, move: Callable[[Any, Any], Any]) -> bool:
-    """Return whether any trigger in any state leads elsewhere than in the rules."""
+    """Whether any trigger in any state leads elsewhere than the rules say."""
     return any(
         moved(move, trigger, state) != case.edges.get((trigger, name_of(state)))
         for trigger in case.triggers
@@ -464,17 +520,24 @@ def grid_differs(case: Case, move: Callable[[Any, Any], Any]) -> bool:
 
 @pytest.mark.parametrize(
     ("case", "edges", "floor"),
-    [(CASES[0], 14, 700), (CASES[1], 10, 50), (CASES[2], 6, 50), (CASES[3], 4, 12)],
-    ids=["lifecycle", "payer", "activation", "practice invitation"],
+    [
+        (CASES[0], 19, 1000),
+        (CASES[1], 10, 50),
+        (CASES[2], 6, 20),
+        (CASES[3], 4, 12),
+        (CASES[4], 4, 20),
+    ],
+    ids=["lifecycle", "payer", "activation", "practice invitation", "direct debit"],
 )
 def test_no_mutant_of_a_table_survives(case: Case, edges: int, floor: int) -> None:
-    """Every table with one edge dropped, redirected or added is found to be wrong.
+    """Each edge that is dropped, redirected or added raises at import, or changes what clients do.
 
-    A dropped or redirected edge is found by `make_machine` or by replaying histories. No history
-    takes an added edge, so only the grid of every trigger in every state finds it.
+    A dropped or redirected edge fails the machine's own checks or the replay of histories: the
+    rules need every edge, and its destination. No history takes an added edge; the grid of every
+    trigger in every state shows it.
     """
     assert len(case.table) == edges
-    assert not histories_differ()  # this also makes the walk, before any table is changed
+    assert not histories_differ()  # this makes the walk with the original table
     caught: Counter[str] = Counter()
     for mutant in mutants(case):
         states = [name_of(state) for state in case.states]
@@ -495,7 +558,7 @@ def test_no_mutant_of_a_table_survives(case: Case, edges: int, floor: int) -> No
 
 
 def _checked(state_named: Callable[[str], Enum | None]) -> Callable[[str], Enum | None]:
-    """Refuse an edge that leads to `new`, the state before there is a client."""
+    """Refuse an edge that leads to `new`: before there is a client."""
 
     def state(name: str) -> Enum | None:
         if name == "new":
@@ -505,14 +568,14 @@ def _checked(state_named: Callable[[str], Enum | None]) -> Callable[[str], Enum 
     return state
 
 
-def test_an_event_that_no_edge_allows_is_refused() -> None:
-    """Each kind of event is tried on every client: if the tables have no edge, it is CorruptRecord.
+def test_histories_that_no_edge_allows_are_refused() -> None:
+    """Every event after every client is accepted exactly along the tables, else CorruptRecord.
 
-    The events happened to other clients. Their version is made to fit, so that only the tables can
-    refuse them.
+    The events happened to other clients. Their id and version are made to fit, so only the tables
+    can refuse them.
     """
     samples = {type(there.events[-1]): there.events[-1] for there in world.walk().histories}
-    assert len(samples) == 22
+    assert len(samples) == 26
     possible = {(step[0], step[1]) for step in world.walk().steps if not isinstance(step[2], P)}
     refused: Counter[type] = Counter()
     for client in world.clients():

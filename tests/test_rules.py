@@ -1,4 +1,4 @@
-"""Rules §8: every reachable state × every command × every actor, compared with the oracle."""
+"""All of rules §8: every reachable state × every command × every actor, code for code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ import pytest
 import rules_table
 import world
 from attrs import evolve
-from rules_table import ANY, MALFORMED, ROWS, UNCHANGED, answer, facts, facts_after
+from rules_table import (
+    ANY,
+    MALFORMED,
+    ROWS,
+    UNCHANGED,
+    answer,
+    facts,
+    facts_after,
+    services_concerned,
+)
 from world import ACTORS, CATALOGUE, CATALOGUE_THEN, LATE, PLATFORM, SHOP, SHOP_THEN, SOON
 
 import client_access as ca
@@ -20,7 +29,7 @@ Answer = str | type
 EVERYWHERE: tuple[ca.Client | None, ...] = (None, *world.clients(), *world.erased())
 AT: dict[str, tuple[Any, tuple[ca.Client | None, ...]]] = {
     "soon": (SOON, EVERYWHERE),
-    # Time matters only for clients that have something that can expire or fall due.
+    # Time matters only to a client that has something that can expire or become due.
     "late": (LATE, tuple(c for c in EVERYWHERE if c and (c.activation or c.direct_debit))),
 }
 
@@ -36,11 +45,11 @@ def answer_of_library(client: ca.Client | None, command: ca.Command, at: Any) ->
 
 
 @pytest.mark.parametrize("time", AT)
-def test_every_answer_is_that_of_the_rules(time: str) -> None:
-    """§8: the refusal code, the event, no event for =, or malformed, as the oracle says.
+def test_every_answer_is_the_one_of_the_rules(time: str) -> None:
+    """§8: a refusal code and the services it names, an event, none for =, or malformed.
 
-    After an accepted command, every field is as the oracle says, and `evolve` gives the same
-    client. The client before is never changed.
+    An accepted command leaves what the oracle says, in every field, and what the event makes of the
+    client. A refused one leaves the client as it was.
     """
     at, clients = AT[time]
     wrong = []
@@ -49,7 +58,7 @@ def test_every_answer_is_that_of_the_rules(time: str) -> None:
         before = facts(client)
         for by in ACTORS:
             for command in world.commands(by):
-                asked = world.ask(client, command, at)
+                asked = world.ask(before, command, at)
                 expected = answer(asked)
                 got: Any = answer_of_library(client, command, at)
                 if isinstance(got, ca.Change):
@@ -69,10 +78,14 @@ def test_every_answer_is_that_of_the_rules(time: str) -> None:
                             at,
                             by,
                         )
+                elif got != MALFORMED:
+                    refusal = world.outcome(client, command, at)
+                    assert isinstance(refusal, ca.Refusal)
+                    assert list(refusal.services) == services_concerned(asked)
                 if got != expected:
                     wrong.append((before.get("status"), command, expected, got))
-                assert facts(client) == before
                 seen[type(command).__name__, got] += 1
+        assert facts(client) == before
     assert not wrong, wrong[:5]
 
     if time == "late":
@@ -91,6 +104,7 @@ def test_every_answer_is_that_of_the_rules(time: str) -> None:
         "ChoosePayer",
         "ChangeEmail",
         "ProvideDirectDebit",
+        "TransferClient",
         "ChangeContactDetails",
         "ChangeBusinessName",
     }
@@ -103,26 +117,27 @@ def test_every_answer_is_that_of_the_rules(time: str) -> None:
 
 
 EXCLUDING = {
-    # An empty selection has no service that could be unknown.
+    # An empty selection has no unknown service.
     ("RegisterCustomer", "no_services", "unknown_service"),
     ("RegisterCustomer", "no_services", "setup_required"),
     ("Subscribe", "no_services", "unknown_service"),
     ("Subscribe", "no_services", "setup_required"),
-    # One needs a client that is to sign in, the other a client that is not.
+    # One is about a client that is to sign in, the other about one that is not.
     ("Subscribe", "email_missing", "client_cannot_pay"),
-    # One applies in every status except the one in which the others apply.
+    # One is for every status but awaiting_activation, the others are for that one.
     ("Activate", "already_activated", "activation_unknown"),
     ("Activate", "already_activated", "activation_expired"),
 }
 
 
-def test_of_two_own_refusals_the_earlier_is_returned() -> None:
-    """§8: there is a case for any two of a row, unless they exclude each other."""
+def test_the_order_of_a_commands_own_refusals_is_tried() -> None:
+    """§8: for any two in a row, both apply in some case, and the answer is the earlier one."""
     both: set[tuple[str, str, str]] = set()
     for client in EVERYWHERE:
+        before = facts(client)
         for by in ACTORS:
             for command in world.commands(by):
-                codes = rules_table.own_refusals(world.ask(client, command, LATE))
+                codes = rules_table.own_refusals(world.ask(before, command, LATE))
                 if codes[1:]:
                     assert answer_of_library(client, command, LATE) == codes[0]
                     both |= {(type(command).__name__, *pair) for pair in combinations(codes, 2)}
@@ -135,7 +150,7 @@ def test_of_two_own_refusals_the_earlier_is_returned() -> None:
 
 
 def test_the_id_of_a_new_client_is_checked_first() -> None:
-    """§8: if the id exists, neither services nor address are checked."""
+    """§8: if the id exists, neither services nor the address are looked at."""
     client = world.clients()[0]
     for command in world.commands(PLATFORM):
         if isinstance(command, ca.RegisterCustomer):
@@ -143,7 +158,7 @@ def test_the_id_of_a_new_client_is_checked_first() -> None:
 
 
 def test_each_check_looks_at_the_whole_selection() -> None:
-    """§8: an unknown service is refused before a missing setup, in any order of the selection."""
+    """§8: an unknown service is refused before a missing setup, whichever comes first."""
     (inactive, *_) = [c for c in world.clients() if c.status is ca.Status.INACTIVE]
     for codes in ({"start": None, "teapot": None}, {"aardvark": None, "start": None}):
         command = ca.Subscribe(
@@ -156,8 +171,8 @@ def test_each_check_looks_at_the_whole_selection() -> None:
         assert answer_of_library(inactive, command, SOON) == "unknown_service"
 
 
-def test_a_command_is_malformed_only_after_every_check() -> None:
-    """S1, E6: a command that is refused and also malformed is refused."""
+def test_malformed_input_is_raised_after_every_check() -> None:
+    """S1, E6: a command that is refused and malformed is refused."""
     malformed_and_taken = ca.RegisterCustomer(
         world.CLIENT_ID,
         PLATFORM,
@@ -168,7 +183,7 @@ def test_a_command_is_malformed_only_after_every_check() -> None:
     assert answer_of_library(None, malformed_and_taken, SOON) == "email_taken"
 
 
-# ── The walk ─────────────────────────────────────────────────────────────────────────────────────
+# ── What was reached ──────────────────────────────────────────────────────────────────────────────
 
 S, P = ca.Status, ca.PayerState
 
@@ -179,14 +194,19 @@ LIFECYCLE_EDGES: tuple[tuple[ca.Status | None, type, ca.Status], ...] = (
     (S.INACTIVE, ca.Subscribed, S.PRACTICE_ONLY),
     (S.INACTIVE, ca.Subscribed, S.AWAITING_ACTIVATION),
     (S.PRACTICE_ONLY, ca.AccessGiven, S.AWAITING_ACTIVATION),
+    (S.AWAITING_ACTIVATION, ca.AccessWithdrawn, S.PRACTICE_ONLY),
+    (S.DISABLED, ca.AccessWithdrawn, S.PRACTICE_ONLY),
     (S.AWAITING_ACTIVATION, ca.Activated, S.BOTH_ACCESS),
     (S.BOTH_ACCESS, ca.AccessDisabled, S.DISABLED),
     (S.DISABLED, ca.AccessEnabled, S.BOTH_ACCESS),
     (S.BOTH_ACCESS, ca.ManagementStopped, S.UNMANAGED),
     (S.DISABLED, ca.ManagementStopped, S.UNMANAGED),
     (S.UNMANAGED, ca.PracticeInvitationAccepted, S.BOTH_ACCESS),
+    (S.PRACTICE_ONLY, ca.ClientClosed, S.CLOSED),
+    (S.CLOSED, ca.ClientReopened, S.PRACTICE_ONLY),
     (S.INACTIVE, ca.ClientDeleted, S.DELETED),
     (S.AWAITING_ACTIVATION, ca.ClientDeleted, S.DELETED),
+    (S.CLOSED, ca.ClientDeleted, S.DELETED),
 )
 PAYER_EDGES: tuple[tuple[ca.PayerState | None, type, ca.PayerState], ...] = (
     (None, ca.ClientAdded, P.UNDECIDED),
@@ -209,8 +229,8 @@ PAYER_EDGES: tuple[tuple[ca.PayerState | None, type, ca.PayerState], ...] = (
 )
 
 
-def test_the_walk_takes_every_edge_and_no_other() -> None:
-    """§2, §3: a status or payer state changes only along the edges of the rules."""
+def test_the_walk_takes_every_edge_and_moves_along_no_other() -> None:
+    """§2, §3: a status or payer state changes along the edges of the rules and no others."""
     steps = world.walk().steps
     for edge in (*LIFECYCLE_EDGES, *PAYER_EDGES):
         assert steps[edge], edge
@@ -220,49 +240,79 @@ def test_the_walk_takes_every_edge_and_no_other() -> None:
 
 FLOORS: dict[str, dict[Any, int]] = {
     "status": {
-        "inactive": 12,
-        "practice_only": 8,
-        "awaiting_activation": 30,
-        "both_access": 20,
-        "disabled": 4,
-        "unmanaged": 30,
-        "deleted": 8,
+        "inactive": 20,
+        "practice_only": 40,
+        "awaiting_activation": 100,
+        "both_access": 70,
+        "disabled": 16,
+        "unmanaged": 80,
+        "closed": 4,
+        "deleted": 10,
     },
     "payer_state": {
-        "undecided": 4,
-        "practice_chosen": 4,
-        "client_chosen": 4,
-        "practice_locked": 40,
-        "client_locked": 50,
+        "undecided": 8,
+        "practice_chosen": 8,
+        "client_chosen": 8,
+        "practice_locked": 150,
+        "client_locked": 180,
     },
-    "source": {"added": 40, "imported": 40, "customer": 20},
-    "established": {True: 60, False: 50},
-    "services": {True: 100, False: 50},
-    "placeholder": {True: 15, False: 80},
-    "owes": {True: 15, False: 100},
-    "invited": {True: 15, False: 100},
+    "source": {"added": 150, "imported": 150, "customer": 60},
+    "practice_id": {"north": 120, "south": 120, None: 100},
+    "established": {True: 200, False: 100},
+    "services": {
+        "none": 80,
+        "one": 60,
+        "some": 60,
+        "all on offer": 60,
+        "one withdrawn from sale": 60,
+    },
+    "placeholder": {True: 40, False: 200},
+    "direct_debit": {"not asked": 150, "asked": 50, "given": 80},
+    "invited": {True: 60, False: 200},
+    "transferred": {True: 80, False: 200},
 }
 
 
-def test_the_walk_reaches_enough_clients_of_every_kind() -> None:
-    """A test over the clients of a kind proves nothing if there are none."""
+def _counted(there: world.Reached) -> dict[str, Any]:
+    client = there.client
+    return {
+        "status": client.status.value,
+        "payer_state": client.payer_state.value,
+        "source": client.source.value,
+        "practice_id": client.practice_id,
+        "established": client.established,
+        "services": world.kind_of_services(client),
+        "placeholder": client.email.is_placeholder,
+        "direct_debit": world.kind_of_details(client),
+        "invited": client.practice_invitation is not None,
+        "transferred": any(isinstance(event, ca.ClientTransferred) for event in there.events),
+    }
+
+
+def test_the_walk_reaches_every_status_and_flag() -> None:
+    """Every status, payer state, source and flag has a floor, so that no test runs on nothing."""
     counts: dict[str, Counter[Any]] = {name: Counter() for name in FLOORS}
-    for client in world.clients():
-        counts["status"][client.status.value] += 1
-        counts["payer_state"][client.payer_state.value] += 1
-        counts["source"][client.source.value] += 1
-        counts["established"][client.established] += 1
-        counts["services"][bool(client.services)] += 1
-        counts["placeholder"][client.email.is_placeholder] += 1
-        counts["owes"][client.direct_debit is not None] += 1
-        counts["invited"][client.practice_invitation is not None] += 1
+    for there in world.reachable():
+        for name, value in _counted(there).items():
+            counts[name][value] += 1
     for name, floors in FLOORS.items():
+        assert set(counts[name]) == set(floors), name
         for value, floor in floors.items():
             assert counts[name][value] >= floor, (name, value, counts[name])
 
 
-def test_a_client_equals_its_replayed_history() -> None:
-    """Each event has the version that the client has after it."""
+def test_direct_debit_details_are_asked_for_when_the_rules_say() -> None:
+    """P6: when the practice is left, at activation, with the first service; at no other time."""
+    asking = {
+        type(there.events[-1])
+        for there in world.walk().histories
+        if getattr(there.events[-1], "direct_debit", None)
+    }
+    assert asking == {ca.ManagementStopped, ca.Activated, ca.ServiceAdded}
+
+
+def test_live_equals_replayed() -> None:
+    """Replaying a client's events makes the client; each event has the version after it."""
     for there in (*world.walk().reached, *world.walk().histories):
         assert ca.replay(there.events) == there.client
         assert [event.version for event in there.events] == list(range(1, len(there.events) + 1))
@@ -274,26 +324,28 @@ def test_a_client_equals_its_replayed_history() -> None:
 
 @pytest.mark.parametrize("time", AT)
 def test_actions_agree_with_handle(time: str) -> None:
-    """A refused action has the rules' refusal, and no command of its kind is accepted.
+    """§8: an action is refused exactly by the checks that read no field of the command.
 
-    For an allowed action, some command is accepted or changes nothing, and the others are refused
-    for their fields only. Together they are all 22. Other actors' clients are unknown (C3).
+    No command of a refused kind is accepted. A command of an allowed kind is refused for a field
+    only, and some command of that kind is accepted. Both together are all 26. If the client is not
+    the actor's, all are unknown_client (C3).
     """
     at, clients = AT[time]
     for client in clients:
+        before = facts(client)
         for by in ACTORS:
             actions = ca.actions_of(client, by, at=at, catalogue=CATALOGUE)
             assert actions.allowed.isdisjoint(actions.refused)
             assert actions.allowed | set(actions.refused) == {row.command for row in ROWS}
             assert hash(actions) == hash(ca.actions_of(client, by, at=at, catalogue=CATALOGUE))
-            if not rules_table.has_client(facts(client), by):
+            if not rules_table.has_client(before, by):
                 assert {r.code.value for r in actions.refused.values()} == {"unknown_client"}
-                assert len(actions.refused) == 22
+                assert len(actions.refused) == 26
                 continue
-            sound: dict[type, bool] = dict.fromkeys(actions.allowed, False)
+            accepted: dict[type, bool] = dict.fromkeys(actions.allowed, False)
             for command in world.commands(by):
                 kind = type(command)
-                asked = world.ask(client, command, at)
+                asked = world.ask(before, command, at)
                 early = rules_table.refusal_before_fields(asked)
                 got = answer_of_library(client, command, at)
                 if kind in actions.refused:
@@ -302,19 +354,19 @@ def test_actions_agree_with_handle(time: str) -> None:
                 else:
                     assert early is None
                     if isinstance(got, ca.Change):
-                        sound[kind] = True
+                        accepted[kind] = True
                     else:
                         row = rules_table.ROW_OF[kind]
                         assert got == MALFORMED or got in {o.code for o in row.own if o.reads}
-            assert all(sound.values()), (client, by, sound)
+            assert all(accepted.values()), (client, by, accepted)
 
 
 def test_a_refused_action_has_the_refusal_of_the_command() -> None:
-    """`actions` and `handle` ask the same guards: if both refuse for the same reason, the refusals
-    are equal. There is one exception: if the service to remove is not held, the command has one
-    more way out, to choose a service that is held.
+    """§8: if `actions` and `handle` refuse with the same code, the whole refusal is the same.
+
+    There is one exception: removing a service that is not held is first advised to choose another.
     """
-    choosing = 0
+    advised_to_choose = 0
     for client in world.clients():
         for by in ACTORS:
             actions = ca.actions_of(client, by, at=SOON, catalogue=CATALOGUE)
@@ -329,30 +381,30 @@ def test_a_refused_action_has_the_refusal_of_the_command() -> None:
                         assert client.services
                         assert not client.holds(command.service)
                         refusal = evolve(refusal, ways_out=refusal.ways_out[1:])
-                        choosing += 1
+                        advised_to_choose += 1
                     assert action == refusal
-    assert choosing
+    assert advised_to_choose
 
 
 # ── The oracle itself ────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_oracle_has_the_22_commands_and_their_events() -> None:
-    """§8: one event for each command. The union types have the same members."""
+def test_the_oracle_has_the_26_commands_and_their_events() -> None:
+    """§8: one event for each command; the union types name exactly these."""
     from typing import get_args
 
     assert tuple(row.command for row in ROWS) == get_args(ca.Command)
     assert {row.event for row in ROWS} == set(get_args(ca.Event))
-    assert len(ROWS) == 22
+    assert len(ROWS) == 26
     assert {status.value for status in ca.Status} == ANY | {"deleted"}
 
 
-def test_the_oracle_agrees_with_every_step_of_the_walk() -> None:
-    """The walk used the earlier catalogue, in which more services were offered (S4)."""
+def test_the_oracle_agrees_about_what_was_on_offer_then() -> None:
+    """S4: the walk itself follows the rules, with the services on offer at that time."""
     for there in world.reachable():
         at = world.T0 + world.STEP * (there.client.version - 1)
         before = ca.replay(there.events[:-1]) if there.events[1:] else None
-        asked = world.ask(before, there.commands[-1], at, SHOP_THEN)
+        asked = world.ask(facts(before), there.commands[-1], at, SHOP_THEN)
         assert answer(asked) is type(there.events[-1])
         assert facts(there.client) == facts_after(asked)
     assert SHOP != SHOP_THEN

@@ -1,8 +1,8 @@
-"""Actors, commands, and one client in each state that commands can reach.
+"""One client's world: who asks, what they ask for, and every state that the client can reach.
 
-`reachable()` begins without a client and gives every command in every state, until no command leads
-to a new state. Each client comes with the commands and events that led to it. All have the same id,
-so the commands below are made once and fit every client.
+`reachable()` walks from nothing, by commands only, until no command leads to a new state. Each
+client comes with the commands and the events that led to it. All of them have the same id, so the
+commands below are made once and given for each of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from uuid import UUID
 
 import rules_table
 from attrs import evolve
-from rules_table import Asked, Shop, facts
+from rules_table import Asked, Facts, Shop
 
 import client_access as ca
 from client_access.repository.erasing import erase_history
@@ -25,9 +25,9 @@ from client_access.repository.erasing import erase_history
 T0 = datetime(2026, 1, 5, 9, tzinfo=UTC)
 STEP = timedelta(minutes=1)
 SOON = T0 + timedelta(days=3)
-"""A moment at which no activation has expired and no direct debit is due."""
+"""While everything that was sent is valid, and nothing is due."""
 LATE = T0 + timedelta(days=400)
-"""A moment at which every activation has expired and every direct debit is due."""
+"""When everything that was sent has expired, and everything asked for is due."""
 
 CLIENT_ID = UUID("10000000-0000-4000-8000-000000000001")
 OTHER_ID = UUID("20000000-0000-4000-8000-000000000002")
@@ -48,8 +48,8 @@ CLIENT = ca.ClientUser(CLIENT_ID, "carl")
 STRANGER = ca.ClientUser(OTHER_ID)
 PLATFORM = ca.PlatformUser("petra")
 ACTORS: tuple[ca.Actor, ...] = (NORTH, SOUTH, EAST, CLIENT, STRANGER, PLATFORM)
-"""Two practices that may manage the client, one that never does, the client itself, another client
-and the platform."""
+"""Two practices that can have the client, one that never has it, the client itself, another client,
+the platform."""
 
 SETUP = ca.ServiceSetup(ca.VatScheme.STANDARD, "GB123456789")
 
@@ -60,7 +60,7 @@ _LEGACY = ca.Service("legacy", "Legacy", Decimal("2.00"), needs_setup=True)
 CATALOGUE_THEN = ca.Catalogue([_START, _PAYROLL, _EXTRA, _LEGACY])
 """The services when the clients were made."""
 CATALOGUE = ca.Catalogue([_START, _PAYROLL, _EXTRA, evolve(_LEGACY, offered=False)])
-"""The services now: one is no longer offered (S4)."""
+"""What is on offer now: one service was withdrawn from sale (S4)."""
 SHOP_THEN = Shop(frozenset({"start", "payroll", "extra", "legacy"}), frozenset({"start", "legacy"}))
 SHOP = Shop(frozenset({"start", "payroll", "extra"}), frozenset({"start", "legacy"}))
 
@@ -70,7 +70,7 @@ SHOP = Shop(frozenset({"start", "payroll", "extra"}), frozenset({"start", "legac
 
 @cache
 def commands(by: ca.Actor) -> tuple[ca.Command, ...]:
-    """Return all 22 commands by an actor, with valid fields and with fields that are refused."""
+    """Return all 26 commands by an actor, each with valid fields and every kind of invalid ones."""
     i = CLIENT_ID
     p, c = ca.Payer.PRACTICE, ca.Payer.CLIENT
     alone, together = ca.SignIn.PRACTICE_ONLY, ca.SignIn.PRACTICE_AND_CLIENT
@@ -140,10 +140,15 @@ def commands(by: ca.Actor) -> tuple[ca.Command, ...]:
         ca.Activate(i, by, activation_id=one),
         ca.Activate(i, by, activation_id=two),
         ca.Activate(i, by, activation_id=WRONG_ACTIVATION),
+        ca.WithdrawAccess(i, by),
         ca.DisableAccess(i, by),
         ca.EnableAccess(i, by),
         ca.StopManaging(i, by),
         ca.ProvideDirectDebit(i, by),
+        ca.CloseClient(i, by),
+        ca.ReopenClient(i, by),
+        ca.TransferClient(i, by, practice_id=NORTH.practice_id),
+        ca.TransferClient(i, by, practice_id=SOUTH.practice_id),
         ca.DeleteClient(i, by),
         ca.InvitePractice(i, by, practice_id=NORTH.practice_id),
         ca.InvitePractice(i, by, practice_id=SOUTH.practice_id),
@@ -157,17 +162,15 @@ def commands(by: ca.Actor) -> tuple[ca.Command, ...]:
     )
 
 
-def owner_of_email(client: ca.Client | None, command: ca.Command) -> UUID | None:
-    """Return the id of the client that has the command's address, as a repository would."""
+def owner_of_email(own: str, command: ca.Command) -> UUID | None:
+    """Return who has the address in a command, as a repository would; `own` is the client's."""
     email = getattr(command, "email", None)
     if email is None:
         return None
-    if rules_table.key(email.address) == TAKEN:
+    key = rules_table.key(email.address)
+    if key == TAKEN:
         return OTHER_ID
-    own = client is not None and client.email.address
-    if own and rules_table.key(own) == rules_table.key(email.address):
-        return CLIENT_ID
-    return None
+    return CLIENT_ID if key == rules_table.key(own) else None
 
 
 def decide(
@@ -177,8 +180,8 @@ def decide(
     catalogue: ca.Catalogue = CATALOGUE,
     **more: Any,
 ) -> ca.Change:
-    """Let the library decide on a command, with the catalogue and the addresses of this module."""
-    owner = owner_of_email(client, command)
+    """Return what the library decides, in this world."""
+    owner = owner_of_email(client.email.address if client else "", command)
     return ca.decide(client, command, at=at, catalogue=catalogue, email_owner=owner, **more)
 
 
@@ -188,9 +191,9 @@ _outcomes: dict[tuple[int, int, datetime], ca.Change | ca.Refusal | ca.InvalidVa
 def outcome(
     client: ca.Client | None, command: ca.Command, at: datetime
 ) -> ca.Change | ca.Refusal | ca.InvalidValue:
-    """Return the outcome of `decide`, computed once for all tests.
+    """Return what `decide` answers, decided once for all tests.
 
-    Only for clients and commands of this module: they are never freed, so their `id()` is a key.
+    Only for clients and commands of this module: they are never freed, so their identity is a key.
     """
     key = id(client), id(command), at
     found = _outcomes.get(key)
@@ -205,9 +208,9 @@ def outcome(
     return found
 
 
-def ask(client: ca.Client | None, command: ca.Command, at: datetime, shop: Shop = SHOP) -> Asked:
-    """Return the same question for the oracle."""
-    return Asked(facts(client), command, at, shop, owner_of_email(client, command))
+def ask(client: Facts, command: ca.Command, at: datetime, shop: Shop = SHOP) -> Asked:
+    """Return the same question to the oracle, about the facts of a client."""
+    return Asked(client, command, at, shop, owner_of_email(client.get("email", ""), command))
 
 
 # ── Every state ──────────────────────────────────────────────────────────────────────────────────
@@ -222,18 +225,33 @@ class Reached:
     events: tuple[ca.Event, ...]
 
 
+def kind_of_services(client: ca.Client) -> str:
+    """Return what distinguishes the services held to the rules: how many, and what is on offer."""
+    held = {service.code for service in client.services}
+    if held >= SHOP.offered:
+        return "all on offer"
+    if "legacy" in held:
+        return "one withdrawn from sale"
+    return {0: "none", 1: "one"}.get(len(held), "some")
+
+
+def kind_of_details(client: ca.Client) -> str:
+    """Return what distinguishes the direct debit details to the rules (P6)."""
+    if client.direct_debit_given:
+        return "given"
+    return "asked" if client.direct_debit else "not asked"
+
+
 def kind_of_state(client: ca.Client) -> tuple[object, ...]:
-    """Return a client's state, as far as the rules distinguish it."""
+    """Return what distinguishes two states to the rules."""
     return (
         client.status,
         client.payer_state,
         client.source,
-        [held.code for held in client.services] == ["payroll"],
-        bool(client.services),
-        client.holds("legacy"),
+        kind_of_services(client),
         client.email.is_placeholder,
         client.established,
-        client.direct_debit is not None,
+        kind_of_details(client),
         client.practice_invitation and client.practice_invitation.practice_id,
         client.practice_id,
         client.activation and client.activation.id,
@@ -242,11 +260,11 @@ def kind_of_state(client: ca.Client) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class Walk:
-    """The clients and the steps of a walk.
+    """What a walk reached.
 
-    `reached` has one client for each kind of state. `histories` has one for each kind of step: the
-    status and payer state before it, its event, and the status and payer state after it. `steps`
-    counts every step twice: by its statuses, and by its payer states.
+    `reached` has one client for every kind of state. `histories` has one for every kind of step: an
+    event, and the status, the payer state and the direct debit details before and after it. `steps`
+    counts all steps, by statuses and by payer states.
     """
 
     reached: tuple[Reached, ...]
@@ -256,7 +274,7 @@ class Walk:
 
 @cache
 def walk() -> Walk:
-    """Give every command in every kind of state, and return what that leads to."""
+    """Give every command in every state, until no command leads to a new one."""
     reached: dict[tuple[object, ...], Reached] = {}
     histories: dict[tuple[object, ...], Reached] = {}
     steps: Counter[tuple[Any, Any, Any]] = Counter()
@@ -265,8 +283,9 @@ def walk() -> Walk:
         here = waiting.pop(0)
         client = here.client if here else None
         status, payer = client and client.status, client and client.payer_state
+        details = client and kind_of_details(client)
         at = T0 + STEP * (client.version if client else 0)
-        # The southern practice gets clients only by invitation.
+        # The southern practice gets clients by an invitation or a transfer only.
         for by in (NORTH, SOUTH, CLIENT, PLATFORM) if here else (NORTH, PLATFORM):
             for command in commands(by):
                 try:
@@ -283,8 +302,8 @@ def walk() -> Walk:
                     (*(here.commands if here else ()), command),
                     (*(here.events if here else ()), change.event),
                 )
-                step = (status, payer, event, after.status, after.payer_state)
-                histories.setdefault(step, there)
+                leads_to = after.status, after.payer_state, kind_of_details(after)
+                histories.setdefault((status, payer, details, event, *leads_to), there)
                 if kind_of_state(after) not in reached:
                     reached[kind_of_state(after)] = there
                     waiting.append(there)
@@ -304,15 +323,15 @@ def clients() -> tuple[ca.Client, ...]:
 
 @cache
 def erased() -> tuple[ca.Client, ...]:
-    """Return erased clients, one for each combination of the fields below.
+    """Return clients that were erased, with their address (E7): one for each kind.
 
-    No command leads to them, so `clients` does not have them.
+    No command erases, so `clients` has none of them.
     """
     found: dict[tuple[object, ...], ca.Client] = {}
     for there in reachable():
         client = there.client
         if client.email.is_mailable:
-            standing = (
+            kind = (
                 client.status,
                 client.payer_state,
                 client.practice_id,
@@ -320,5 +339,5 @@ def erased() -> tuple[ca.Client, ...]:
                 bool(client.services),
                 client.practice_invitation is None,
             )
-            found.setdefault(standing, ca.replay(erase_history(there.events)))
+            found.setdefault(kind, ca.replay(erase_history(there.events)))
     return tuple(found.values())

@@ -279,11 +279,13 @@ def _misfit(client: Client) -> str | None:
     ):
         return "email"
     # Direct debit details are owed by an activated client that pays for a service, until it gives
-    # them (P6).
+    # them. A registered customer has given them (P6).
     pays_itself = client.payer_state is PayerState.CLIENT_LOCKED and status in ACTIVATED
-    if client.direct_debit_given and not pays_itself:
+    registered = status is Status.UNMANAGED and not client.established
+    given = client.direct_debit_given
+    if (given and not pays_itself) or (registered and not given):
         return "direct_debit_given"
-    owes = pays_itself and bool(client.services) and not client.direct_debit_given
+    owes = pays_itself and bool(client.services) and not given
     if (client.direct_debit is not None) is not owes:
         return "direct_debit"
     return None
@@ -304,11 +306,12 @@ def _misfit_in(
     if source is Source.CUSTOMER and payer_state is not PayerState.CLIENT_LOCKED:
         return "payer_state"
     # Only a registered customer is unmanaged without having been established (L2). An established
-    # client awaits its activation only because access was given later, and then its practice pays.
+    # client awaits its activation only because access was given later, and is deleted only once it
+    # is closed (L5). In both cases its practice pays.
     if status is Status.UNMANAGED and not established and source is not Source.CUSTOMER:
         return "source"
     practice_pays = payer_state is PayerState.PRACTICE_LOCKED
-    if status is Status.AWAITING_ACTIVATION and established and not practice_pays:
+    if established and status in (Status.AWAITING_ACTIVATION, Status.DELETED) and not practice_pays:
         return "payer_state"
     return None
 
