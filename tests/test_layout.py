@@ -43,6 +43,7 @@ OUTSIDE = {
     "rendering",
     "sql",
     "testing",
+    "texts",
     "wire",
 }
 """What stands on the core, and may need an extra: the core imports none of it."""
