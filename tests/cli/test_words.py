@@ -36,6 +36,22 @@ def test_every_event_and_every_notice_has_a_sentence() -> None:
         assert words.recipient(notice.recipient)
 
 
+def test_the_sentence_of_an_activation_email_says_who_pays_for_what() -> None:
+    """§9: who pays, the services, and the total a month if the client is to pay."""
+    email = next(notice for notice in notices() if isinstance(notice, ca.ActivationEmail))
+    by_practice = evolve(
+        email, payer=ca.Payer.PRACTICE, services=("Extra", "Payroll"), monthly_total=None
+    )
+    by_client = evolve(by_practice, payer=ca.Payer.CLIENT, monthly_total=Decimal("6.75"))
+    for notice, paid in (
+        (by_practice, "the practice pays for Extra and Payroll"),
+        (by_client, "the client pays £6.75 a month for Extra and Payroll"),
+        (evolve(by_practice, services=()), "the practice pays"),
+    ):
+        until = words.day(email.expires_at)
+        assert words.told(notice) == f"activate your account by {until}; {paid}."
+
+
 @pytest.mark.parametrize("times", [2, 3, 11, 21, 22, 23, 112])
 def test_the_sentence_of_a_resent_activation_is_right_for_any_number(times: int) -> None:
     """E5: each sending is counted."""

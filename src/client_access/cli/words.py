@@ -321,9 +321,10 @@ def told(notice: Notice) -> str:
 
 
 def _paid_by(notice: ActivationEmail) -> str:
-    if notice.monthly_total is None:
-        return f"{payer_name(notice.payer)} pays"
-    return f"{payer_name(notice.payer)} pays {money(notice.monthly_total, notice.currency)} a month"
+    total = notice.monthly_total
+    amount = "" if total is None else f" {money(total, notice.currency)} a month"
+    what = f" for {listed(notice.services)}" if notice.services else ""
+    return f"{payer_name(notice.payer)} pays{amount}{what}"
 
 
 def _by(due: datetime | None) -> str:
