@@ -45,6 +45,7 @@ OUTSIDE = {
     "rendering",
     "sql",
     "testing",
+    "texts",
     "wire",
 }
 """What is built on the core, and may need an extra: the core imports none of it."""

@@ -57,6 +57,9 @@ class AwaitedStore:
     def __init__(self, memory: ca.MemoryRepository) -> None:
         self.memory = memory
 
+    async def get(self, client_id: UUID) -> ca.Client | None:
+        return self.memory.get(client_id)
+
     async def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[ca.Claim]:
         return self.memory.claim(at=at, lease=lease, limit=limit)
 
@@ -155,6 +158,44 @@ def test_a_failing_notice_holds_up_its_own_client_only_until_it_is_parked(
     assert not repository.retry(first, at=relay.clock.now)
     assert relay.run() == ca.RelayReport(1, ())
     assert waiting(repository, parked=True) == []
+
+
+@pytest.mark.parametrize("what", ["replaced", "withdrawn", "used", "expired", "deleted"])
+def test_an_activation_email_that_is_of_no_use_any_more_is_dropped(
+    awaited: bool, what: str
+) -> None:
+    """§9: its activation was replaced, withdrawn or used, or has expired, or its client deleted."""
+    repository, relay_at = filled(resent=0), world.T0
+    access = ca.ClientAccess(repository, catalogue=world.CATALOGUE, clock=Clock())
+    client = repository.get(world.CLIENT_ID)
+    assert client is not None
+    assert client.activation is not None
+    waited = client.activation.id
+    match what:
+        case "replaced":
+            access.handle(ca.ChangeEmail(client.id, world.NORTH, email=world.FREE))
+        case "withdrawn":
+            access.handle(ca.WithdrawAccess(client.id, world.NORTH))
+        case "used":
+            access.handle(ca.Activate(client.id, world.CLIENT, activation_id=waited))
+        case "expired":
+            relay_at = client.activation.expires_at
+        case _:
+            access.handle(ca.DeleteClient(client.id, world.NORTH))
+    relay = Relay(repository, ca.RelayPolicy(), awaited=awaited)
+    relay.clock.now = relay_at
+    report = relay.run()
+    emailed = [
+        notice.activation_id
+        for notice in relay.taken
+        if isinstance(notice, ca.ActivationEmail) and notice.client_id == client.id
+    ]
+    assert waited not in emailed
+    assert len(emailed) == (1 if what == "replaced" else 0)
+    # Both clients' activations have expired. What a deleted client was to be told is erased (L5).
+    assert report.dropped == {"expired": 2, "deleted": 0}.get(what, 1)
+    assert report.delivered == len(relay.taken)
+    assert waiting(repository) == []
 
 
 def test_the_claims_of_a_dead_relay_are_free_when_their_lease_ends(awaited: bool) -> None:

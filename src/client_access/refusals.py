@@ -308,8 +308,8 @@ class Refusal:
         """Return this refusal in other words.
 
         Parameters:
-            texts: sentences by refusal code and by way-out key, as :func:`english` returns them;
-                what is missing stays as it is.
+            texts: sentences by refusal code and by way-out key, as
+                :func:`client_access.texts.english` returns them; what is missing stays as it is.
 
         Raises:
             InvalidValue: a text is not a str, is blank, or is too long.
@@ -366,7 +366,7 @@ def _refusal(code: RefusalCode, rule: str, ways_out: tuple[WayOut, ...]) -> Refu
 
 
 def english() -> dict[str, str]:
-    """Return every sentence of refusals and ways out by its key, for a translation to replace."""
+    """Return every sentence of refusals and ways out by its key; `texts` adds all the others."""
     steps = [*_WAYS.values(), *_OUTSIDE.values()]
     return {
         **{code.value: message for code, message in _MESSAGES.items()},

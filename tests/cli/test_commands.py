@@ -19,6 +19,7 @@ from client_access import (
     AddClient,
     ClientAccess,
     ClientUser,
+    CloseClient,
     ContactDetails,
     DeleteClient,
     InvitePractice,
@@ -37,6 +38,7 @@ from client_access.batch import COLUMNS
 from client_access.cli import main
 from client_access.cli.arguments import EXAMPLE
 from client_access.cli.stores import file_of
+from client_access.commands import COMMANDS
 from client_access.sql import SqlRepository
 
 NORTH = PracticeUser("north", "nora")
@@ -106,7 +108,13 @@ def catalogue(tmp_path: Path) -> Path:
     services = [
         {"code": "payroll", "name": "Lönen", "monthly_price": 1.105},
         {"code": "accounting", "name": "Boeken", "monthly_price": "1000", "needs_setup": True},
-        {"code": "start", "name": "Begin", "monthly_price": 2, "offered": False},
+        {
+            "code": "start",
+            "name": "Begin",
+            "monthly_price": 2,
+            "offered": False,
+            "capabilities": ["run_reports"],
+        },
     ]
     file.write_text(json.dumps({"currency": "EUR", "services": services}))
     return file
@@ -440,6 +448,31 @@ def test_list_by_list_and_search_and_limit(run: Run, database: str) -> None:
     assert [row["list"] for row in json.loads(output)] == ["active", "inactive"]
 
 
+def test_list_has_the_closed_clients(run: Run, database: str) -> None:
+    """C1: in a list of their own, without services and without an address (L9)."""
+    with SqlRepository.open(database) as repository:
+        ClientAccess(repository, catalogue=EXAMPLE).handle(CloseClient(PAID, NORTH))
+    of = ("list", "--database", database, "--practice", "north")
+    _, output, _ = run(*of)
+    closed = output[output.index("Closed Clients") :]
+    assert "Äpple" in closed
+    assert "Closed\n" in closed
+    _, output, _ = run(*of, "--list", "closed", "--json")
+    (row,) = json.loads(output)
+    assert (row["list"], row["label"], row["email"]) == ("closed", "Closed", None)
+    _, output, _ = run("history", PAID, "--database", database)
+    assert "Client closed; its services ended." in output
+
+
+def test_list_is_searched_by_address(run: Run, database: str) -> None:
+    """C2: by part of the address; nobody learns the address of a client that only invites."""
+    of = ("list", "--database", database, "--practice", "north", "--search")
+    _, output, _ = run(*of, " BIRCH@ex ")
+    assert "Birch" in output
+    assert "Cedar" not in output
+    assert "Damson" not in run(*of, "damson@")[1]
+
+
 def test_list_goes_through_all_pages(
     run: Run, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -520,7 +553,28 @@ def test_show_for_programs(run: Run, database: str) -> None:
     assert "give_access" in shown["allowed"]
     assert shown["refused"]["choose_payer"]["code"] == "payer_locked"
     assert shown["refused"]["choose_payer"]["ways_out"]
-    assert len(shown["allowed"]) + len(shown["refused"]) == 22
+    assert len(shown["allowed"]) + len(shown["refused"]) == len(COMMANDS)
+    assert shown["undelivered_activation"] == []
+    of = ("--database", database, "--json")
+    _, output, _ = run("show", WAITING, *of)
+    advice = json.loads(output)["undelivered_activation"]
+    assert advice[0] == "The practice sends the activation again."
+    assert advice[-1] == "Contact Support."
+
+
+def test_show_advises_what_to_do_if_the_activation_never_arrives(run: Run, database: str) -> None:
+    """E5: the practice sees the advice before anybody has followed a link, the client does not."""
+    title = "If the activation email never arrives"
+    _, output, _ = run("show", WAITING, "--database", database)
+    advice = output[output.index(title) : output.index("What the practice can do now")]
+    assert [line.strip("→ ") for line in advice.splitlines()[1:] if line] == [
+        "The practice sends the activation again.",
+        "The practice checks the email address and enters the right one.",
+        "Look for the activation email in the junk folder.",
+        "Contact Support.",
+    ]
+    for client, actor in ((WAITING, "client"), (PAID, "practice")):
+        assert title not in run("show", client, "--database", database, "--as", actor)[1]
 
 
 # ── history and invoice ──────────────────────────────────────────────────────────────────────────
@@ -593,12 +647,12 @@ def test_invoice_of_a_practice_and_of_a_client(run: Run, database: str, catalogu
             "list --practice x --database sqlite+nonsense:///{dir}/clients.db",
             "is not a valid database URL",
         ),
-        ("list --practice x --database sqlite:///{dir}/clients.db?timeout=x", "a malformed part."),
+        ("list --practice x --database sqlite:///{dir}/clients.db?timeout=x", "not a valid URL"),
         ("list --practice x --database sqlite:///{dir}/clients.db?nonsense=1", "would be ignored"),
         ("list --practice x --database sqlite:///{dir}/clients.db?mode=ro", "would be ignored"),
         ("list --practice x --database sqlite:///{dir}/\udcff.db", "is not a valid database URL"),
-        ("list --practice x --database sqlite:///{dir}/later", "of version 9, which is later"),
-        ("import {dir}/few --practice x --database sqlite:///{dir}/later", "of version 9, which"),
+        ("list --practice x --database sqlite:///{dir}/later", "the tables have version 9"),
+        ("import {dir}/few --practice x --database sqlite:///{dir}/later", "have version 9"),
         ("import /proc/self/mem --practice x --database {db}", "/proc/self/mem cannot be read"),
         (
             "import {dir}/bad --practice x --database {db} --left-out /dev/full",
@@ -611,7 +665,10 @@ def test_invoice_of_a_practice_and_of_a_client(run: Run, database: str, catalogu
         ("invoice --practice x --database {db} --catalogue {dir}/list", "is not a JSON object"),
         ("invoice --practice x --database {db} --catalogue {dir}/price", "is not a JSON object"),
         ("invoice --practice x --database {db} --catalogue {dir}/code", "is not valid: code"),
-        ("invoice --practice north --database {db} --catalogue {dir}/few", "lacks the service"),
+        (
+            "invoice --practice north --database {db} --catalogue {dir}/few",
+            "lacks the service start, which a client holds.\n",
+        ),
     ],
 )
 def test_a_problem_is_reported_in_one_sentence(

@@ -54,8 +54,8 @@ class Problem:
     Parameters:
         row: the row's number, as a spreadsheet counts: the header is 1.
         column: the column of the problem; None if it is not in one column.
-        code: the problem, for programs.
-        message: the problem, in a sentence for people.
+        code: the problem, for programs, and for the words of another language.
+        message: the problem, in an English sentence for people.
     """
 
     row: int

@@ -43,6 +43,11 @@ class Status(IdentityEnum):
         """The words that the product shows."""
         return LABELS[self]
 
+    @property
+    def label_key(self) -> str:
+        """The key of the label, by which :mod:`client_access.texts` has it."""
+        return f"status.{self.value}"
+
 
 LABELS = {
     Status.INACTIVE: "Inactive",
@@ -56,6 +61,8 @@ LABELS = {
 }
 NEW_CLIENT_INVITATION = "New Client Invitation"
 """The label of a client that has invited the practice, in its inactive list (C1)."""
+NEW_CLIENT_INVITATION_KEY = "status.new_client_invitation"
+"""The key of that label."""
 
 MANAGED = frozenset(
     {

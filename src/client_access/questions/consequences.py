@@ -36,6 +36,11 @@ class Irreversible(Enum):
         """What it means, for people."""
         return SENTENCES[self]
 
+    @property
+    def key(self) -> str:
+        """The key of the sentence, by which :mod:`client_access.texts` has it."""
+        return f"irreversible.{self.value}"
+
 
 SENTENCES = {
     Irreversible.PAYER_LOCK: "Who pays is settled by this, and cannot be chosen again.",

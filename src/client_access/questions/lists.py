@@ -10,7 +10,7 @@ from attrs import frozen
 
 from client_access.client import Client
 from client_access.errors import InvalidValue
-from client_access.machines.lifecycle import NEW_CLIENT_INVITATION
+from client_access.machines.lifecycle import NEW_CLIENT_INVITATION, NEW_CLIENT_INVITATION_KEY
 from client_access.values import ClientKind, ClientList, fold, to_practice_id
 from client_access.values.validation import check_type, to_id, to_plain, to_text
 
@@ -44,6 +44,11 @@ class Row:
     business_name: str
     label: str
     client: Client | None
+
+    @property
+    def label_key(self) -> str:
+        """The key of the label, by which :mod:`client_access.texts` has it."""
+        return self.client.status.label_key if self.client else NEW_CLIENT_INVITATION_KEY
 
 
 @final

@@ -194,6 +194,10 @@ class OutboxStore(Protocol):
     moments, whatever their time zones.
     """
 
+    def get(self, client_id: UUID) -> Client | None:
+        """Return a client, as :meth:`Repository.get`; its activation may be pending no longer."""
+        ...
+
     def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
         """Lease up to `limit` notices that are due, only the first undelivered one of each client.
 

@@ -121,6 +121,10 @@ class AsyncErasure(Protocol):
 class AsyncOutboxStore(Protocol):
     """As :class:`~client_access.OutboxStore`."""
 
+    async def get(self, client_id: UUID) -> Client | None:
+        """Return the client with this id, or None."""
+        ...
+
     async def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
         """Lease notices that are due, only the first undelivered one of each client."""
         ...

@@ -3,6 +3,8 @@
 A relay claims the notices that are due, delivers them, and marks them as delivered. If it dies in
 between, its lease ends, and another relay delivers the same notice again, with the same id. Several
 relays side by side share the work.
+
+An activation email is dropped if its activation is pending no longer (rules §9).
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ from typing import final
 
 from attrs import field, frozen
 
+from client_access.client import Client
 from client_access.errors import InvalidValue
-from client_access.notices import Notice
+from client_access.notices import ActivationEmail, Notice
 from client_access.repository import Claim, OutboxStore
 from client_access.repository.awaited import AsyncOutboxStore
 from client_access.service.clock import utc_now
@@ -100,10 +103,13 @@ class RelayReport:
     Parameters:
         delivered: how many notices were delivered.
         failures: every delivery that failed.
+        dropped: how many activation emails were dropped, because their activation was replaced,
+            withdrawn or used, or has expired.
     """
 
     delivered: int
     failures: tuple[FailedDelivery, ...]
+    dropped: int = 0
 
 
 class _Run:
@@ -114,6 +120,7 @@ class _Run:
         self.policy = policy
         self.clock = clock
         self.delivered = 0
+        self.dropped = 0
         self.failures: list[FailedDelivery] = []
         self.claimed_at = self.now()
         self.handled = False
@@ -135,6 +142,20 @@ class _Run:
             self.handled = True
             yield claim
 
+    def is_pending(self, notice: ActivationEmail, client: Client | None) -> bool:
+        """Return whether the link of an activation email would still be accepted (E6)."""
+        pending = client and client.activation
+        return (
+            pending is not None
+            and pending.id == notice.activation_id
+            and self.now() < pending.expires_at
+        )
+
+    def done(self, *, wanted: bool) -> None:
+        """Count a notice that was delivered, or dropped because it was not wanted any more."""
+        self.delivered += wanted
+        self.dropped += not wanted
+
     def failed(self, claim: Claim, error: Exception) -> datetime | None:
         """Record a failure, and return when to try again."""
         retry_at = self.policy.retry_at(claim.attempts + 1, self.now())
@@ -142,7 +163,7 @@ class _Run:
         return retry_at
 
     def report(self) -> RelayReport:
-        return RelayReport(self.delivered, tuple(self.failures))
+        return RelayReport(self.delivered, tuple(self.failures), self.dropped)
 
 
 def relay(
@@ -156,7 +177,8 @@ def relay(
 
     Each notice is delivered at least once, and those of one client in the order of its changes. A
     notice has the same id each time. One that keeps failing is parked, and does not hold up those
-    after it.
+    after it. An activation email is dropped if its activation was replaced, withdrawn or used, or
+    has expired.
 
     Parameters:
         store: the repository.
@@ -174,13 +196,17 @@ def relay(
     run = _Run(policy, clock)
     while claims := store.claim(at=run.begin(), lease=policy.lease, limit=policy.batch):
         for claim in run.held(claims):
+            notice, wanted = claim.notice, True
             try:
-                deliver(claim.notice)
-            except Exception as error:  # the host's own; it is in the report
+                if isinstance(notice, ActivationEmail):
+                    wanted = run.is_pending(notice, store.get(notice.client_id))
+                if wanted:
+                    deliver(notice)
+            except Exception as error:  # it is in the report
                 store.failed(claim, retry_at=run.failed(claim, error))
             else:
                 store.delivered(claim)
-                run.delivered += 1
+                run.done(wanted=wanted)
         if not run.handled:  # claiming takes longer than the lease, so this would never end
             break
     return run.report()
@@ -197,13 +223,17 @@ async def relay_async(
     run = _Run(policy, clock)
     while claims := await store.claim(at=run.begin(), lease=policy.lease, limit=policy.batch):
         for claim in run.held(claims):
+            notice, wanted = claim.notice, True
             try:
-                await deliver(claim.notice)
-            except Exception as error:  # the host's own; it is in the report
+                if isinstance(notice, ActivationEmail):
+                    wanted = run.is_pending(notice, await store.get(notice.client_id))
+                if wanted:
+                    await deliver(notice)
+            except Exception as error:  # it is in the report
                 await store.failed(claim, retry_at=run.failed(claim, error))
             else:
                 await store.delivered(claim)
-                run.delivered += 1
+                run.done(wanted=wanted)
         if not run.handled:
             break
     return run.report()
