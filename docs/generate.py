@@ -8,6 +8,7 @@ every command to a client in every reachable state, as in the tests (`tests/worl
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -191,7 +192,29 @@ def refusals_page() -> str:
 
 
 def _rules(met: list[Met]) -> str:
-    return ", ".join(sorted({m.refusal.rule for m in met}))
+    places = places_of_rules()
+    cited = sorted({m.refusal.rule for m in met})
+    return ", ".join(f"[{rule}](rules.md#{places[rule]})" for rule in cited)
+
+
+@cache
+def places_of_rules() -> dict[str, str]:
+    """Return the anchor of the section of rules.md that has each rule."""
+    places: dict[str, str] = {}
+    anchor = ""
+    for line in (ROOT / "docs" / "rules.md").read_text(encoding="utf-8").splitlines():
+        if section := re.fullmatch(r"## (\d+)\. (.*)", line):
+            number, title = section.groups()
+            anchor = f"{number}-{anchor_of(title)}"
+            places[f"§{number}"] = anchor
+        elif rule := re.match(r"- \*\*([A-Z]\d+)\*\* ", line):
+            places[rule[1]] = anchor
+    return places
+
+
+def anchor_of(heading: str) -> str:
+    """Return what a heading can be linked by."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def _name(asked: str) -> str:
