@@ -120,7 +120,7 @@ def _play(stage: Stage, seen: Sequence[Scene], *, pause: bool) -> None:
     unseen = _needed_by(seen).difference(seen)
     numbers = [str(number) for number, scene in enumerate(SCENES, 1) if scene in unseen]
     if numbers:
-        stage.aside(f"Played before it, unseen: scene {words.listed(numbers)}.")
+        stage.aside(f"Played before it, unseen: {words.listed(numbers)}.")
     for number, scene in enumerate(SCENES, 1):
         if scene in seen:
             if pause and scene is not seen[0]:
