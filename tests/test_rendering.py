@@ -19,6 +19,7 @@ from uuid import UUID
 import pytest
 import world
 from attrs import evolve
+from every_notice import notices
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import BaseLoader, DictLoader, FileSystemLoader, FunctionLoader
@@ -49,6 +50,28 @@ ACTIVATION = ca.ActivationEmail(
     activation_id=world.FIRST_ACTIVATION,
     expires_at=DUE,
     times_sent=1,
+    payer=ca.Payer.CLIENT,
+    services=("Payroll & more", "Start"),
+    monthly_total=Decimal("1211.5"),
+    currency="GBP",
+)
+PRACTICE_PAYS = evolve(ACTIVATION, payer=ca.Payer.PRACTICE, monthly_total=None)
+ADDED = ca.ServiceChangedEmail(
+    CLIENT_ID, 3, MAIL, "Acme", service="payroll", service_name="Payroll & more", added=True
+)
+ENDED = ca.AccessEnded(CLIENT_ID, 5, TO_PRACTICE, "Acme")
+REPLACED = ca.PracticeReplaced(
+    CLIENT_ID, 5, TO_PRACTICE, "Acme", from_practice_id="north", to_practice_id="south"
+)
+ENDING = ca.ActivationEnding(
+    CLIENT_ID,
+    2,
+    MAIL,
+    "Acme",
+    practice_id="north",
+    activation_id=world.FIRST_ACTIVATION,
+    ends_at=DUE,
+    remind_at=T0,
 )
 LEFT = ca.PracticeLeft(
     CLIENT_ID,
@@ -71,13 +94,22 @@ INVOICE = ca.PracticeInvoiceChanged(
 EVERY: tuple[ca.Notice, ...] = (
     ACTIVATION,
     evolve(ACTIVATION, times_sent=2),
+    PRACTICE_PAYS,
+    evolve(PRACTICE_PAYS, services=()),
+    ENDING,
+    evolve(ENDING, recipient=TO_PRACTICE),
+    ADDED,
+    evolve(ADDED, added=False),
+    ca.AccessWithdrawnEmail(CLIENT_ID, 5, MAIL, "Acme", practice_id="north"),
     ca.EmailReplaced(CLIENT_ID, 5, MAIL, "Acme"),
     LEFT,
     evolve(LEFT, direct_debit_due=None),
     evolve(LEFT, direct_debit_asked=False, direct_debit_due=None),
-    ca.AccessEnded(CLIENT_ID, 5, TO_PRACTICE, "Acme"),
-    ca.AccessGivenForPractice(CLIENT_ID, 5, TO_PRACTICE, "Acme"),
-    ca.ClientDeletedForPractice(CLIENT_ID, 5, TO_PRACTICE, "Acme"),
+    ENDED,
+    *(ca.DoneForPractice(CLIENT_ID, 5, TO_PRACTICE, "Acme", act=act) for act in ca.PlatformAct),
+    ca.BusinessNameReplaced(CLIENT_ID, 5, IN_SERVICE, "Acme"),
+    REPLACED,
+    evolve(REPLACED, recipient=IN_SERVICE),
     ca.InvitationAnswered(CLIENT_ID, 5, IN_SERVICE, "Acme", practice_id="north", accepted=True),
     ca.InvitationAnswered(CLIENT_ID, 5, IN_SERVICE, "Acme", practice_id="north", accepted=False),
     INVOICE,
@@ -89,6 +121,7 @@ EVERY: tuple[ca.Notice, ...] = (
     ca.AccessRemoved(CLIENT_ID, 5, AT_SIGN_IN, "Acme", practice_id=None),
     ca.DirectDebitNeeded(CLIENT_ID, 5, AT_SIGN_IN, "Acme", due=DUE),
     ca.DirectDebitNeeded(CLIENT_ID, 5, AT_SIGN_IN, "Acme", due=None),
+    ca.DirectDebitDue(CLIENT_ID, 5, MAIL, "Acme", ends_at=DUE, remind_at=T0),
 )
 
 
@@ -170,6 +203,9 @@ def test_text_and_html_say_the_same(notice: ca.Notice) -> None:
         "GBP 1,211 50",
         "EUR 6 00",
         "Customer",
+        "Payroll & more",
+        "sent again",
+        "next sign in",
     ):
         assert (kept in text) == (kept in html), kept
 
@@ -187,6 +223,54 @@ def test_the_activation_email() -> None:
     assert "sent again" in again.html
 
 
+def test_an_activation_email_says_who_pays_for_what() -> None:
+    """§9: who pays, the services, and the total a month if the client is to pay."""
+    by_client, by_practice = in_words(ACTIVATION), in_words(PRACTICE_PAYS)
+    for rendered in (by_client, by_practice):
+        assert "Your services:\n- Payroll & more\n- Start\n\n" in rendered.text
+        assert "<li>Payroll &amp; more</li>" in rendered.html
+    assert "You pay for your services yourself: GBP 1,211.50 a month in all" in by_client.text
+    assert "North & Co pays for your services.\n" in by_practice.text
+    assert "a month" not in by_practice.text
+    assert "Your services:" not in in_words(evolve(PRACTICE_PAYS, services=())).text
+
+
+def test_a_reminder_has_a_fresh_link_of_the_same_activation() -> None:
+    """N1: the client's has a link and the same end; the practice's has no link (E6)."""
+    rendered = in_words(ENDING)
+    link = URL(CLIENT_ID, world.FIRST_ACTIVATION)
+    assert f"\n\n{link}\n\n" in rendered.text
+    assert Reader(rendered.html).links == [link]
+    assert "valid until 4 February 2026, 09:30 UTC" in rendered.text
+    to_practice = in_words(evolve(ENDING, recipient=TO_PRACTICE))
+    assert "https://" not in to_practice.text + to_practice.html
+    assert "4 February 2026, 09:30 UTC" in to_practice.text
+
+
+def test_a_transfer_names_both_practices() -> None:
+    """L11, §9: from whom to whom."""
+    rendered = in_words(REPLACED, practice_name={"north": "North & Co", "south": "South"}.get)
+    assert rendered.subject == "Acme was transferred to South"
+    assert "from North & Co\nto South." in rendered.text
+
+
+def test_each_act_of_the_platform_has_words_of_its_own() -> None:
+    """L7, §9: the practice reads what was done."""
+    acts = [
+        in_words(ca.DoneForPractice(CLIENT_ID, 5, TO_PRACTICE, "Acme", act=act))
+        for act in ca.PlatformAct
+    ]
+    for parts in zip(*((act.subject, act.text, act.html) for act in acts), strict=True):
+        assert len(set(parts)) == len(ca.PlatformAct)
+
+
+def test_a_new_name_is_shown() -> None:
+    """D2, §9: the client reads its new name."""
+    rendered = in_words(ca.BusinessNameReplaced(CLIENT_ID, 5, IN_SERVICE, "Bolt"))
+    assert rendered.subject == "Your business name is now Bolt"
+    assert "It is now Bolt." in rendered.text
+
+
 def test_an_invoice_names_each_line_and_the_totals() -> None:
     rendered = in_words(INVOICE)
     assert rendered.subject == "Your next invoice for Acme: GBP 1,211.50 a month"
@@ -198,22 +282,9 @@ def test_an_invoice_names_each_line_and_the_totals() -> None:
 
 
 def test_every_notice_of_a_lifecycle_can_be_rendered() -> None:
-    """Every notice of every step, made in every way, and every prompt at sign-in (rules §9)."""
-    notices: list[ca.Notice] = []
-    for there in world.walk().histories:
-        before = ca.replay(there.events[:-1]) if there.events[1:] else None
-        at, command = there.events[-1].at, there.commands[-1]
-        notices += world.decide(before, command, at, world.CATALOGUE_THEN).notices
-    for client in world.clients():
-        notices += ca.sign_in_of(client, at=world.SOON).prompts
-        for command in world.commands(world.PLATFORM):
-            if isinstance(command, ca.StopManaging | ca.DeleteClient | ca.GiveAccess):
-                try:
-                    notices += world.decide(client, command, world.SOON).notices
-                except ca.CommandRefused:
-                    continue
-    assert {type(notice) for notice in notices} == set(NOTICES.values())
-    for notice in notices:
+    """Every notice of every command on every client, every prompt, every reminder (rules §9)."""
+    assert {type(notice) for notice in notices()} == set(NOTICES.values())
+    for notice in notices():
         assert in_words(notice).subject
 
 
@@ -262,7 +333,7 @@ def test_a_subject_is_one_line_whatever_a_template_does(end: str) -> None:
         DictLoader({"access_ended.txt": "Ended{{ '' | nasty }}Bcc: all@example.com\n\nText"}),
         filters={"nasty": lambda _: end},
     )
-    subject = in_words(EVERY[6], templates=templates).subject
+    subject = in_words(ENDED, templates=templates).subject
     message = EmailMessage()
     message["Subject"] = subject
     assert "Bcc" not in BytesParser(policy=policy.default).parsebytes(message.as_bytes())
@@ -284,9 +355,11 @@ def test_any_name_that_a_client_can_have_is_escaped(name: str) -> None:
 # ── Links ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_activation_email_needs_a_link() -> None:
+@pytest.mark.parametrize("notice", [ACTIVATION, ENDING])
+def test_an_email_to_activate_needs_a_link(notice: ca.Notice) -> None:
+    """E6: without a link, the email is of no use."""
     with pytest.raises(ca.InvalidValue, match="is needed") as caught:
-        render(ACTIVATION)
+        render(notice)
     assert caught.value.field == "activation_url"
 
 
@@ -294,8 +367,10 @@ def test_no_other_notice_needs_a_link() -> None:
     def never(client_id: UUID, activation_id: UUID) -> str:
         raise AssertionError("only an activation email has a link")
 
-    for notice in EVERY[2:]:
-        assert "https://" not in render(notice, activation_url=never).text
+    for notice in EVERY:
+        to_practice = isinstance(notice.recipient, ca.ToPractice)
+        if to_practice or not isinstance(notice, ca.ActivationEmail | ca.ActivationEnding):
+            assert "https://" not in render(notice, activation_url=never).text
 
 
 @pytest.mark.parametrize(
@@ -369,7 +444,7 @@ def test_a_callers_templates_come_first_and_the_rest_stays(loader: BaseLoader) -
 
 def test_a_template_with_an_unknown_extension_is_escaped_too() -> None:
     loader = DictLoader({"x": "{{ business_name }}", "access_ended.html": "{% include 'x' %}"})
-    notice = evolve(EVERY[6], business_name="<b>")
+    notice = evolve(ENDED, business_name="<b>")
     assert in_words(notice, templates=Templates(loader)).html == "&lt;b&gt;"
 
 
@@ -390,7 +465,7 @@ def test_a_template_with_an_unknown_extension_is_escaped_too() -> None:
 def test_a_template_that_fails_says_which_and_why(text: str, reason: str) -> None:
     templates = Templates(DictLoader({"access_ended.txt": text}))
     with pytest.raises(ca.InvalidValue, match=reason) as caught:
-        in_words(EVERY[6], templates=templates)
+        in_words(ENDED, templates=templates)
     assert caught.value.field == "templates"
 
 
@@ -412,7 +487,7 @@ def test_an_exception_in_a_template_is_an_invalid_value(text: str, reason: str) 
 
     templates = Templates(DictLoader({"access_ended.txt": text}), filters={"broken": broken})
     with pytest.raises(ca.InvalidValue) as caught:
-        in_words(EVERY[6], templates=templates)
+        in_words(ENDED, templates=templates)
     assert str(caught.value) == f"templates fail in access_ended.txt: {reason}"
     assert type(caught.value.__cause__).__name__ == reason
 
@@ -421,7 +496,7 @@ def test_a_template_in_another_encoding_raises(tmp_path: Path) -> None:
     """The message names the template that was saved as Latin-1."""
     (tmp_path / "access_ended.txt").write_bytes("Zugang beendet für\n".encode("latin-1"))
     with pytest.raises(ca.InvalidValue, match=r"fail in access_ended\.txt: UnicodeDecodeError"):
-        in_words(EVERY[6], templates=Templates(FileSystemLoader(tmp_path)))
+        in_words(ENDED, templates=Templates(FileSystemLoader(tmp_path)))
 
 
 @pytest.mark.parametrize("made", ["activation_url", "practice_name"])

@@ -17,6 +17,7 @@ import junk
 import pytest
 import world
 from attrs import evolve
+from every_notice import notices
 from hypothesis import given
 
 import client_access as ca
@@ -46,38 +47,16 @@ LOADS: dict[str, Callable[[object], Any]] = {
 }
 
 
-def _notices() -> Iterator[ca.Notice]:
-    i, at_sign_in = world.CLIENT_ID, ca.AtSignIn(world.CLIENT_ID)
-    to_client, practice = ca.ToClientService(world.CLIENT_ID), ca.ToPractice("north")
-    for there in world.walk().histories:
-        client = None
-        for command, event in zip(there.commands, there.events, strict=True):
-            change = world.decide(client, command, event.at, world.CATALOGUE_THEN)
-            yield from change.notices
-            client = change.after
-    yield ca.AccessRemoved(i, 2, at_sign_in, "Acme", practice_id=None)
-    yield ca.DirectDebitNeeded(i, 2, at_sign_in, "Acme", due=world.SOON)
-    yield ca.EmailReplaced(i, 2, ca.ToAddress(ca.EmailAddress("a@example.com")), "Acme")
-    yield ca.AccessEnded(i, 2, practice, "Acme")
-    yield ca.AccessGivenForPractice(i, 2, practice, "Acme")
-    yield ca.ClientDeletedForPractice(i, 2, practice, "Acme")
-    yield ca.InvitationAnswered(i, 2, to_client, "Acme", practice_id="north", accepted=True)
-
-
 @cache
 def samples() -> dict[str, tuple[Any, ...]]:
     """Return values of every kind, in every state that a client can reach."""
     histories = world.walk().histories
     return {
         "client": tuple(dict.fromkeys(there.client for there in histories)),
-        "command": tuple(dict.fromkeys(c for by in world.ACTORS for c in _commands(by))),
+        "command": tuple(dict.fromkeys(c for by in world.ACTORS for c in world.commands(by))),
         "event": tuple(dict.fromkeys(event for there in histories for event in there.events)),
-        "notice": tuple(dict.fromkeys(_notices())),
+        "notice": notices(),
     }
-
-
-def _commands(by: ca.Actor) -> tuple[ca.Command, ...]:
-    return world.commands(by)
 
 
 @cache
@@ -507,7 +486,9 @@ def test_every_record_fits_its_schema(what: str) -> None:
 def test_a_date_is_written_as_one() -> None:
     """A date is written without a time, in one spelling."""
     held = ca.HeldService("start", evolve(world.SETUP, accounts_start=world.T0.date()))
-    event = ca.ServiceAdded(UUID(int=1), 2, world.T0, world.NORTH, service=held, activation=None)
+    event = ca.ServiceAdded(
+        UUID(int=1), 2, world.T0, world.NORTH, service=held, activation=None, direct_debit=None
+    )
     record: Any = dump(event)
     assert record["data"]["service"]["setup"]["accounts_start"] == "2026-01-05"
     assert load_event(record) == event

@@ -70,7 +70,7 @@ SHOP = Shop(frozenset({"start", "payroll", "extra"}), frozenset({"start", "legac
 
 @cache
 def commands(by: ca.Actor) -> tuple[ca.Command, ...]:
-    """Return all 22 commands by an actor, each with good fields and with every kind of bad ones."""
+    """Return all 26 commands by an actor, each with valid fields and every kind of invalid ones."""
     i = CLIENT_ID
     p, c = ca.Payer.PRACTICE, ca.Payer.CLIENT
     alone, together = ca.SignIn.PRACTICE_ONLY, ca.SignIn.PRACTICE_AND_CLIENT
@@ -140,10 +140,15 @@ def commands(by: ca.Actor) -> tuple[ca.Command, ...]:
         ca.Activate(i, by, activation_id=one),
         ca.Activate(i, by, activation_id=two),
         ca.Activate(i, by, activation_id=WRONG_ACTIVATION),
+        ca.WithdrawAccess(i, by),
         ca.DisableAccess(i, by),
         ca.EnableAccess(i, by),
         ca.StopManaging(i, by),
         ca.ProvideDirectDebit(i, by),
+        ca.CloseClient(i, by),
+        ca.ReopenClient(i, by),
+        ca.TransferClient(i, by, practice_id=NORTH.practice_id),
+        ca.TransferClient(i, by, practice_id=SOUTH.practice_id),
         ca.DeleteClient(i, by),
         ca.InvitePractice(i, by, practice_id=NORTH.practice_id),
         ca.InvitePractice(i, by, practice_id=SOUTH.practice_id),

@@ -161,7 +161,8 @@ def _read_catalogue(path: Path) -> Catalogue:
     """Return the catalogue in a JSON file.
 
     The file holds an object with a `currency` and `services`, a list of objects with `code`,
-    `name`, `monthly_price` (text or number) and, optionally, `needs_setup` and `offered`.
+    `name`, `monthly_price` (text or number) and, optionally, `needs_setup`, `offered` and
+    `capabilities`.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
@@ -180,7 +181,8 @@ def _read_catalogue(path: Path) -> Catalogue:
 
 
 def _service(item: dict[str, object]) -> Service:
-    options = {name: item[name] for name in ("needs_setup", "offered") if name in item}
+    given = ("needs_setup", "offered", "capabilities")
+    options = {name: item[name] for name in given if name in item}
     return Service(
         item["code"],  # type: ignore[arg-type]  # Service checks the types of what a file holds
         item["name"],  # type: ignore[arg-type]  # likewise

@@ -7,7 +7,13 @@ import sys
 from collections.abc import Callable
 from typing import Final, TextIO, final
 
-from client_access import CommandRefused, CorruptRecord, InvalidValue, RepositoryError
+from client_access import (
+    CatalogueIncomplete,
+    CommandRefused,
+    CorruptRecord,
+    InvalidValue,
+    RepositoryError,
+)
 from client_access.values.validation import is_control
 
 FAILED: Final = 2
@@ -41,6 +47,8 @@ def ended(program: Callable[[], int]) -> int:
         message = str(failure)
     except CommandRefused as refused:
         message = refused.refusal.message
+    except CatalogueIncomplete as incomplete:
+        message = f"The catalogue lacks the service {incomplete.service}, which a client holds."
     except CorruptRecord as corrupt:
         message = f"A stored record cannot be read: {corrupt.reason}."
     except InvalidValue as problem:

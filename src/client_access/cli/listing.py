@@ -23,7 +23,9 @@ def add_to(commands: Commands) -> None:
     arguments.add_practice(parser)
     lists = [which.value for which in ClientList]
     parser.add_argument("--list", choices=lists, help="one of the lists; default: all of them")
-    parser.add_argument("--search", metavar="TEXT", default="", help="what the name contains")
+    parser.add_argument(
+        "--search", metavar="TEXT", default="", help="what the name or the address contains"
+    )
     arguments.add_limit(parser, "rows of each list")
     arguments.add_json(parser)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich.text import Text
 
@@ -20,6 +20,7 @@ from client_access import (
     Refusal,
     RefusalCode,
     WayOut,
+    undelivered_activation,
 )
 from client_access.cli import arguments, words
 from client_access.cli.arguments import Commands
@@ -55,6 +56,7 @@ def show(options: argparse.Namespace) -> int:
         client = arguments.client_in(access, options)
         by = _actor(client, options.actor)
         actions = access.actions(client.id, by)
+    if_undelivered = undelivered_activation(client, by)
     if options.json:
         print_json(
             {
@@ -65,12 +67,16 @@ def show(options: argparse.Namespace) -> int:
                     COMMAND_NAMES[command]: _refusal_as_json(refusal)
                     for command, refusal in actions.refused.items()
                 },
+                "undelivered_activation": [step.sentence for step in if_undelivered],
             }
         )
         return 0
     screen = Screen()
     screen.heading(client.business_name)
     screen.facts(_facts(client, access), indent=2)
+    if if_undelivered:
+        screen.heading("If the activation email never arrives")
+        _show_ways(screen, if_undelivered, indent=2)
     _show_actions(screen, by, actions)
     if options.catalogue is None:
         screen.gap()
@@ -147,8 +153,12 @@ def _show_refusals(screen: Screen, refusals: Mapping[type[Command], Refusal]) ->
         by_ways[refusal.ways_out].append(words.asked(command))
     for ways, asked in by_ways.items():
         screen.paragraph(words.listed(asked), indent=2)
-        for way in ways:
-            screen.line(way.sentence, mark=HELPS, mark_style="dim", style="dim", indent=4)
+        _show_ways(screen, ways, indent=4)
+
+
+def _show_ways(screen: Screen, ways: Iterable[WayOut], *, indent: int) -> None:
+    for way in ways:
+        screen.line(way.sentence, mark=HELPS, mark_style="dim", style="dim", indent=indent)
 
 
 def _refusal_as_json(refusal: Refusal) -> dict[str, object]:
@@ -156,6 +166,7 @@ def _refusal_as_json(refusal: Refusal) -> dict[str, object]:
         "code": refusal.code.value,
         "rule": refusal.rule,
         "message": refusal.message,
+        "services": refusal.services,
         "ways_out": [step.sentence for step in refusal.ways_out],
     }
 

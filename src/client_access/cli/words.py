@@ -13,28 +13,36 @@ from client_access import (
     AccessEnabled,
     AccessEnded,
     AccessGiven,
-    AccessGivenForPractice,
     AccessRemoved,
+    AccessWithdrawn,
+    AccessWithdrawnEmail,
     Activated,
     ActivationEmail,
+    ActivationEnding,
     ActivationResent,
     Actor,
     AtSignIn,
     BusinessNameChanged,
+    BusinessNameReplaced,
     Catalogue,
     Client,
     ClientAdded,
+    ClientClosed,
     ClientDeleted,
-    ClientDeletedForPractice,
     ClientImported,
     ClientInvoiceChanged,
     ClientList,
+    ClientReopened,
+    ClientTransferred,
     ClientUser,
     Command,
     ContactDetailsChanged,
     CustomerRegistered,
+    DirectDebit,
+    DirectDebitDue,
     DirectDebitNeeded,
     DirectDebitProvided,
+    DoneForPractice,
     EmailChanged,
     EmailReplaced,
     Event,
@@ -45,6 +53,7 @@ from client_access import (
     Notice,
     Payer,
     PayerChosen,
+    PlatformAct,
     PlatformUser,
     PracticeInvitationAccepted,
     PracticeInvitationDeclined,
@@ -52,9 +61,11 @@ from client_access import (
     PracticeInvited,
     PracticeInvoiceChanged,
     PracticeLeft,
+    PracticeReplaced,
     PracticeUser,
     Recipient,
     ServiceAdded,
+    ServiceChangedEmail,
     ServiceRemoved,
     SignIn,
     Source,
@@ -70,8 +81,9 @@ LISTS = {
     ClientList.ACTIVE: "Active Clients",
     ClientList.INACTIVE: "Inactive Clients",
     ClientList.IMPORTED: "Imported Clients",
+    ClientList.CLOSED: "Closed Clients",
 }
-"""The three lists, by the product's names for them."""
+"""The lists of a practice, by name: three are the product's, the last is ours."""
 
 SOURCES = {
     Source.ADDED: "added by its practice",
@@ -79,6 +91,16 @@ SOURCES = {
     Source.CUSTOMER: "signed up by itself",
 }
 """How a client was created."""
+
+ACTS = {
+    PlatformAct.ACCESS_GIVEN: "gave {} access",
+    PlatformAct.ACCESS_WITHDRAWN: "withdrew the access of {}",
+    PlatformAct.CLIENT_CLOSED: "closed {}",
+    PlatformAct.CLIENT_REOPENED: "reopened {}",
+    PlatformAct.CLIENT_DELETED: "deleted {}",
+    PlatformAct.CLIENT_RENAMED: "renamed {}",
+}
+"""What Customer Services did, with a place for the client's name."""
 
 EXAMPLE_PRICES = "Prices are those of the example catalogue; name your own with --catalogue FILE."
 MORE = "… and more; --limit shows them."
@@ -189,7 +211,8 @@ def happened(event: Event, catalogue: Catalogue) -> str:
                 f" {'both sign in' if together else 'only the practice signs in'}."
             )
         case ServiceAdded():
-            return f"Service added: {service_name(event.service.code, catalogue)}."
+            added = service_name(event.service.code, catalogue)
+            return f"Service added: {added}.{_asks(event.direct_debit)}"
         case ServiceRemoved():
             return f"Service removed: {service_name(event.service, catalogue)}."
         case AccessGiven():
@@ -199,18 +222,24 @@ def happened(event: Event, catalogue: Catalogue) -> str:
         case EmailChanged():
             again = " A new activation replaces the old." if event.activation else ""
             return f"Address changed to {event.email}.{again}"
+        case AccessWithdrawn():
+            return "The client's access was withdrawn."
         case Activated():
-            return "Activated."
+            return f"Activated.{_asks(event.direct_debit)}"
         case AccessDisabled():
             return "The client's access was disabled."
         case AccessEnabled():
             return "The client's access was enabled."
         case ManagementStopped():
-            owed = event.direct_debit
-            asks = f" Direct debit details are asked for{_by(owed.due)}." if owed else ""
-            return f"The practice's access has ended.{asks}"
+            return f"The practice's access has ended.{_asks(event.direct_debit)}"
         case DirectDebitProvided():
             return "Direct debit details given."
+        case ClientClosed():
+            return "Client closed; its services ended."
+        case ClientReopened():
+            return "Client reopened."
+        case ClientTransferred():
+            return f"Client transferred to practice {event.practice_id}."
         case ClientDeleted():
             return "Client deleted, with every personal detail."
         case PracticeInvited():
@@ -227,6 +256,10 @@ def happened(event: Event, catalogue: Catalogue) -> str:
             return f"Business name changed to {event.business_name}."
         case _:
             assert_never(event)
+
+
+def _asks(owed: DirectDebit | None) -> str:
+    return f" Direct debit details are asked for{_by(owed.due)}." if owed else ""
 
 
 def recipient(to: Recipient) -> str:
@@ -248,7 +281,12 @@ def told(notice: Notice) -> str:
     """Return the content of a notice, in a sentence."""
     match notice:
         case ActivationEmail():
-            return f"activate your account by {day(notice.expires_at)}."
+            return f"activate your account by {day(notice.expires_at)}; {_paid_by(notice)}."
+        case ServiceChangedEmail():
+            there = "is there" if notice.added else "is no longer there"
+            return f"{notice.service_name} {there} at your next sign-in."
+        case AccessWithdrawnEmail():
+            return "your practice has withdrawn your access."
         case EmailReplaced():
             return "your address was changed; contact Customer Services if it was not you."
         case PracticeLeft():
@@ -257,10 +295,13 @@ def told(notice: Notice) -> str:
             return f"the practice no longer has access{asks}."
         case AccessEnded():
             return f"your access to {notice.business_name} has ended."
-        case AccessGivenForPractice():
-            return f"Customer Services gave {notice.business_name} access."
-        case ClientDeletedForPractice():
-            return f"Customer Services deleted {notice.business_name}."
+        case DoneForPractice():
+            return f"Customer Services {ACTS[notice.act].format(notice.business_name)}."
+        case BusinessNameReplaced():
+            return f"your business name is now {notice.business_name}."
+        case PracticeReplaced():
+            before, after = notice.from_practice_id, notice.to_practice_id
+            return f"{notice.business_name} was transferred from {before} to {after}."
         case InvitationAnswered():
             return f"the practice {'accepted' if notice.accepted else 'declined'} your invitation."
         case PracticeInvoiceChanged() | ClientInvoiceChanged():
@@ -271,8 +312,18 @@ def told(notice: Notice) -> str:
             return "your practice has removed your access; contact it."
         case DirectDebitNeeded():
             return f"enter your direct debit details{_by(notice.due)}."
+        case ActivationEnding():
+            return f"the activation of {notice.business_name} ends on {day(notice.ends_at)}."
+        case DirectDebitDue():
+            return f"enter your direct debit details{_by(notice.ends_at)}, to sign in after that."
         case _:
             assert_never(notice)
+
+
+def _paid_by(notice: ActivationEmail) -> str:
+    if notice.monthly_total is None:
+        return f"{payer_name(notice.payer)} pays"
+    return f"{payer_name(notice.payer)} pays {money(notice.monthly_total, notice.currency)} a month"
 
 
 def _by(due: datetime | None) -> str:

@@ -1,7 +1,8 @@
 """Notices as a subject, plain text and HTML; needs the extra `templates`.
 
-The link of an activation email is made here, when the email is rendered, and is stored nowhere
-(E6). The default texts are English. A caller can replace each of them by its name.
+The link of an activation email, or of its reminder, is made here, when the email is rendered, and
+is stored nowhere (E6). The default texts are English. A caller can replace each of them by its
+name.
 
 A notice has two templates, named after its kind: `activation_email.txt`, which begins with the
 subject in a line of its own, and `activation_email.html`, a fragment in which every value is
@@ -14,6 +15,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from enum import Enum
 from typing import TypeAlias, final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -34,6 +36,7 @@ from client_access.errors import InvalidValue
 from client_access.notices import (
     NOTICE_NAMES,
     ActivationEmail,
+    ActivationEnding,
     ClientInvoiceChanged,
     Notice,
     PracticeInvoiceChanged,
@@ -170,13 +173,14 @@ def render(
 
     Parameters:
         notice: the notice.
-        activation_url: makes the link of an activation email. It is not called for other notices.
+        activation_url: makes the link of an activation email and of its reminder. It is not called
+            for other notices.
         practice_name: returns the name of a practice, given its id. By default, the id itself.
         templates: the templates.
 
     Raises:
-        InvalidValue: the notice is not a notice; `activation_url` is missing for an activation
-            email, or does not return a web address; the name of a practice is not a line of text; a
+        InvalidValue: the notice is not a notice; `activation_url` is missing for an email with a
+            link, or does not return a web address; the name of a practice is not a line of text; a
             template or a filter fails, or a template has no subject.
     """
     name = NOTICE_NAMES.get(type(notice))
@@ -200,26 +204,43 @@ def _facts(
     notice: Notice, activation_url: ActivationUrl | None, practice_name: Callable[[str], str]
 ) -> dict[str, object]:
     """Return the names for templates: the fields of the notice, and values made of them."""
-    facts = {name: getattr(notice, name) for name in fields_dict(type(notice))}
-    if "practice_id" in facts:
-        facts["practice"] = None
-        if facts["practice_id"] is not None:
-            name = _plain("practice_name", practice_name(facts["practice_id"]))
-            check_text("practice_name", name, 1000)
-            facts["practice"] = name
+    facts: dict[str, object] = {}
+    for name in fields_dict(type(notice)):
+        value = getattr(notice, name)
+        facts[name] = value.value if isinstance(value, Enum) else value
+        if name.endswith("practice_id"):
+            facts[name.removesuffix("_id")] = (
+                None if value is None else _named(value, practice_name)
+            )
     match notice:
-        case ActivationEmail():
-            if activation_url is None:
-                raise InvalidValue("activation_url", "is needed for an activation email")
-            url = activation_url(notice.client_id, notice.activation_id)
-            facts["activation_url"] = plain_url = _plain("activation_url", url)
-            _check_url(plain_url)
+        case ActivationEmail() | ActivationEnding():
+            facts["activation_url"] = _link(notice, activation_url)
         case PracticeInvoiceChanged() | ClientInvoiceChanged():
             facts["total_before"] = total_of(notice.before)
             facts["total_after"] = total_of(notice.after)
         case _:
             pass
     return facts
+
+
+def _named(practice_id: str, practice_name: Callable[[str], str]) -> str:
+    """Return the name of a practice."""
+    name = _plain("practice_name", practice_name(practice_id))
+    check_text("practice_name", name, 1000)
+    return name
+
+
+def _link(
+    notice: ActivationEmail | ActivationEnding, activation_url: ActivationUrl | None
+) -> str | None:
+    """Return the link of an activation; None if the notice goes to the practice."""
+    if not isinstance(notice.recipient, ToAddress):
+        return None
+    if activation_url is None:
+        raise InvalidValue("activation_url", "is needed for an email with a link to activate")
+    url = _plain("activation_url", activation_url(notice.client_id, notice.activation_id))
+    _check_url(url)
+    return url
 
 
 def _plain(field: str, value: object) -> str:
