@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -265,7 +266,8 @@ class Stage:
         self.screen.line(email.subject, indent=MARGIN + 2)
         for paragraph in email.text.strip().split("\n\n"):
             self.screen.gap()
-            self.screen.line(" ".join(paragraph.split()), style="dim", indent=MARGIN + 2)
+            text = re.sub(r"\n(?!- )", " ", paragraph)  # the screen wraps lines itself
+            self.screen.line(text, style="dim", indent=MARGIN + 2)
 
     def relays(self) -> None:
         """Deliver everything in the outbox, and print how many notices went where."""
