@@ -61,8 +61,8 @@ class Met:
         return "<br>".join(way.sentence for way in self.refusal.ways_out)
 
 
-SIGN_IN = "sign-in"
-ASKED = [*(rules.command.__name__ for rules in RULES), SIGN_IN]
+SIGN_IN, OPENING = QUESTIONS = ("sign-in", "opening")
+ASKED = [*(rules.command.__name__ for rules in RULES), *QUESTIONS]
 
 
 @cache
@@ -85,6 +85,13 @@ def _all_refusals() -> Iterator[Met]:
                         yield Met(refusal, type(command).__name__, who, status, guard)
             if at_sign_in := ca.sign_in_of(client, at=at).refusal:
                 yield Met(at_sign_in, SIGN_IN, "client", status, SAME_FOR_ALL)
+            if client is not None:
+                for by in world.ACTORS:
+                    opening = ca.opening_of(client, by, at=at, catalogue=world.CATALOGUE)
+                    # What sign-in refuses is listed already; an unknown client is no Opening.
+                    if opening.refusal not in (None, at_sign_in, UNKNOWN_CLIENT):
+                        who = ACTORS[type(by)]
+                        yield Met(opening.refusal, OPENING, who, status, SAME_FOR_ALL)
 
 
 def _first_refusal(
@@ -193,7 +200,7 @@ def refusals_page() -> str:
 
 def _rules(met: list[Met]) -> str:
     places = places_of_rules()
-    cited = sorted({m.refusal.rule for m in met})
+    cited = sorted({m.refusal.rule for m in met}, key=[*places].index)
     return ", ".join(f"[{rule}](rules.md#{places[rule]})" for rule in cited)
 
 
@@ -218,7 +225,7 @@ def anchor_of(heading: str) -> str:
 
 
 def _name(asked: str) -> str:
-    return asked if asked == SIGN_IN else f"`{asked}`"
+    return asked if asked in QUESTIONS else f"`{asked}`"
 
 
 def _rows(met: list[Met]) -> Iterator[str]:
