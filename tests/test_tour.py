@@ -91,7 +91,7 @@ def test_it_shows_every_procedure_and_many_refusals(
 
 
 def test_every_step_shows_its_call(capsys: pytest.CaptureFixture[str]) -> None:
-    """All 26 commands of rules §8 but the two that nobody gives here."""
+    """Together they give every command of rules §8 but one."""
     main([])
     output = capsys.readouterr().out
     steps = re.findall(r"^(?:Practice|Client|Platform)  .*\n(?: {10}.*\n)*", output, re.MULTILINE)
@@ -101,7 +101,7 @@ def test_every_step_shows_its_call(capsys: pytest.CaptureFixture[str]) -> None:
     called = set(re.findall(r"\b([A-Z][A-Za-z]+)\(…\)", output))
     known = {command.__name__ for command in COMMANDS.values()}
     assert called <= known
-    # The file's clients are imported by `import_clients`, and Activate comes from a link.
+    # `import_clients` gives ImportClient, and a redeemed link is Activate.
     assert known - called == {"ImportClient", "Activate", "WithdrawPracticeInvitation"}
 
 

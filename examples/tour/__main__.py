@@ -174,6 +174,7 @@ def _opening(stage: Stage, where: str) -> None:
             ("clients", name),
             ("prices", "made up: an application brings its own"),
             ("signs", f"{YES} done  {NO} refused, and why  {HELPS} what helps  {SENT} who is told"),
+            ("calls", "below each step, the call that made it"),
         ],
         indent=3,
     )

@@ -103,7 +103,7 @@ def change_address(stage: Stage, cast: Cast) -> None:
     stage.scene(
         "A client changes its address",
         "Once a client has activated, its address is its own. The old address is told, in case it"
-        " was somebody else.",
+        " was somebody else. The practice finds the client by the new one.",
     )
     client, itself = stage.now(cast.pays), ClientUser(cast.pays)
     new = stage.address("accounts@new-address.example.com")
@@ -115,6 +115,7 @@ def change_address(stage: Stage, cast: Cast) -> None:
     stage.ask(f"changes its address to {new}.", ChangeEmail(client.id, itself, email=new))
     stage.signs_in(client)
     stage.signs_in(stage.now(client.id))
+    stage.show(ClientList.ACTIVE, new)
 
 
 def withdraw_access(stage: Stage, _: Cast) -> None:
