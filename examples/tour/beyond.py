@@ -152,6 +152,7 @@ def close_client(stage: Stage, _: Cast) -> None:
     stage.check(f"closing {client.business_name}", close)
     stage.ask("closes it.", close)
     stage.show(ClientList.CLOSED)
+    stage.opens(client.id, stage.practice)
     stage.aside("The client comes back for one more year, and then retires for good.")
     stage.ask("reopens it.", ReopenClient(client.id, stage.practice))
     stage.ask("adds Payroll again.", AddService(client.id, stage.practice, service="payroll"))

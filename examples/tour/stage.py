@@ -58,13 +58,24 @@ from client_access.sql import SqlRepository
 from examples.tour.previews import differences
 from examples.tour.screen import MARGIN, TourScreen
 
-_BOOKS = ("submit VAT returns", "run reports", "create journals", "customise the chart of accounts")
+_CAPABILITIES = (
+    "submit VAT returns",
+    "run reports",
+    "create journals",
+    "customise the chart of accounts",
+)
 
 CATALOGUE = Catalogue(
     [
-        Service("start", "Start", Decimal("6.00"), needs_setup=True, capabilities=_BOOKS[:2]),
         Service(
-            "accounting", "Accounting", Decimal("12.00"), needs_setup=True, capabilities=_BOOKS
+            "start", "Start", Decimal("6.00"), needs_setup=True, capabilities=_CAPABILITIES[:2]
+        ),
+        Service(
+            "accounting",
+            "Accounting",
+            Decimal("12.00"),
+            needs_setup=True,
+            capabilities=_CAPABILITIES,
         ),
         Service("payroll", "Payroll", Decimal("7.50")),
         Service("expenses", "Expenses", Decimal("3.25")),
@@ -121,6 +132,9 @@ class Stage:
         screen: where to print.
         file: the CSV file of clients to import.
         run: the number of this run on this database, from 1.
+
+    Attributes:
+        number: the number of the scene that is played.
     """
 
     def __init__(
@@ -181,21 +195,25 @@ class Stage:
             ImportClient(uuid4(), self.practice, business_name=name, email=email)
         ).after
 
-    def subscribed(
-        self, *services: str, payer: Payer = Payer.PRACTICE, sign_in: SignIn = BOTH
-    ) -> Client:
-        """Subscribe the next imported client without printing anything.
+    def subscribed(self, *services: str, sign_in: SignIn = BOTH) -> Client:
+        """Subscribe the next imported client, for which the practice pays.
 
-        If it is to sign in, it has an address; otherwise it has none.
+        If it is to sign in, it has an address; otherwise it has none. Nothing is printed.
         """
         client = self.pick(with_address=sign_in is BOTH)
-        setups = {code: VAT if code in {"start", "accounting"} else None for code in services}
+        setups = {code: VAT if CATALOGUE.held(code).needs_setup else None for code in services}
         return self.quietly(
-            Subscribe(client.id, self.practice, payer=payer, sign_in=sign_in, services=setups)
+            Subscribe(
+                client.id,
+                self.practice,
+                payer=Payer.PRACTICE,
+                sign_in=sign_in,
+                services=setups,
+            )
         ).after
 
     def activated(self, *services: str) -> Client:
-        """Subscribe the next imported client, for which the practice pays, and activate it."""
+        """Subscribe the next imported client and let it activate, without printing anything."""
         client = self.subscribed(*services)
         pending = self._mailbox[client.id].activation_id
         return self.quietly(Activate(client.id, ClientUser(client.id), activation_id=pending)).after
