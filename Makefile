@@ -19,7 +19,7 @@ IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 help:
 	@echo 'make tour    show every procedure of the guide on a database'
-	@echo '             (options: make tour TOUR_ARGS="--database sqlite:///tour.db")'
+	@echo '             (options: make tour TOUR_ARGS="--only 5 --database sqlite:///tour.db")'
 	@echo 'make test    run the tests, with branch coverage'
 	@echo '             (options: make test TEST_ARGS="-k payer --no-cov")'
 	@echo 'make check   lint, formatting and types'

@@ -6,8 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from client_access.machines import activation, lifecycle, payer, practice_invitation
+from client_access.machines import activation, direct_debit, lifecycle, payer, practice_invitation
 from client_access.machines.activation import ActivationState
+from client_access.machines.direct_debit import DirectDebitState
 from client_access.machines.lifecycle import NEW, Status
 from client_access.machines.payer import PayerState
 from client_access.machines.practice_invitation import InvitationState
@@ -50,9 +51,10 @@ CHARTS = {
     "practice invitation": _chart(
         practice_invitation.TRANSITIONS, start=InvitationState.NONE.value
     ),
+    "direct debit": _chart(direct_debit.TRANSITIONS, start=DirectDebitState.NOT_ASKED.value),
 }
-"""The charts by name: the lifecycle (§2), who pays (§3), the activation (E4 to E6), and
-the practice invitation (§8)."""
+"""The charts by name: the lifecycle (§2), who pays (§3), the activation (E4 to E6), the practice
+invitation (§8), and direct debit details (P6)."""
 
 _BETWEEN_MARKERS = re.compile(
     r"^(<!-- chart: (?P<name>[^\n]*?) -->\n).*?^(<!-- end of chart -->)$", re.DOTALL | re.MULTILINE

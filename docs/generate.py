@@ -8,6 +8,7 @@ every command to a client in every reachable state, as in the tests (`tests/worl
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -60,8 +61,8 @@ class Met:
         return "<br>".join(way.sentence for way in self.refusal.ways_out)
 
 
-SIGN_IN = "sign-in"
-ASKED = [*(rules.command.__name__ for rules in RULES), SIGN_IN]
+SIGN_IN, OPENING = QUESTIONS = ("sign-in", "opening")
+ASKED = [*(rules.command.__name__ for rules in RULES), *QUESTIONS]
 
 
 @cache
@@ -84,6 +85,13 @@ def _all_refusals() -> Iterator[Met]:
                         yield Met(refusal, type(command).__name__, who, status, guard)
             if at_sign_in := ca.sign_in_of(client, at=at).refusal:
                 yield Met(at_sign_in, SIGN_IN, "client", status, SAME_FOR_ALL)
+            if client is not None:
+                for by in world.ACTORS:
+                    opening = ca.opening_of(client, by, at=at, catalogue=world.CATALOGUE)
+                    # What sign-in refuses is listed already; an unknown client is no Opening.
+                    if opening.refusal not in (None, at_sign_in, UNKNOWN_CLIENT):
+                        who = ACTORS[type(by)]
+                        yield Met(opening.refusal, OPENING, who, status, SAME_FOR_ALL)
 
 
 def _first_refusal(
@@ -191,11 +199,33 @@ def refusals_page() -> str:
 
 
 def _rules(met: list[Met]) -> str:
-    return ", ".join(sorted({m.refusal.rule for m in met}))
+    places = places_of_rules()
+    cited = sorted({m.refusal.rule for m in met}, key=[*places].index)
+    return ", ".join(f"[{rule}](rules.md#{places[rule]})" for rule in cited)
+
+
+@cache
+def places_of_rules() -> dict[str, str]:
+    """Return the anchor of the section of rules.md that has each rule."""
+    places: dict[str, str] = {}
+    anchor = ""
+    for line in (ROOT / "docs" / "rules.md").read_text(encoding="utf-8").splitlines():
+        if section := re.fullmatch(r"## (\d+)\. (.*)", line):
+            number, title = section.groups()
+            anchor = f"{number}-{anchor_of(title)}"
+            places[f"§{number}"] = anchor
+        elif rule := re.match(r"- \*\*([A-Z]\d+)\*\* ", line):
+            places[rule[1]] = anchor
+    return places
+
+
+def anchor_of(heading: str) -> str:
+    """Return what a heading can be linked by."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def _name(asked: str) -> str:
-    return asked if asked == SIGN_IN else f"`{asked}`"
+    return asked if asked in QUESTIONS else f"`{asked}`"
 
 
 def _rows(met: list[Met]) -> Iterator[str]:

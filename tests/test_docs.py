@@ -11,7 +11,8 @@ import pytest
 import client_access as ca
 from client_access.commands import COMMANDS
 from client_access.notices import NOTICES
-from docs.generate import pages
+from client_access.refusals import RULES
+from docs.generate import all_refusals, anchor_of, pages, places_of_rules
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -52,12 +53,21 @@ def test_every_code_command_and_notice_is_documented() -> None:
         assert notices.count(f"\n| `{notice.__name__}` |") == 1
 
 
+def test_every_rule_that_a_refusal_cites_is_in_the_rules() -> None:
+    """A refusal names a rule by its number; rules.md has it, and refusals.md links to it."""
+    cited = {met.refusal.rule for met in all_refusals()} | set(RULES.values())
+    assert cited <= places_of_rules().keys()
+    refusals = (ROOT / "docs" / "refusals.md").read_text(encoding="utf-8")
+    for rule in cited:
+        assert f"[{rule}](rules.md#{places_of_rules()[rule]})" in refusals
+
+
 def anchors(text: str) -> set[str]:
     """Return the anchors of a page's headings."""
     headings = re.findall(
         r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE
     )
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return {anchor_of(heading) for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

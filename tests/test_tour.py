@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import pty
 import re
 import sqlite3
 import subprocess
@@ -26,8 +27,9 @@ from client_access import (
     RefusalCode,
 )
 from client_access.cli.ending import Failure
+from client_access.commands import COMMANDS
 from client_access.sql import SqlRepository
-from examples.tour.__main__ import main
+from examples.tour.__main__ import PROMPT, SCENES, main
 from examples.tour.screen import TourScreen
 from examples.tour.stage import CATALOGUE, Stage
 
@@ -57,7 +59,7 @@ def test_the_tour_ends_with_every_client_replayed(capsys: pytest.CaptureFixture[
     assert main([]) == 0
     output = capsys.readouterr().out
     same, all_of_them = replayed(output)
-    assert same == all_of_them == 85
+    assert same == all_of_them == 88
     assert "\x1b" not in output
     assert max(cell_len(line) for line in output.splitlines()) <= 80
     assert not [line for line in output.splitlines() if line != line.rstrip()]
@@ -66,11 +68,11 @@ def test_the_tour_ends_with_every_client_replayed(capsys: pytest.CaptureFixture[
 def test_it_shows_every_procedure_and_many_refusals(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """§10: the procedures of the guide, in its order."""
+    """§10: the procedures of the guide, in its order, and what the guide leaves open."""
     main([])
     output = capsys.readouterr().out
     headings = re.findall(r"^(\d+)  \S", output, flags=re.MULTILINE)
-    assert headings == [str(number) for number in range(1, 17)]
+    assert headings == [str(number) for number in range(1, 24)]
     for code in (
         RefusalCode.PAYER_LOCKED,
         RefusalCode.EMAIL_TAKEN,
@@ -80,10 +82,100 @@ def test_it_shows_every_procedure_and_many_refusals(
         RefusalCode.EMAILS_DIFFER,
         RefusalCode.DIRECT_DEBIT_MISSING,
         RefusalCode.UNKNOWN_CLIENT,
+        RefusalCode.INVITATION_PENDING,
+        RefusalCode.ACTOR_NOT_ALLOWED,
     ):
         assert code.value in output
     for text in ("New Client Invitation", "mailto:", "80 already there", "no longer has access"):
         assert text in output
+
+
+def test_every_step_shows_its_call(capsys: pytest.CaptureFixture[str]) -> None:
+    """Together they give every command of rules §8 but one."""
+    main([])
+    output = capsys.readouterr().out
+    steps = re.findall(r"^(?:Practice|Client|Platform)  .*\n(?: {10}.*\n)*", output, re.MULTILINE)
+    assert len(steps) > 100
+    for step in steps:
+        assert re.search(r"^ {10}[a-z_]+(\.[a-z_]+)?\(.*\)$", step, re.MULTILINE), step
+    called = set(re.findall(r"\b([A-Z][A-Za-z]+)\(…\)", output))
+    known = {command.__name__ for command in COMMANDS.values()}
+    assert called <= known
+    # `import_clients` gives ImportClient, and a redeemed link is Activate.
+    assert known - called == {"ImportClient", "Activate", "WithdrawPracticeInvitation"}
+
+
+def test_two_refusals_of_an_opened_client_are_shown_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """§10.3: why a command is not offered, and what helps."""
+    main(["--only", "3"])
+    output = capsys.readouterr().out
+    for command, code in (
+        ("Choose payer", "payer_locked"),
+        ("Withdraw access", "not_in_this_stat"),
+    ):
+        assert re.search(rf"✗ {command}: {code}\w*, rule \S+\n +\w.*\.\n +→ .*\.\n", output)
+
+
+def test_a_placeholder_is_seen_and_its_client_is_found_by_a_part_of_its_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """§10.14, E2, C2: the placeholder itself is not searched."""
+    main(["--only", "14"])
+    output = capsys.readouterr().out
+    assert re.search(r"\b[0-9a-f]{32}@placeholder\.invalid", output)
+    nobody, found = re.findall(r"Active Clients with “(?:invalid|fernle)”\n.*\n(.*)\n", output)
+    assert nobody.strip() == "│  nobody"
+    assert found.split("  ")[2] == "Fernleigh Allotment Society"
+
+
+@pytest.mark.parametrize("number", range(1, len(SCENES) + 1))
+def test_one_scene_can_be_played_with_what_it_needs(
+    capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    """The scenes before it that it needs are played, but not shown."""
+    assert main(["--only", str(number)]) == 0
+    output = capsys.readouterr().out
+    assert re.findall(r"^(\d+)  \S", output, flags=re.MULTILINE) == [str(number)]
+
+
+@pytest.mark.parametrize("number", [2, 20, 21])
+def test_one_scene_can_be_played_again_on_the_same_database(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    """E1: a scene that imports nobody, too, leaves the practice a client to be recognised by."""
+    arguments = ["--only", str(number), "--database", url_of(tmp_path / "tour.db")]
+    assert main(arguments) == main(arguments) == 0
+    assert "This is run 2" in capsys.readouterr().out
+
+
+def test_a_terminal_pauses_between_scenes_unless_asked_not_to() -> None:
+    """Enter shows the next scene; there is no pause before the first and after the last."""
+    assert played_on_a_terminal().count(PROMPT) == len(SCENES) - 1
+    assert played_on_a_terminal("--no-pause").count(PROMPT) == 0
+
+
+def played_on_a_terminal(*arguments: str) -> str:
+    terminal, its_end = pty.openpty()
+    os.write(terminal, b"\n" * len(SCENES))
+    with subprocess.Popen(
+        [sys.executable, "-m", "examples.tour", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "100"},
+        stdin=its_end,
+        stdout=its_end,
+    ) as tour:
+        os.close(its_end)
+        output = bytearray()
+        try:
+            while block := os.read(terminal, 1 << 16):
+                output += block
+        except OSError:  # Linux reports the end of a terminal as an error
+            pass
+    os.close(terminal)
+    assert tour.returncode == 0
+    return output.decode()
 
 
 def test_a_second_run_on_the_same_database_says_so_and_changes_no_client(
@@ -101,7 +193,7 @@ def test_a_second_run_on_the_same_database_says_so_and_changes_no_client(
         output = " ".join(capsys.readouterr().out.split())
         assert f"This is run {number} on this database." in output
         assert f"your-practice-{number}" in output
-        assert replayed(output) == (85 * number, 85 * number)
+        assert replayed(output) == (88 * number, 88 * number)
     with closing(sqlite3.connect(database)) as connection:
         after = dict(connection.execute(question))
     assert before.items() <= after.items()
@@ -137,7 +229,7 @@ def test_a_tampered_row_is_found(
     assert main(["--database", url_of(database)]) == 1
     output = " ".join(capsys.readouterr().out.split())
     assert problem in output
-    assert replayed(output) == (169, 170)
+    assert replayed(output) == (175, 176)
 
 
 @pytest.mark.parametrize(
@@ -280,12 +372,12 @@ def test_a_screen_prints_no_control_characters() -> None:
     """Names come from a file or a database that somebody else wrote."""
     output, text = io.StringIO(), "[red]\x1b[31m\x9b1m\u202e[/red]"
     screen = TourScreen(output)
-    screen.asked(text, text)
+    screen.asked(text, text, text)
     screen.accepted(text)
     screen.sent(text, text)
-    screen.excerpt(text, [(text, text)])
+    screen.excerpt(text, text, [(text, text)])
     assert not set(output.getvalue()) & set("\x1b\x9b\u202e")
-    assert output.getvalue().count("[red]") == 8
+    assert output.getvalue().count("[red]") == 10
 
 
 def test_a_corrupt_id_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,43 +4,53 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
 
 from client_access import ClientAccess, ClientAccessError, ClientList, replay
+from client_access.cli import words
 from client_access.cli.ending import Failure, ended
 from client_access.cli.screen import HELPS, NO, YES
 from client_access.cli.stores import opened, shown
 from client_access.sql import SqlRepository
-from examples.tour import clients, services
+from examples.tour import beyond, clients, services
 from examples.tour.screen import SENT, TourScreen
-from examples.tour.stage import CATALOGUE, Cast, Stage, practice_id
+from examples.tour.stage import CATALOGUE, Cast, Stage, practice_of
 
 CLIENTS = Path(__file__).with_name("clients.csv")
+PROMPT = "Enter shows the next scene; Ctrl-C ends the tour."
 
-SCENES: tuple[Callable[[Stage, Cast], None], ...] = (
-    clients.add_clients,
-    clients.accept_invitation,
-    clients.meanwhile,
-    clients.open_client,
-    clients.change_contact_details,
-    clients.stop_managing,
-    clients.remove_access,
-    services.add_services,
-    services.first_subscription,
-    services.resend_activation,
-    services.remove_service,
-    services.change_payer,
-    services.delete_client,
-    services.start_email,
-    services.give_access,
-    services.next_invoice,
-    services.deliver_notices,
-)
-"""The procedures, in the guide's order (rules §10)."""
+Scene = Callable[[Stage, Cast], None]
+
+SCENES: Mapping[Scene, tuple[Scene, ...]] = {
+    clients.add_clients: (),
+    clients.accept_invitation: (),
+    clients.open_client: (clients.add_clients,),
+    clients.change_contact_details: (clients.open_client,),
+    clients.stop_managing: (clients.accept_invitation, clients.open_client),
+    clients.remove_access: (clients.add_clients,),
+    services.add_services: (clients.remove_access,),
+    services.resend_activation: (clients.add_clients,),
+    services.first_subscription: (clients.add_clients,),
+    services.remove_service: (services.add_services,),
+    services.change_payer: (services.first_subscription, services.remove_service),
+    services.delete_client: (clients.add_clients, services.add_services),
+    services.start_email: (clients.stop_managing, services.add_services),
+    services.give_access: (clients.stop_managing,),
+    beyond.change_accountant: (clients.add_clients,),
+    beyond.client_pays: (clients.add_clients,),
+    beyond.change_address: (beyond.client_pays,),
+    beyond.withdraw_access: (clients.add_clients,),
+    beyond.close_client: (clients.add_clients,),
+    beyond.silent_practice: (clients.add_clients,),
+    beyond.transfer_clients: (),
+    beyond.next_invoice: (clients.remove_access, services.first_subscription),
+    beyond.deliver_notices: (clients.stop_managing, services.first_subscription),
+}
+"""The procedures of rules §10, in its order, and the scenes that each needs before it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,6 +74,19 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=CLIENTS,
         help="import your own clients; default: an example",
     )
+    parser.add_argument(
+        "--only",
+        metavar="N",
+        type=int,
+        choices=range(1, len(SCENES) + 1),
+        help="play one scene, by its number; those that it needs are played unseen",
+    )
+    parser.add_argument(
+        "--no-pause",
+        dest="pause",
+        action="store_false",
+        help="do not wait between two scenes; a terminal waits for Enter",
+    )
     return parser.parse_args(arguments)
 
 
@@ -81,18 +104,54 @@ def _tour(options: argparse.Namespace) -> int:
         if not file.is_file():
             raise Failure(f"There is no file {file}.")
         stage = Stage(repository, screen=TourScreen(), file=file, run=_next_run(repository))
+        scenes = tuple(SCENES)
         _opening(stage, where)
-        cast = Cast()
-        for scene in SCENES:
-            scene(stage, cast)
+        _play(
+            stage,
+            scenes if options.only is None else (scenes[options.only - 1],),
+            pause=options.pause and sys.stdin.isatty() and sys.stdout.isatty(),
+        )
         return 0 if _replays(repository, stage.screen) else 1
+
+
+def _play(stage: Stage, seen: Sequence[Scene], *, pause: bool) -> None:
+    """Play some scenes, and those that they need, unseen."""
+    cast = Cast()
+    unseen = _needed_by(seen).difference(seen)
+    numbers = [str(number) for number, scene in enumerate(SCENES, 1) if scene in unseen]
+    if numbers:
+        stage.aside(f"Played before it, unseen: {words.listed(numbers)}.")
+    for number, scene in enumerate(SCENES, 1):
+        if scene in seen:
+            if pause and scene is not seen[0]:
+                _wait_for_enter()
+            stage.number = number
+            scene(stage, cast)
+        elif scene in unseen:
+            with stage.unseen():
+                scene(stage, cast)
+
+
+def _wait_for_enter() -> None:
+    """Wait for a line of input, or for its end."""
+    sys.stdout.write(f"\n   {PROMPT} ")
+    sys.stdout.flush()
+    sys.stdin.readline()
+
+
+def _needed_by(scenes: Iterable[Scene]) -> set[Scene]:
+    """Return the scenes that some scenes need, and those that these need in turn."""
+    needed = {need for scene in scenes for need in SCENES[scene]}
+    return needed | _needed_by(needed) if needed else needed
 
 
 def _next_run(repository: SqlRepository) -> int:
     """Return the number of the first practice of the tour that has no clients yet."""
     access = ClientAccess(repository, catalogue=CATALOGUE)
     run = 1
-    while any(access.clients(practice_id(run), which, limit=1).rows for which in ClientList):
+    while any(
+        access.clients(practice_of(run).practice_id, which, limit=1).rows for which in ClientList
+    ):
         run += 1
     return run
 
@@ -103,7 +162,11 @@ def _opening(stage: Stage, where: str) -> None:
     name = f"{CLIENTS.name}, an example" if stage.file == CLIENTS else str(stage.file)
     screen.gap()
     screen.paragraph("A practice and its clients", style="bold")
-    screen.paragraph("Every procedure of the guide, in its order, on a database.", style="dim")
+    screen.paragraph(
+        "Every procedure of the guide, in its order, and what the guide leaves open. Everything"
+        " happens on a database.",
+        style="dim",
+    )
     screen.gap()
     screen.facts(
         [
@@ -111,6 +174,7 @@ def _opening(stage: Stage, where: str) -> None:
             ("clients", name),
             ("prices", "made up: an application brings its own"),
             ("signs", f"{YES} done  {NO} refused, and why  {HELPS} what helps  {SENT} who is told"),
+            ("calls", "below each step, the call that made it"),
         ],
         indent=3,
     )

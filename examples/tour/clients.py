@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import IO
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import attrs
 
@@ -15,6 +15,7 @@ from client_access import (
     AddClient,
     ChangeBusinessName,
     ChangeContactDetails,
+    ChoosePayer,
     ClientKind,
     ClientList,
     ClientUser,
@@ -27,20 +28,15 @@ from client_access import (
     ProvideDirectDebit,
     RefusalCode,
     RegisterCustomer,
-    ServiceSetup,
-    SignIn,
     StopManaging,
-    Subscribe,
-    VatScheme,
+    WithdrawAccess,
 )
 from client_access.batch import CsvRow, ImportResult, Problem, import_clients, read_clients_csv
 from client_access.cli import words
 from examples.tour.screen import MARGIN
-from examples.tour.stage import Cast, Stage
+from examples.tour.stage import ALONE, VAT, Cast, Stage
 
 PROBLEMS_SHOWN = 5
-
-VAT = ServiceSetup(VatScheme.STANDARD, "GB123456789")
 
 
 def add_clients(stage: Stage, cast: Cast) -> None:
@@ -81,14 +77,15 @@ def add_clients(stage: Stage, cast: Cast) -> None:
 
 def _import_twice(stage: Stage) -> None:
     """Import the file, and show that a second import adds nobody."""
-    stage.asks(f"imports {stage.file.name}.")
+    call = "import_clients(access, read_clients_csv(file, by=…))"
+    stage.asks(f"imports {stage.file.name}.", call)
     problems = _import(stage)
     for problem in problems[:PROBLEMS_SHOWN]:
         stage.screen.line(words.problem(problem), indent=MARGIN + 2)
     if len(problems) > PROBLEMS_SHOWN:
         more = len(problems) - PROBLEMS_SHOWN
         stage.screen.line(f"… and {more} more.", indent=MARGIN + 2, style="dim")
-    stage.asks("imports the same file again, by mistake.")
+    stage.asks("imports the same file again, by mistake.", call)
     _import(stage)
 
 
@@ -102,7 +99,7 @@ def _import(stage: Stage) -> list[Problem]:
             command = outcome.row.command
             if command is not None and outcome.result is ImportResult.ADDED:
                 stage.imported(command)
-    stage.answer(words.imported(counts))
+    stage.screen.accepted(words.imported(counts))
     return problems
 
 
@@ -145,50 +142,6 @@ def accept_invitation(stage: Stage, cast: Cast) -> None:
     stage.show(ClientList.ACTIVE, "rowan letterpress")
 
 
-def meanwhile(stage: Stage, cast: Cast) -> None:
-    """Prepare the clients that the next scenes need."""
-    cast.paid_for = _subscribed(stage, SignIn.PRACTICE_AND_CLIENT, "accounting", "payroll")
-    cast.locked_out = _subscribed(stage, SignIn.PRACTICE_AND_CLIENT, "accounting")
-    cast.active = _subscribed(stage, SignIn.PRACTICE_AND_CLIENT, "payroll")
-    cast.alone = _subscribed(stage, SignIn.PRACTICE_ONLY, "payroll")
-    other = cast.other_customer
-    for command in (
-        RegisterCustomer(
-            other,
-            stage.platform,
-            business_name="Juniper Loft Yoga",
-            email=stage.address("studio@juniper-loft.example.net"),
-            services={"start": VAT},
-        ),
-        InvitePractice(other, ClientUser(other), practice_id=stage.practice.practice_id),
-        AcceptPracticeInvitation(other, stage.practice),
-    ):
-        stage.quietly(command)
-    stage.aside(
-        "Some weeks pass. Four imported clients get their first services, which the practice pays"
-        " for, and three of them activate. Another customer invites the practice. Scene 8 shows"
-        " how a client is subscribed."
-    )
-    stage.show(ClientList.ACTIVE, limit=6)
-
-
-def _subscribed(stage: Stage, sign_in: SignIn, *services: str) -> UUID:
-    together = sign_in is SignIn.PRACTICE_AND_CLIENT
-    client = stage.pick(with_address=together)
-    stage.quietly(
-        Subscribe(
-            client.id,
-            stage.practice,
-            payer=Payer.PRACTICE,
-            sign_in=sign_in,
-            services={code: VAT if code == "accounting" else None for code in services},
-        )
-    )
-    if together:
-        stage.activate_quietly(client.id)
-    return client.id
-
-
 def open_client(stage: Stage, cast: Cast) -> None:
     """Open a client and one of its services."""
     stage.scene(
@@ -196,19 +149,24 @@ def open_client(stage: Stage, cast: Cast) -> None:
         "A click on a name in the client list opens the client: its details, its services, and"
         " what can be done with it.",
     )
-    client_id = cast.paid_for
-    stage.card(client_id)
-    stage.opens(client_id, stage.practice)
-    stage.opens(client_id, ClientUser(client_id))
-    stage.opens(client_id, PracticeUser("another-practice"))
+    client = stage.activated("accounting", "payroll")
+    cast.paid_for = client.id
+    stage.aside(
+        f"Some weeks pass. {client.business_name} gets Accounting and Payroll, which the practice"
+        " pays for, and activates. Scenes 8 and 9 show how."
+    )
+    stage.card(client.id, ChoosePayer, WithdrawAccess)
+    stage.opens(client.id, stage.practice)
+    stage.opens(client.id, ClientUser(client.id))
+    stage.opens(client.id, PracticeUser("another-practice"))
 
 
 def change_contact_details(stage: Stage, cast: Cast) -> None:
     """Change contact details, and a business name."""
     stage.scene(
         "Change contact details",
-        "The practice changes the contact details. Once a client has had a service, only Customer"
-        " Services change its business name.",
+        "The practice changes the contact details. Once a client has a sign-in of its own, only"
+        " Customer Services change its business name.",
     )
     client = stage.now(cast.paid_for)
     contact = ContactDetails("Jasper Ellingham", "020 7946 0155", client.contact.address)
@@ -235,7 +193,9 @@ def stop_managing(stage: Stage, cast: Cast) -> None:
         "The practice's access ends, and the client keeps its data. If the practice paid, the"
         " client pays from now on, and is asked for direct debit details.",
     )
-    customer, paid, alone = (stage.now(i) for i in (cast.customer, cast.paid_for, cast.alone))
+    customer, paid = stage.now(cast.customer), stage.now(cast.paid_for)
+    alone = stage.subscribed("payroll", sign_in=ALONE)
+    cast.alone = alone.id
     stage.ask(
         f"stops managing {customer.business_name}, which had invited it.",
         StopManaging(customer.id, stage.practice),
@@ -261,10 +221,23 @@ def remove_access(stage: Stage, cast: Cast) -> None:
         "A client that the practice invited and pays for can be locked out. The practice still"
         " works on the data, and still pays.",
     )
-    client, customer = stage.now(cast.locked_out), stage.now(cast.other_customer)
+    client, other = stage.activated("accounting"), cast.other_customer
+    customer = "Juniper Loft Yoga"
+    for command in (
+        RegisterCustomer(
+            other,
+            stage.platform,
+            business_name=customer,
+            email=stage.address("studio@juniper-loft.example.net"),
+            services={"start": VAT},
+        ),
+        InvitePractice(other, ClientUser(other), practice_id=stage.practice.practice_id),
+        AcceptPracticeInvitation(other, stage.practice),
+    ):
+        stage.quietly(command)
     stage.refuse(
-        f"disables {customer.business_name}, a customer that had invited it.",
-        DisableAccess(customer.id, stage.practice),
+        f"disables {customer}, a customer that had invited it.",
+        DisableAccess(other, stage.practice),
         RefusalCode.NOT_INVITED_BY_PRACTICE,
     )
     stage.ask(f"disables {client.business_name}.", DisableAccess(client.id, stage.practice))

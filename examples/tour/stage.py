@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -28,15 +31,22 @@ from client_access import (
     CommandRefused,
     ImportClient,
     Notice,
+    Payer,
     PlatformUser,
     PracticeUser,
     Recipient,
     Refusal,
     RefusalCode,
     Service,
+    ServiceSetup,
+    SignIn,
+    Subscribe,
     ToAddress,
     ToClientService,
     ToPractice,
+    VatScheme,
+    mailto,
+    undelivered_activation,
     utc_now,
 )
 from client_access.cli import words
@@ -48,21 +58,36 @@ from client_access.sql import SqlRepository
 from examples.tour.previews import differences
 from examples.tour.screen import MARGIN, TourScreen
 
+_CAPABILITIES = (
+    "submit VAT returns",
+    "run reports",
+    "create journals",
+    "customise the chart of accounts",
+)
+
 CATALOGUE = Catalogue(
     [
-        Service("start", "Start", Decimal("6.00"), needs_setup=True),
-        Service("accounting", "Accounting", Decimal("12.00"), needs_setup=True),
+        Service(
+            "start", "Start", Decimal("6.00"), needs_setup=True, capabilities=_CAPABILITIES[:2]
+        ),
+        Service(
+            "accounting",
+            "Accounting",
+            Decimal("12.00"),
+            needs_setup=True,
+            capabilities=_CAPABILITIES,
+        ),
         Service("payroll", "Payroll", Decimal("7.50")),
         Service("expenses", "Expenses", Decimal("3.25")),
     ]
 )
 
+VAT = ServiceSetup(VatScheme.STANDARD, "GB123456789")
+
+BOTH, ALONE = SignIn.PRACTICE_AND_CLIENT, SignIn.PRACTICE_ONLY
+
 PORTAL = "https://portal.example.com/activate?"
-
-
-def practice_id(run: int) -> str:
-    """Return the id of the practice of the n-th run on one database."""
-    return "your-practice" if run == 1 else f"your-practice-{run}"
+_REDEEMED = "access.handle(links.redeem(token))"
 
 
 @final
@@ -76,10 +101,10 @@ class Cast:
         customer: signed up by itself, and invited the practice.
         other_customer: another one, which the practice keeps.
         paid_for: paid for by the practice, until the practice stops managing it.
-        locked_out: loses its access and gets it back.
         active: has services added and removed.
         waiting: has a service, but has not activated.
-        alone: has no address and does not sign in, until the end.
+        alone: has no address and does not sign in, until it is given access.
+        pays: was invited by the practice, and pays for itself.
     """
 
     added: UUID = field(factory=uuid4)
@@ -87,10 +112,15 @@ class Cast:
     customer: UUID = field(factory=uuid4)
     other_customer: UUID = field(factory=uuid4)
     paid_for: UUID = field(factory=uuid4)
-    locked_out: UUID = field(factory=uuid4)
     active: UUID = field(factory=uuid4)
     waiting: UUID = field(factory=uuid4)
     alone: UUID = field(factory=uuid4)
+    pays: UUID = field(factory=uuid4)
+
+
+def practice_of(run: int, name: str = "your-practice") -> PracticeUser:
+    """Return a user of a practice that only the n-th run on a database has."""
+    return PracticeUser(name if run == 1 else f"{name}-{run}")
 
 
 @final
@@ -102,6 +132,9 @@ class Stage:
         screen: where to print.
         file: the CSV file of clients to import.
         run: the number of this run on this database, from 1.
+
+    Attributes:
+        number: the number of the scene that is played.
     """
 
     def __init__(
@@ -112,13 +145,22 @@ class Stage:
         self.screen = screen
         self.file = file
         self.run = run
-        self.practice = PracticeUser(practice_id(run), "you")
+        self.number = 0
+        self.practice = practice_of(run)
         self.platform = PlatformUser("customer services")
-        self._scenes = 0
         self._links = ActivationLinks([uuid4().hex])
         self._mailbox: dict[UUID, ActivationEmail] = {}
         self._imported: list[ImportClient] = []
         self._stand_ins = 0
+
+    @contextmanager
+    def unseen(self) -> Iterator[None]:
+        """Play what another scene needs without printing it."""
+        screen, self.screen = self.screen, TourScreen(io.StringIO())
+        try:
+            yield
+        finally:
+            self.screen = screen
 
     # ── The cast ─────────────────────────────────────────────────────────────────────────────────
 
@@ -153,6 +195,29 @@ class Stage:
             ImportClient(uuid4(), self.practice, business_name=name, email=email)
         ).after
 
+    def subscribed(self, *services: str, sign_in: SignIn = BOTH) -> Client:
+        """Subscribe the next imported client, for which the practice pays.
+
+        If it is to sign in, it has an address; otherwise it has none. Nothing is printed.
+        """
+        client = self.pick(with_address=sign_in is BOTH)
+        setups = {code: VAT if CATALOGUE.held(code).needs_setup else None for code in services}
+        return self.quietly(
+            Subscribe(
+                client.id,
+                self.practice,
+                payer=Payer.PRACTICE,
+                sign_in=sign_in,
+                services=setups,
+            )
+        ).after
+
+    def activated(self, *services: str) -> Client:
+        """Subscribe the next imported client and let it activate, without printing anything."""
+        client = self.subscribed(*services)
+        pending = self._mailbox[client.id].activation_id
+        return self.quietly(Activate(client.id, ClientUser(client.id), activation_id=pending)).after
+
     def now(self, client_id: UUID) -> Client:
         """Return a client as it is now."""
         return self.access.client(client_id, self.platform)
@@ -161,12 +226,13 @@ class Stage:
 
     def ask(self, request: str, command: Command) -> None:
         """Give a command that is accepted; print what happened and who is told."""
-        self.asks(request, command.by)
+        self.asks(request, _handle(command), command.by)
         self._show(self.quietly(command))
 
     def ask_all(self, request: str, commands: Sequence[Command]) -> None:
         """Give several commands at once; all are accepted or none (S5)."""
-        self.asks(request, commands[0].by)
+        first = commands[0]
+        self.asks(request, f"access.handle_all([{_in_short(first)}, …])", first.by)
         changes = self.access.handle_all(commands)
         for change in changes:
             self._remember(change)
@@ -176,9 +242,9 @@ class Stage:
         self._deliver(changes[0].notices)
         self.screen.line("… and so on.", indent=MARGIN + 2, style="dim")
 
-    def refuse(self, request: str, command: Command, code: RefusalCode) -> None:
+    def refuse(self, request: str, command: Command, code: RefusalCode, call: str = "") -> None:
         """Give a command that is refused; print why, and what helps."""
-        self.asks(request, command.by)
+        self.asks(request, call or _handle(command), command.by)
         try:
             self.access.handle(command)
         except CommandRefused as refused:
@@ -189,7 +255,11 @@ class Stage:
     def check(self, about: str, command: Command) -> None:
         """Preview a command: the "check your information" step; nothing is saved (S2)."""
         change = self.access.preview(command)
-        self.asks(f"checks the information first: {about}.", command.by)
+        self.asks(
+            f"checks the information first: {about}.",
+            f"consequences_of(access.preview({_in_short(command)}), …)",
+            command.by,
+        )
         self.screen.facts(differences(change, CATALOGUE, at=utc_now()), indent=MARGIN + 2)
 
     def quietly(self, command: Command) -> Change:
@@ -197,11 +267,6 @@ class Stage:
         change = self.access.handle(command)
         self._remember(change)
         return change
-
-    def activate_quietly(self, client_id: UUID) -> None:
-        """Let a client activate without printing anything."""
-        pending = self._mailbox[client_id].activation_id
-        self.quietly(Activate(client_id, ClientUser(client_id), activation_id=pending))
 
     def newest_email(self, client_id: UUID) -> ActivationEmail:
         """Return the newest activation email of a client."""
@@ -215,11 +280,12 @@ class Stage:
             activation_url=lambda client, activation: f"{url(client, activation)[:60]}...",
             practice_name=lambda _: "Your Practice",
         )
-        self.asks("reads its email.", ClientUser(client_id))
+        self.asks("reads its email.", "render(notice, …)", ClientUser(client_id))
         self.screen.line(email.subject, indent=MARGIN + 2)
         for paragraph in email.text.strip().split("\n\n"):
             self.screen.gap()
-            self.screen.line(" ".join(paragraph.split()), style="dim", indent=MARGIN + 2)
+            text = re.sub(r"\n(?!- )", " ", paragraph)  # the screen wraps lines itself
+            self.screen.line(text, style="dim", indent=MARGIN + 2)
 
     def relays(self) -> None:
         """Deliver everything in the outbox, and print how many notices went where."""
@@ -229,7 +295,11 @@ class Stage:
             taken[type(notice.recipient)] += 1
 
         report = relay(self.repository, deliver)
-        self.asks("delivers the notices that were saved with the changes.", self.platform)
+        self.asks(
+            "delivers the notices that were saved with the changes.",
+            "relay(repository, deliver)",
+            self.platform,
+        )
         self.screen.accepted(
             f"{report.delivered} delivered: {taken[ToAddress]} by email,"
             f" {taken[ToClientService]} in the clients' service, {taken[ToPractice]} to"
@@ -239,32 +309,45 @@ class Stage:
     def follows_link(self, client_id: UUID) -> None:
         """Let a client follow the link in its newest email, which is made on sending (E6)."""
         token = self._token(self._mailbox[client_id])
-        self.asks("follows the link in its email, and chooses a password.", ClientUser(client_id))
+        self.asks(
+            "follows the link in its email, and chooses a password.",
+            _REDEEMED,
+            ClientUser(client_id),
+        )
         self.screen.line(f"{PORTAL}{token[:24]}…", style="dim", indent=MARGIN + 2)
         self._show(self.quietly(self._links.redeem(token)))
 
     def follows_old_link(self, mail: ActivationEmail) -> None:
         """Let a client follow a link that a newer one has replaced."""
         old = self._links.redeem(self._token(mail))
-        self.refuse("follows the link in the old email.", old, RefusalCode.ACTIVATION_UNKNOWN)
+        code = RefusalCode.ACTIVATION_UNKNOWN
+        self.refuse("follows the link in the old email.", old, code, _REDEEMED)
 
     # ── Questions ────────────────────────────────────────────────────────────────────────────────
 
     def opens(self, client_id: UUID, by: Actor) -> None:
-        """Let somebody open a client, and print the services that this opens."""
-        elsewhere = isinstance(by, PracticeUser) and by.practice_id != self.practice.practice_id
-        self.asks("of another firm tries to open it." if elsewhere else "opens its services.", by)
+        """Let somebody open a client's services, and print what can be done in each (S7)."""
+        self.asks("opens its services.", "access.opening(client_id, by)", by)
         try:
-            held = self.access.services_open_to(client_id, by)
+            opening = self.access.opening(client_id, by)
         except CommandRefused as refused:
             self.screen.refused(refused.refusal)
-        else:
-            self.screen.accepted(f"Open: {words.services(held, CATALOGUE)}.")
+            return
+        if opening.refusal is not None:
+            self.screen.refused(opening.refusal)
+            return
+        self.screen.accepted(f"Open: {words.listed(each.name for each in opening.services)}.")
+        for each in opening.services:
+            if each.capabilities:
+                inside = f"In {each.name}: {words.listed(each.capabilities)}."
+                self.screen.line(inside, indent=MARGIN + 2, style="dim")
 
     def signs_in(self, client: Client, *, later: timedelta = timedelta(0)) -> None:
-        """Let a client sign in, now or later, and print what it finds."""
+        """Let a client sign in with its address, now or later, and print what it finds."""
         when = f" {later.days} days later" if later else ""
-        self.asks(f"signs in{when}, as {client.email}.", ClientUser(client.id))
+        self.asks(
+            f"signs in{when}, as {client.email}.", "access.sign_in(email)", ClientUser(client.id)
+        )
         access = ClientAccess(
             self.access.repository, catalogue=CATALOGUE, clock=lambda: utc_now() + later
         )
@@ -276,11 +359,19 @@ class Stage:
             self.screen.accepted(f"Signed in, and can choose from: {found}.")
         self._deliver(decision.prompts)
 
-    def card(self, client_id: UUID) -> None:
-        """Print a client as its sidebar shows it, and what the practice can do with it."""
+    def card(self, client_id: UUID, *refused: type[Command]) -> None:
+        """Print a client as its sidebar shows it, and what the practice can do with it.
+
+        Parameters:
+            client_id: the client.
+            refused: commands that are refused now; why and what helps is printed.
+        """
         client = self.now(client_id)
         contact = client.contact
-        self.asks(f"clicks {client.business_name}.")
+        self.asks(
+            f"clicks {client.business_name}.",
+            "access.client(client_id, by), access.actions(client_id, by)",
+        )
         actions = self.access.actions(client_id, self.practice)
         can = sorted(words.asked(command).lower() for command in actions.allowed)
         self.screen.facts(
@@ -291,42 +382,69 @@ class Stage:
                 ("address", str(client.email)),
                 ("contact", ", ".join(part for part in (contact.name, contact.phone) if part)),
                 ("can be done", f"{words.listed(can)}."),
-                ("refused", f"{len(actions.refused)} other commands, each with its reason."),
+                (
+                    "refused",
+                    f"{len(actions.refused)} other commands, each with its reason. Two of them:",
+                ),
             ],
             indent=MARGIN + 2,
         )
+        for command in refused:
+            self.screen.refused(actions.refused[command], words.asked(command))
 
-    def show(self, client_list: ClientList, search: str = "", *, limit: int = 5) -> None:
-        """Print a client list, or the rows that a search finds."""
-        page = self.access.clients(
-            self.practice.practice_id, client_list, search=search, limit=1000
-        )
+    def advice(self, client_id: UUID) -> None:
+        """Print what a host shows beside a client whose activation email never arrives (E5)."""
+        client = self.now(client_id)
+        self.asks("looks up what helps.", "undelivered_activation(client, by)")
+        self.screen.helps(undelivered_activation(client, self.practice))
+
+    def emails(self, client_id: UUID) -> None:
+        """Start an email to a client (D3)."""
+        client = self.now(client_id)
+        self.asks(f"starts an email to {client.business_name}.", "mailto(client)")
+        self.screen.accepted(mailto(client) or "It has no address to write to.")
+
+    def show(
+        self,
+        client_list: ClientList,
+        search: str = "",
+        *,
+        limit: int = 5,
+        of: PracticeUser | None = None,
+    ) -> None:
+        """Print one of a practice's client lists, or the rows that a search finds."""
+        practice = of or self.practice
+        page = self.access.clients(practice.practice_id, client_list, search=search, limit=1000)
         rows = [(row.business_name, row.label) for row in page.rows] or [("nobody", "")]
         if len(rows) > limit:
             rows = [*rows[: limit - 1], (f"… and {len(rows) - limit + 1} more", "")]
         which = f" with “{search}”" if search else ""
-        self.screen.excerpt(f"{words.LISTS[client_list]}{which}", rows)
+        whose = f" of {practice.practice_id}" if of else ""
+        found = ", search=…" if search else ""
+        self.screen.excerpt(
+            f"{words.LISTS[client_list]}{whose}{which}",
+            f"access.clients(practice_id, ClientList.{client_list.name}{found})",
+            rows,
+        )
 
     # ── Printing ─────────────────────────────────────────────────────────────────────────────────
 
     def scene(self, title: str, guide: str) -> None:
-        """Print the title of a procedure and what the guide says."""
-        self._scenes += 1
-        self.screen.heading(f"{self._scenes}  {title}")
+        """Print the title of a scene, and what the guide says."""
+        self.screen.heading(f"{self.number}  {title}")
         self.screen.paragraph(guide, style="dim italic", indent=3)
 
     def aside(self, text: str) -> None:
-        """Print what happens between two scenes."""
+        """Print what happens between two steps."""
         self.screen.gap()
         self.screen.paragraph(text, style="dim italic", indent=3)
 
-    def asks(self, request: str, by: Actor | None = None) -> None:
-        """Print who asks for what; default: the practice."""
-        self.screen.asked(words.actor(by or self.practice), request)
-
-    def answer(self, text: str) -> None:
-        """Print an answer that is neither a change nor a refusal."""
-        self.screen.accepted(text)
+    def asks(self, request: str, call: str, by: Actor | None = None) -> None:
+        """Print who asks for what, and the call that does it; default: the practice."""
+        by = by or self.practice
+        if isinstance(by, PracticeUser) and by != self.practice:
+            request = f"({by.practice_id}) {request}"
+        self.screen.asked(words.actor(by), request, call)
 
     def _expect(self, refusal: Refusal, code: RefusalCode) -> None:
         if refusal.code is not code:
@@ -345,9 +463,13 @@ class Stage:
 
     def _deliver(self, notices: Iterable[Notice]) -> None:
         for notice in notices:
-            ours = isinstance(notice.recipient, ToPractice)
-            to = "you" if ours else words.recipient(notice.recipient)
-            self.screen.sent(to, words.told(notice))
+            self.screen.sent(self._reader(notice.recipient), words.told(notice))
+
+    def _reader(self, recipient: Recipient) -> str:
+        if not isinstance(recipient, ToPractice):
+            return words.recipient(recipient)
+        ours = recipient.practice_id == self.practice.practice_id
+        return "you" if ours else recipient.practice_id
 
     def _remember(self, change: Change) -> None:
         for notice in change.notices:
@@ -356,3 +478,11 @@ class Stage:
 
     def _token(self, mail: ActivationEmail) -> str:
         return self._links.token(mail.client_id, mail.activation_id)
+
+
+def _in_short(command: Command) -> str:
+    return f"{type(command).__name__}(…)"
+
+
+def _handle(command: Command) -> str:
+    return f"access.handle({_in_short(command)})"
