@@ -286,7 +286,7 @@ def test_the_empty_name_of_a_deleted_client_is_plain() -> None:
     class Markup(str):
         pass
 
-    deleted = next(forge(**sound) for sound in SOUND if sound["status"] is S.DELETED)
+    deleted = forge(**DELETED)
     assert type(evolve(deleted, business_name=Markup("")).business_name) is str
 
 

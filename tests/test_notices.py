@@ -112,8 +112,13 @@ def expected(
         yield "business_name_replaced", service, {}
     # Client transferred.
     if isinstance(command, ca.TransferClient):
-        told = [ca.ToPractice(practice), ca.ToPractice(command.practice_id)]
-        for recipient in (*told, *([service] if before["status"] in SIGNS_IN else [])):
+        recipients: list[ca.Recipient] = [
+            ca.ToPractice(practice),
+            ca.ToPractice(command.practice_id),
+        ]
+        if before["status"] in SIGNS_IN:
+            recipients.append(service)
+        for recipient in recipients:
             yield (
                 "practice_replaced",
                 recipient,

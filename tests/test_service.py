@@ -371,11 +371,12 @@ def test_commands_previewed_together_are_those_that_handle_all_would_make() -> N
 def test_commands_previewed_together_are_refused_like_those_of_handle_all() -> None:
     """S8: by the first refusal, which names its command; or as malformed."""
     office = Office((ADD, OTHER))
-    for commands in (
+    batches: tuple[list[ca.Command], ...] = (
         [rename("X"), move(FREE), move(FREE, OTHER_ID), rename("Y")],
         [ca.DeleteClient(CLIENT_ID, NORTH), rename("X")],
         [evolve(ADD, client_id=NEW_ID, email=None), evolve(ADD, client_id=NEW_ID, email=None)],
-    ):
+    )
+    for commands in batches:
         with pytest.raises(ca.CommandRefused) as previewed:
             office.access.preview_all(commands)
         with pytest.raises(ca.CommandRefused) as refused:
@@ -524,7 +525,8 @@ def test_a_repository_that_cannot_find_deadlines_is_malformed() -> None:
 class _Without:
     """An awaited repository with the methods of the protocol only; none is called."""
 
-    get = find_by_email = save = page = AwaitedMemory.get
+    get, find_by_email = AwaitedMemory.get, AwaitedMemory.find_by_email
+    save, page = AwaitedMemory.save, AwaitedMemory.page
 
 
 # ── Races for one address ────────────────────────────────────────────────────────────────────────
