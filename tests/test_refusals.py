@@ -1,4 +1,4 @@
-"""Every refusal: reached, its ways out followed, its words fit for anybody to read."""
+"""Every refusal: it is reached, its ways out are taken, and its words are for anybody to read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import pickle
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -14,6 +14,7 @@ from uuid import UUID
 
 import attrs
 import pytest
+import rules_table
 import world
 from rules_table import facts, has_client
 from world import (
@@ -42,14 +43,14 @@ from world import (
 import client_access as ca
 from client_access.refusals import RULES, english
 
-Code = ca.RefusalCode
+Code, S = ca.RefusalCode, ca.Status
 
-# ── All refusals that there are ──────────────────────────────────────────────────────────────────
+# ── All refusals ──────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
 class Refused:
-    """Somebody was refused something: by a command's own checks, by `actions`, or at sign-in."""
+    """A refusal: of a command, of an action, at sign-in, or of opening a client's services."""
 
     client: ca.Client | None
     by: ca.Actor | None
@@ -90,11 +91,15 @@ def _all_refusals() -> Iterator[Refused]:
         for at in (SOON, LATE):
             if refusal_at_sign_in := ca.sign_in_of(client, at=at).refusal:
                 yield Refused(client, None, at, None, refusal_at_sign_in)
+            for by in ACTORS if client else ():
+                opening = ca.opening_of(client, by, at=at, catalogue=CATALOGUE)
+                if opening.refusal:
+                    yield Refused(client, by, at, None, opening.refusal)
 
 
 def test_every_code_is_reached() -> None:
-    """All 28, the four of sign-in among them."""
-    assert len(Code) == 28
+    """§8: all 29, the four of sign-in among them."""
+    assert len(Code) == 29
     assert {refused.refusal.code for refused in all_refusals()} == set(Code)
 
 
@@ -114,53 +119,147 @@ def _has(client: ca.Client, by: ca.Actor) -> bool:
 
 @cache
 def after_step(client: ca.Client, step: ca.WayOut, at: datetime) -> tuple[ca.Client, ...]:
-    """Return each client that a step can lead to: none where no command that takes it is accepted.
+    """Return each client that a step can lead to; none if no command that takes it is accepted.
 
-    What `actions` allows is not enough: some commands have nothing left to name.
+    `actions` alone does not prove it: a command of an allowed kind may have nothing left to name.
     """
     led_to = []
     for by in those_who_have(client, step.by or type(None)):
-        for command in world.commands(by):
-            if type(command) is step.command:
-                try:
-                    led_to.append(world.decide(client, command, at).after)
-                except ca.ClientAccessError:
-                    continue
+        kinds = frozenset[type]([step.command or type(None)])
+        accepted = list(after_commands(client, by, kinds, at))
         allowed = step.command in ca.actions_of(client, by, at=at, catalogue=CATALOGUE).allowed
-        assert allowed or not led_to
+        assert allowed or not accepted
+        led_to += accepted
     return tuple(led_to)
 
 
-def test_every_way_out_inside_is_allowed_now_or_after_those_before_it() -> None:
-    """Over all reachable states, actors and commands, sign-in too: no way out is a blind alley."""
-    blind = []
-    followed: Counter[str] = Counter()
-    ways = {
-        (refused.client, refused.at, refused.refusal.ways_out): refused
-        for refused in all_refusals()
-        if refused.client is not None
-    }
-    for (client, at, steps), refused in ways.items():
-        assert client is not None
+def after_commands(
+    client: ca.Client, by: ca.Actor, kinds: frozenset[type], at: datetime
+) -> Iterator[ca.Client]:
+    """Yield the client after each command of some kinds that is accepted from an actor."""
+    for command in world.commands(by):
+        if type(command) in kinds:
+            try:
+                yield world.decide(client, command, at).after
+            except ca.ClientAccessError:
+                continue
+
+
+def steps_offered() -> Iterator[tuple[ca.Client, datetime, tuple[ca.WayOut, ...]]]:
+    """Yield every sequence of steps that is offered for a client: of refusals, and of E5."""
+    for refused in all_refusals():
+        if refused.client is not None:
+            yield refused.client, refused.at, refused.refusal.ways_out
+    for client in (*world.clients(), *world.erased()):
+        for by in ACTORS:
+            for at in (SOON, LATE):
+                yield client, at, ca.undelivered_activation(client, by)
+
+
+def test_every_way_out_can_be_taken() -> None:
+    """§8: each command of a refusal's ways out is accepted now, or after the ones before it.
+
+    Over all reachable states × actors × commands and actions, sign-in, opening, and the advice of
+    E5.
+    """
+    dead_ends = set()
+    taken: Counter[str] = Counter()
+    for client, at, steps in set(steps_offered()):
         here = {client}
         for step in steps:
             if step.command is None:
                 continue
             led_to = {after for state in here for after in after_step(state, step, at)}
             if not led_to:
-                blind.append((client.status, refused.command, refused.refusal.code, step.key))
-            followed[step.key] += 1
+                dead_ends.add((client.status.value, step.key, tuple(way.key for way in steps)))
+            taken[step.key] += 1
             here |= led_to
-    assert not blind, sorted(set(map(str, blind)))
-    assert len(followed) >= 20, followed
+    assert not dead_ends
+    assert len(taken) >= 30, taken
 
 
-def test_who_is_told_that_another_removes_the_service_is_told_the_truth() -> None:
-    """P4, §8: over all states, payers, services and actors: where the first way out is that another
-    removes the service, the other may remove just that one; and where nothing is held, nobody is
-    said to.
+# ── No state is a dead end ───────────────────────────────────────────────────────────────────────
+
+
+def can_reach(
+    client: ca.Client,
+    goal: Callable[[ca.Client], bool],
+    actors: Sequence[ca.Actor],
+    kinds: frozenset[type],
+    at: datetime,
+) -> bool:
+    """Return whether some actors can bring a client to a goal with some kinds of command."""
+    seen, waiting = {client}, [client]
+    while waiting:
+        here = waiting.pop(0)
+        if goal(here):
+            return True
+        led_to = {after for by in actors for after in after_commands(here, by, kinds, at)}
+        waiting += led_to - seen
+        seen |= led_to
+    return False
+
+
+def let_go_of(client: ca.Client) -> bool:
+    """L9: no practice pays for the client or works on it."""
+    return client.status in {S.DELETED, S.UNMANAGED} or (
+        client.status is S.CLOSED and client.services == ()
+    )
+
+
+@pytest.mark.parametrize("at", [SOON, LATE], ids=["soon", "late"])
+def test_a_practice_can_let_go_of_every_client_alone(at: datetime) -> None:
+    """L9: from every managed status, the practice alone reaches a state in which it neither pays
+    for the client nor works on it. None of the commands adds a cost.
     """
-    told: Counter[tuple[str, str]] = Counter()
+    letting_go: frozenset[type] = frozenset(
+        {ca.StopManaging, ca.WithdrawAccess, ca.CloseClient, ca.DeleteClient}
+    )
+    left: Counter[str] = Counter()
+    for client in (*world.clients(), *world.erased()):
+        if client.managed:
+            (practice_,) = those_who_have(client, ca.PracticeUser)
+            assert can_reach(client, let_go_of, [practice_], letting_go, at), client
+            left[client.status.value] += 1
+    assert set(left) == rules_table.MANAGED
+
+
+@pytest.mark.parametrize("at", [SOON, LATE], ids=["soon", "late"])
+def test_the_platform_and_the_client_always_reach_its_own_sign_in(at: datetime) -> None:
+    """L7, L9: without the practice, every client reaches its own sign-in. An inactive client has no
+    services yet; the platform deletes it.
+    """
+
+    def signs_in(client: ca.Client) -> bool:
+        return client.email.is_mailable and ca.sign_in_of(client, at=at).allowed
+
+    getting_in: frozenset[type] = frozenset(
+        {
+            ca.ReopenClient,
+            ca.GiveAccess,
+            ca.ResendActivation,
+            ca.ChangeEmail,
+            ca.Activate,
+            ca.StopManaging,
+            ca.ProvideDirectDebit,
+        }
+    )
+    inside: Counter[str] = Counter()
+    for client in (*world.clients(), *world.erased()):
+        if client.status is S.INACTIVE:
+            deleting = frozenset[type]({ca.DeleteClient})
+            assert can_reach(client, lambda c: c.status is S.DELETED, [PLATFORM], deleting, at)
+        elif client.status is not S.DELETED:
+            assert can_reach(client, signs_in, [PLATFORM, CLIENT], getting_in, at), client
+            inside[client.status.value] += 1
+    assert set(inside) == rules_table.ANY - {"inactive"}
+
+
+def test_another_actor_who_is_said_to_remove_the_service_can_remove_it() -> None:
+    """P4, §8: if the first way out is that another actor removes the service, that actor can remove
+    this very service. If nothing is held, no actor is named. Over all states and actors.
+    """
+    first_ways: Counter[tuple[str, str]] = Counter()
     for client in world.clients():
         for by in ACTORS:
             for command in world.commands(by):
@@ -168,7 +267,7 @@ def test_who_is_told_that_another_removes_the_service_is_told_the_truth() -> Non
                 if not (isinstance(command, ca.RemoveService) and isinstance(refusal, ca.Refusal)):
                     continue
                 (first, *_) = refusal.ways_out
-                told[refusal.code.value, first.key] += 1
+                first_ways[refusal.code.value, first.key] += 1
                 if first.command is ca.RemoveService:
                     (other, *_) = those_who_have(client, first.by or type(None))
                     asked = attrs.evolve(command, by=other)
@@ -178,18 +277,18 @@ def test_who_is_told_that_another_removes_the_service_is_told_the_truth() -> Non
                         # The client's own settings show only what is held.
                         assert refusal.code is not Code.CLIENT_PAYS
                     assert client.services
-    assert told["client_pays", "remove_service.platform"]
-    assert told["client_pays", "choose_held"]
-    assert told["client_pays", "nothing_to_do"]
-    assert told["not_in_this_status", "nothing_to_do"]
-    assert told["not_in_this_status", "remove_service.platform"]
-    assert told["actor_not_allowed", "for_practice"]
-    assert told["actor_not_allowed", "remove_service.practice"]
-    assert told["service_not_held", "nothing_to_do"]
+    assert first_ways["client_pays", "remove_service.platform"]
+    assert first_ways["client_pays", "choose_held"]
+    assert first_ways["client_pays", "nothing_to_do"]
+    assert first_ways["not_in_this_status", "nothing_to_do"]
+    assert first_ways["not_in_this_status", "remove_service.platform"]
+    assert first_ways["actor_not_allowed", "for_practice"]
+    assert first_ways["actor_not_allowed", "remove_service.practice"]
+    assert first_ways["service_not_held", "nothing_to_do"]
 
 
 def test_every_refusal_says_what_helps() -> None:
-    """At least one way out each, none twice; one inside names a command and by whom."""
+    """Each refusal has a way out, none twice; a way out inside names a command and its actor."""
     for refused in all_refusals():
         ways = refused.refusal.ways_out
         assert ways
@@ -200,7 +299,7 @@ def test_every_refusal_says_what_helps() -> None:
 
 
 def test_the_only_way_out_is_never_what_was_refused_itself() -> None:
-    """To be told to do the very thing that one was refused helps nobody."""
+    """No refusal begins with the advice to do what was refused."""
     for refused in all_refusals():
         (first, *_) = refused.refusal.ways_out
         assert (first.command, first.by) != (refused.command, type(refused.by)), refused
@@ -251,8 +350,14 @@ def correct(email: str = THIRD) -> ca.ChangeEmail:
     return ca.ChangeEmail(i, NORTH, email=email, activation_id=SECOND_ACTIVATION)
 
 
-def add_service(by: ca.Actor = NORTH, service: str = "extra") -> ca.AddService:
-    return ca.AddService(i, by, service=service)
+def by_platform(command: ca.ChangeEmail) -> ca.ChangeEmail:
+    return attrs.evolve(command, by=PLATFORM)
+
+
+def add_service(
+    by: ca.Actor = NORTH, service: str = "extra", setup: ca.ServiceSetup | None = None
+) -> ca.AddService:
+    return ca.AddService(i, by, service=service, setup=setup)
 
 
 def remove_service(by: ca.Actor = NORTH, service: str = "payroll") -> ca.RemoveService:
@@ -268,16 +373,16 @@ CUSTOMERS = (REGISTER, invite(), ca.AcceptPracticeInvitation(i, NORTH))
 Given = tuple[ca.Command, ...]
 Step = ca.Command | timedelta
 SKIP = None
-"""Another way than the one that this story goes, or a step outside that needs no other command."""
+"""A way out that this story does not take, or a step outside the library."""
 
 
 @dataclass(frozen=True)
 class Story:
-    """A refusal, its ways out in order, and what comes of following them.
+    """A refusal, its ways out in order, and what they lead to.
 
-    Each way out stands with the command that goes that way, or SKIP. `then` is accepted
-    afterwards: what was refused, or the same as the refusal advised, done right. Where the rules
-    never let it be accepted, `instead` says what is reached in its place.
+    Each way out has the command that takes it, or SKIP. `then` is accepted afterwards: the command
+    that was refused, or a corrected one. If the rules never accept it, `instead` says what is
+    reached instead.
     """
 
     code: ca.RefusalCode
@@ -486,15 +591,42 @@ STORIES = (
         instead="the practice has nothing to do with the client any more",
     ),
     Story(
+        Code.CLIENT_PAYS,
+        (ADD, subscribe(client, start=SETUP, payroll=None, extra=None)),
+        add_service(),
+        {"nothing_to_do": SKIP},
+        None,
+        instead="the client has every service",
+    ),
+    Story(
+        Code.CLIENT_PAYS,
+        (ADD, subscribe(client)),
+        ca.WithdrawAccess(i, NORTH),
+        {"delete_client.practice": ca.DeleteClient(i, NORTH), "change_email.practice": SKIP},
+        None,
+        instead="the practice has nothing to do with the client any more",
+    ),
+    Story(
+        Code.CLIENT_PAYS,
+        (ADD, subscribe(client)),
+        ca.WithdrawAccess(i, PLATFORM),
+        {"delete_client.platform": SKIP, "change_email.platform": by_platform(correct())},
+        activate(SECOND_ACTIVATION),
+    ),
+    Story(
+        Code.NOTHING_TO_ADD,
+        (*ALONE, add_service(), add_service(service="start", setup=SETUP)),
+        add_service(),
+        {"nothing_to_do": SKIP},
+        None,
+        instead="the client has every service",
+    ),
+    Story(
         Code.SERVICE_ALREADY_ADDED,
         ALONE,
         add_service(service="payroll"),
-        {
-            "remove_service.practice": remove_service(),
-            "add_service.practice": add_service(service="payroll"),
-        },
-        None,
-        instead="it has been done",
+        {"choose_not_held": SKIP},
+        add_service(),
     ),
     Story(
         Code.SERVICE_NOT_HELD,
@@ -580,8 +712,35 @@ STORIES = (
         {
             "give_access.practice": give_access(),
             "activate.client": activate(SECOND_ACTIVATION),
+            "close_client.practice": SKIP,
         },
         ca.StopManaging(i, NORTH),
+    ),
+    Story(
+        Code.NO_CLIENT_SIGN_IN,
+        ALONE,
+        ca.StopManaging(i, NORTH),
+        {
+            "give_access.practice": SKIP,
+            "activate.client": SKIP,
+            "close_client.practice": ca.CloseClient(i, NORTH),
+        },
+        None,
+        instead="the client is closed",
+    ),
+    Story(
+        Code.NO_CLIENT_SIGN_IN,
+        GIVEN,
+        ca.StopManaging(i, NORTH),
+        {
+            "resend_activation.practice": SKIP,
+            "change_email.practice": SKIP,
+            "activate.client": SKIP,
+            "withdraw_access.practice": ca.WithdrawAccess(i, NORTH),
+            "close_client.practice": ca.CloseClient(i, NORTH),
+        },
+        None,
+        instead="the client is closed",
     ),
     Story(
         Code.NO_CLIENT_SIGN_IN,
@@ -616,6 +775,8 @@ STORIES = (
             "resend_activation.platform": ca.ResendActivation(i, PLATFORM),
             "change_email.platform": SKIP,
             "activate.client": activate(SECOND_ACTIVATION),
+            "withdraw_access.platform": SKIP,
+            "close_client.platform": SKIP,
         },
         ca.StopManaging(i, PLATFORM),
     ),
@@ -624,13 +785,12 @@ STORIES = (
         GIVEN,
         ca.DeleteClient(i, NORTH),
         {
-            "resend_activation.practice": ca.ResendActivation(i, NORTH),
-            "change_email.practice": SKIP,
-            "activate.client": activate(SECOND_ACTIVATION),
-            "stop_managing.practice": ca.StopManaging(i, NORTH),
+            "withdraw_access.practice": ca.WithdrawAccess(i, NORTH),
+            "close_client.practice": ca.CloseClient(i, NORTH),
+            "delete_client.practice": ca.DeleteClient(i, NORTH),
         },
         None,
-        instead="the practice has nothing to do with the client any more",
+        instead="it has been done",
     ),
     Story(
         Code.INVITATION_PENDING,
@@ -648,7 +808,7 @@ STORIES = (
     ),
     Story(
         Code.CONTACT_CUSTOMER_SERVICES,
-        ALONE,
+        ACTIVE,
         ca.ChangeBusinessName(i, NORTH, business_name="Bolt"),
         {"change_business_name.platform": ca.ChangeBusinessName(i, PLATFORM, business_name="Bolt")},
         None,
@@ -665,7 +825,7 @@ AT_SIGN_IN = {
 
 
 class Office:
-    """The service on a repository in memory, with a clock to turn."""
+    """The service on a repository in memory, with a clock that the test moves."""
 
     def __init__(self, given: Given) -> None:
         self.now = T0
@@ -688,7 +848,7 @@ class Office:
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.code.value)
 def test_the_ways_out_of_a_refusal_lead_to_the_command(story: Story) -> None:
-    """The ways out are these, in this order; those inside are taken, and then it is accepted."""
+    """§8: the ways out are these, in this order. They are taken, and then it is accepted."""
     office = Office(story.given)
     office.now += story.wait
     refusal = office.refusal_of(story.asked)
@@ -707,6 +867,10 @@ def test_the_ways_out_of_a_refusal_lead_to_the_command(story: Story) -> None:
             assert office.client().payer is ca.Payer.CLIENT
         case "the client signs in":
             assert office.access.sign_in(office.client().email).allowed
+        case "the client is closed":
+            assert office.client().status is S.CLOSED
+        case "the client has every service":
+            assert {held.code for held in office.client().services} == world.SHOP.offered
         case "the practice has nothing to do with the client any more":
             assert office.refusal_of(story.asked).code is Code.UNKNOWN_CLIENT
         case _:
@@ -716,8 +880,8 @@ def test_the_ways_out_of_a_refusal_lead_to_the_command(story: Story) -> None:
 
 
 def test_an_erased_client_has_no_address_to_sign_in_with() -> None:
-    """E2, L5: it is asked for an address as one that never had any, before it is let in; the way
-    out works, and the activation goes to the new address.
+    """E7: it is treated as a client without an address. The way out works, and the activation goes
+    to the new address.
     """
     office = Office((ADD,))
     office.repository.erase(i)
@@ -734,8 +898,8 @@ def test_an_erased_client_has_no_address_to_sign_in_with() -> None:
 @pytest.mark.parametrize("by", [NORTH, PLATFORM])
 @pytest.mark.parametrize("given", [AWAITING, (*AWAITING, remove_service()), GIVEN])
 def test_nothing_is_sent_to_an_address_that_was_erased(given: Given, by: ca.Actor) -> None:
-    """E2, E5: sending again is refused, by whomever and with services or without; entering an
-    address sends the activation to it.
+    """E7: sending again is refused, with services or without. Entering an address sends the
+    activation to it.
     """
     office = Office(given)
     office.repository.erase(i)
@@ -761,6 +925,7 @@ def _activation_emails(change: ca.Change) -> list[ca.EmailAddress]:
 
 
 def test_every_refusal_of_a_command_has_its_story() -> None:
+    """§8: the stories above cover every code of a command."""
     assert {story.code for story in STORIES} == set(Code) - AT_SIGN_IN
 
 
@@ -822,7 +987,7 @@ def _sign_in(office: Office, email: str = FIRST) -> ca.SignInDecision:
 def test_the_ways_out_of_a_refused_sign_in_lead_in(
     code: ca.RefusalCode, given: Given, wait: timedelta, ways: dict[str, ca.Command | None]
 ) -> None:
-    """§8: who is not let in is told what helps, and it does."""
+    """§8: a refused sign-in says what helps, and it does."""
     office = Office(given)
     office.now += wait
     decision = _sign_in(office)
@@ -844,43 +1009,47 @@ def test_the_ways_out_of_a_refused_sign_in_lead_in(
 # ── Words ────────────────────────────────────────────────────────────────────────────────────────
 
 NUMBERED = {
-    *(f"L{n}" for n in range(1, 9)),
+    *(f"L{n}" for n in range(1, 12)),
     *(f"P{n}" for n in range(1, 7)),
-    *(f"E{n}" for n in range(1, 7)),
+    *(f"E{n}" for n in range(1, 8)),
     *(f"D{n}" for n in range(1, 4)),
-    *(f"S{n}" for n in range(1, 7)),
+    *(f"S{n}" for n in range(1, 9)),
     *(f"C{n}" for n in range(1, 4)),
+    "N1",
     *(f"§{n}" for n in range(1, 11)),
 }
 """The numbers that the rules have."""
 
 
-def test_every_refusal_cites_a_rule_that_there_is() -> None:
-    """A reason can be looked up: its number is one of the rules'."""
+def test_every_refusal_cites_an_existing_rule() -> None:
+    """§8: the number of a refusal is the number of a rule."""
     assert set(RULES) == set(Code)
     assert {refused.refusal.rule for refused in all_refusals()} <= NUMBERED
     assert set(RULES.values()) <= NUMBERED
 
 
 def test_a_refusal_cites_the_rule_of_the_command_that_it_refuses() -> None:
-    """The same code follows from another rule where another command asks."""
+    """§8: the same code can follow from different rules for different commands."""
     cited = {(r.command, r.refusal.code): r.refusal.rule for r in all_refusals()}
     assert cited[ca.Subscribe, Code.NO_SERVICES] == "P2"
     assert cited[ca.ResendActivation, Code.NO_SERVICES] == "E5"
     assert cited[ca.AddService, Code.CLIENT_PAYS] == "P4"
     assert cited[ca.DisableAccess, Code.CLIENT_PAYS] == "L8"
+    assert cited[ca.WithdrawAccess, Code.CLIENT_PAYS] == "L10"
+    assert cited[ca.AddService, Code.NOTHING_TO_ADD] == "S4"
+    assert cited[ca.DeleteClient, Code.HAS_BEEN_ACTIVE] == "L5"
     assert cited[ca.DisableAccess, Code.NOT_INVITED_BY_PRACTICE] == "L8"
     assert cited[ca.ChoosePayer, Code.PAYER_LOCKED] == "P2"
 
 
 def test_every_text_is_one_plain_sentence() -> None:
-    """A capital, a full stop, nothing between that ends it, and short enough to be read."""
+    """Each text begins with a capital, ends with a full stop, and is at most 100 characters."""
     for key, sentence in english().items():
         assert re.fullmatch(r"[A-Z][^.!?\n{}%]{8,98}\.", sentence), (key, sentence)
 
 
 def test_no_text_holds_anything_of_a_client() -> None:
-    """C3: what a refusal says is word for word one of the fixed texts: nothing is put into them."""
+    """C3: every sentence of a refusal is one of the fixed texts; nothing is inserted."""
     texts = english()
     for refused in all_refusals():
         refusal = refused.refusal
@@ -910,8 +1079,8 @@ def test_no_text_holds_anything_of_a_client() -> None:
         assert not re.search("zyxwv|0123498765|north|south", text, re.IGNORECASE), text
 
 
-def test_words_are_the_same_for_anothers_clients_and_for_ones_own() -> None:
-    """C3: `email_taken` and `client_exists` never tell by whom; all else is as for no client."""
+def test_the_words_are_the_same_for_another_practices_clients() -> None:
+    """C3: `email_taken` and `client_exists` do not show which practice has the client."""
     own = ca.AddClient(UUID(int=5), NORTH, business_name="B", email="own@example.com")
     office = Office((ADD, OTHERS, own))
 
@@ -927,8 +1096,8 @@ def test_words_are_the_same_for_anothers_clients_and_for_ones_own() -> None:
     assert exists[0] == exists[1]
 
 
-def test_what_is_not_ones_own_is_as_if_it_did_not_exist() -> None:
-    """C3: refusal for refusal, and action for action; whatever is asked, and by whom."""
+def test_a_client_of_somebody_else_is_refused_like_one_that_does_not_exist() -> None:
+    """C3: the same refusals and the same actions, for every command and actor."""
     for there in (*world.clients(),):
         for by in ACTORS:
             if _has(there, by):
@@ -943,15 +1112,15 @@ def test_what_is_not_ones_own_is_as_if_it_did_not_exist() -> None:
 
 
 def _refusal(client: ca.Client | None, command: ca.Command) -> ca.Refusal | None:
-    told = world.outcome(client, command, SOON)
-    return told if isinstance(told, ca.Refusal) else None
+    answer = world.outcome(client, command, SOON)
+    return answer if isinstance(answer, ca.Refusal) else None
 
 
 # ── Other languages ──────────────────────────────────────────────────────────────────────────────
 
 
 def test_every_text_can_be_replaced() -> None:
-    """A translation of `english()` replaces every word, and changes nothing else."""
+    """A translation of `english()` replaces every sentence, and changes nothing else."""
     upper = {key: text.upper() for key, text in english().items()}
     for refusal in {refused.refusal for refused in all_refusals()}:
         other = refusal.translated(upper)
@@ -967,8 +1136,8 @@ def test_every_text_can_be_replaced() -> None:
         assert other.translated(english()) == refusal
 
 
-def test_what_replaces_a_text_is_text() -> None:
-    """Plain, whatever it was given as, and neither blank nor endless nor of control characters."""
+def test_a_translation_must_be_text() -> None:
+    """A subclass of str becomes plain. Blank, endless or other text raises InvalidValue."""
 
     class Marked(str):
         pass
@@ -977,12 +1146,13 @@ def test_what_replaces_a_text_is_text() -> None:
     key = refusal.code.value
     assert type(refusal.translated({key: Marked("Nein.")}).message) is str
     for wrong in ("", " ", "a\x00b", "x" * 1001, None, b"Nein."):
-        with pytest.raises(ca.InvalidValue) as told:
-            refusal.translated({key: wrong})  # type: ignore[dict-item]  # what is refused here
-        assert told.value.field == "texts"
+        with pytest.raises(ca.InvalidValue) as raised:
+            refusal.translated({key: wrong})  # type: ignore[dict-item]  # wrong on purpose
+        assert raised.value.field == "texts"
 
 
-def test_every_key_is_unique_and_every_text_is_used_for_one_thing() -> None:
+def test_no_two_keys_have_the_same_text() -> None:
+    """Every sentence means one thing, and every code has one."""
     texts = english()
     assert len(set(texts.values())) == len(texts)
     assert {code.value for code in Code} <= set(texts)
@@ -992,6 +1162,7 @@ def test_every_key_is_unique_and_every_text_is_used_for_one_thing() -> None:
 
 
 def test_refusals_survive_pickle_and_copy() -> None:
+    """A refusal can cross a process and keeps its equality and hash."""
     for refusal in {refused.refusal for refused in all_refusals()}:
         for same in (
             pickle.loads(pickle.dumps(refusal)),
@@ -1003,6 +1174,7 @@ def test_refusals_survive_pickle_and_copy() -> None:
 
 
 def test_a_refused_command_says_code_rule_and_sentence() -> None:
+    """The text of the error has the code, the rule and the sentence."""
     error = ca.CommandRefused(ADD, _all_codes()[Code.CLIENT_EXISTS])
     assert str(error) == (
         "client_exists (L5): This client id has been used before, and an id is used only once."
