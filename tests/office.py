@@ -1,4 +1,4 @@
-"""A service on a repository in memory, with a clock to turn: what most tests of the service use."""
+"""A service on a repository in memory, with a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from client_access.chapters.rules import Case
 def notices_of(
     before: ca.Client | None, event: ca.Event, after: ca.Client, catalogue: ca.Catalogue
 ) -> tuple[ca.Notice, ...]:
-    """Return the notices of an event (rules §9), whichever command it came of."""
+    """Return the notices of an event (rules §9), without its command."""
     (rules,) = (rules for rules in deciding.RULES if rules.event is type(event))
     case = Case(before, event.by, event.at, catalogue, ca.Policy())
     return rules.notices(case, event, after)
 
 
 class Office:
-    """The service, its repository, and the time that it is there."""
+    """The service, its repository, and its present time."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Office:
         return found
 
     def code_of(self, command: ca.Command) -> str:
-        """Return the code with which a command is refused, `malformed`, or nothing."""
+        """Return the code of a command's refusal, `malformed`, or an empty string."""
         try:
             self.access.handle(command)
         except ca.CommandRefused as refused:
@@ -66,7 +66,7 @@ class Office:
         return ""
 
     def snapshot(self, *client_ids: UUID) -> object:
-        """Return all that a repository would answer, to compare it later."""
+        """Return everything that the repository answers, to compare it later."""
         repository = self.repository
         clients = [repository.get(client_id) for client_id in client_ids]
         return (

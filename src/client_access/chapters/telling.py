@@ -257,6 +257,8 @@ def invoice_changed(case: Case, _: Event, after: Client) -> Iterator[Notice]:
     """Tell the payer before and the payer after, if the lines on its next invoice differ (S3)."""
     before, catalogue = case.client, case.catalogue
     was, now = _invoiced(before), _invoiced(after)
+    if was == now and after.services is before.services:
+        return
     old = monthly_lines(before, catalogue) if was else ()
     if was and now and after.services is before.services:
         new = old
