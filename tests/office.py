@@ -1,4 +1,4 @@
-"""A service on a repository in memory, with a clock that a test can set."""
+"""A service on a repository in memory, with a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from client_access.chapters.rules import Case
 def notices_of(
     before: ca.Client | None, event: ca.Event, after: ca.Client, catalogue: ca.Catalogue
 ) -> tuple[ca.Notice, ...]:
-    """Return the notices of an event (rules §9)."""
+    """Return the notices of an event (rules §9), without its command."""
     (rules,) = (rules for rules in deciding.RULES if rules.event is type(event))
     case = Case(before, event.by, event.at, catalogue, ca.Policy())
     return rules.notices(case, event, after)
 
 
 class Office:
-    """A service, its repository and its clock, which shows `now`."""
+    """The service, its repository, and its present time."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Office:
         return found
 
     def code_of(self, command: ca.Command) -> str:
-        """Handle a command; return its refusal's code, `malformed`, or "" if it is accepted."""
+        """Return the code of a command's refusal, `malformed`, or an empty string."""
         try:
             self.access.handle(command)
         except ca.CommandRefused as refused:

@@ -1,4 +1,4 @@
-"""A history shows the client as it was at any moment."""
+"""A history shows how the client was at any time."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import world
 import client_access as ca
 
 
-def test_as_of_replays_the_events_until_a_moment() -> None:
-    """An event at that very moment is included. Before the first event, there is no client."""
+def test_as_of_replays_the_events_up_to_a_moment() -> None:
+    """An event of that very moment is included; before the first event there is no client."""
     blink = timedelta(microseconds=1)
     for there in world.walk().histories:
         client = None
@@ -24,9 +24,9 @@ def test_as_of_replays_the_events_until_a_moment() -> None:
 
 
 def test_a_moment_without_a_time_zone_is_malformed_and_a_broken_history_is_corrupt() -> None:
-    """The first is `InvalidValue` and names its field, the second is `CorruptRecord`."""
+    """Malformed input raises InvalidValue, and an impossible history raises CorruptRecord."""
     first, second, *_ = max((there.events for there in world.walk().histories), key=len)
     with pytest.raises(ca.InvalidValue, match="at must have a time zone"):
-        ca.as_of([first], datetime(2026, 1, 1))  # noqa: DTZ001  # on purpose
+        ca.as_of([first], datetime(2026, 1, 1))  # noqa: DTZ001  # wrong on purpose
     with pytest.raises(ca.CorruptRecord):
         ca.as_of([second], world.LATE)

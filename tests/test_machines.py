@@ -245,7 +245,7 @@ def test_no_machine_has_a_model_or_triggers_of_its_own() -> None:
 
 # ── What make_machine refuses ────────────────────────────────────────────────────────────────────
 
-SOUND: tuple[Edge, ...] = (
+VALID: tuple[Edge, ...] = (
     {"trigger": "go", "source": "a", "dest": "b"},
     {"trigger": "back", "source": "b", "dest": "a"},
 )
@@ -255,8 +255,9 @@ def _make(table: tuple[Edge, ...], states: str = "ab", triggers: str = "go back"
     return make_machine("sample", list(states), triggers.split(), "a", table)
 
 
-def test_a_sound_table_makes_a_machine() -> None:
-    assert moved_by_transitions(_make(SOUND), "go", "a") == "b"
+def test_a_valid_table_makes_a_machine() -> None:
+    """The table of the cases below makes a machine that moves."""
+    assert moved_by_transitions(_make(VALID), "go", "a") == "b"
 
 
 def _edge(trigger: str, source: str, dest: str) -> Edge:
@@ -266,15 +267,15 @@ def _edge(trigger: str, source: str, dest: str) -> Edge:
 @pytest.mark.parametrize(
     ("build", "reason"),
     [
-        (lambda: _make((*SOUND, _edge("go", "a", "b"))), "'go' leaves 'a' twice"),
-        (lambda: _make((*SOUND, _edge("go", "a", "a"))), "'go' leaves 'a' twice"),
-        (lambda: _make((*SOUND, _edge("go", "z", "a"))), "'z' is not declared"),
-        (lambda: _make((*SOUND, _edge("go", "b", "z"))), "'z' is not declared"),
-        (lambda: _make((*SOUND, _edge("leap", "b", "a"))), r"not both: \['leap'\]"),
-        (lambda: _make(SOUND[:1]), r"not both: \['back'\]"),
-        (lambda: _make(SOUND, states="abc"), r"nothing leads to \['c'\]"),
+        (lambda: _make((*VALID, _edge("go", "a", "b"))), "'go' leaves 'a' twice"),
+        (lambda: _make((*VALID, _edge("go", "a", "a"))), "'go' leaves 'a' twice"),
+        (lambda: _make((*VALID, _edge("go", "z", "a"))), "'z' is not declared"),
+        (lambda: _make((*VALID, _edge("go", "b", "z"))), "'z' is not declared"),
+        (lambda: _make((*VALID, _edge("leap", "b", "a"))), r"not both: \['leap'\]"),
+        (lambda: _make(VALID[:1]), r"not both: \['back'\]"),
+        (lambda: _make(VALID, states="abc"), r"nothing leads to \['c'\]"),
         (
-            lambda: _make((*SOUND, _edge("go", "c", "d"), _edge("go", "d", "c")), states="abcd"),
+            lambda: _make((*VALID, _edge("go", "c", "d"), _edge("go", "d", "c")), states="abcd"),
             r"nothing leads to \['c', 'd'\]",
         ),
     ],

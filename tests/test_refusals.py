@@ -1,4 +1,4 @@
-"""Every refusal can be reached, its ways out lead on, and its texts hold nothing of a client."""
+"""Every refusal: it is reached, its ways out are taken, and its words are for anybody to read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import pickle
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -14,6 +14,7 @@ from uuid import UUID
 
 import attrs
 import pytest
+import rules_table
 import world
 from office import Office
 from rules_table import facts, has_client
@@ -42,14 +43,14 @@ from world import (
 import client_access as ca
 from client_access.refusals import RULES, english
 
-Code = ca.RefusalCode
+Code, S = ca.RefusalCode, ca.Status
 
-# ── All refusals ─────────────────────────────────────────────────────────────────────────────────
+# ── All refusals ──────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
 class Refused:
-    """A refusal, of a command, by `actions` or at sign-in, and who got it."""
+    """A refusal: of a command, of an action, at sign-in, or of opening a client's services."""
 
     client: ca.Client | None
     by: ca.Actor | None
@@ -90,11 +91,16 @@ def _all_refusals() -> Iterator[Refused]:
         for at in (SOON, LATE):
             if refusal_at_sign_in := ca.sign_in_of(client, at=at).refusal:
                 yield Refused(client, None, at, None, refusal_at_sign_in)
+            if client:
+                for by in ACTORS:
+                    opening = ca.opening_of(client, by, at=at, catalogue=CATALOGUE)
+                    if opening.refusal:
+                        yield Refused(client, by, at, None, opening.refusal)
 
 
 def test_every_code_is_reached() -> None:
-    """§8: the walk reaches all 28 codes, also the four of sign-in."""
-    assert len(Code) == 28
+    """§8: all 29, the four of sign-in among them."""
+    assert len(Code) == 29
     assert {refused.refusal.code for refused in all_refusals()} == set(Code)
 
 
@@ -114,52 +120,147 @@ def _has(client: ca.Client, by: ca.Actor) -> bool:
 
 @cache
 def after_step(client: ca.Client, step: ca.WayOut, at: datetime) -> tuple[ca.Client, ...]:
-    """Return the clients to which a step can lead; none if every command that takes it is refused.
+    """Return each client that a step can lead to; none if no command that takes it is accepted.
 
-    It is not enough that `actions` allows the command: for some, no field is left that is valid.
+    `actions` alone does not prove it: a command of an allowed kind may have nothing left to name.
     """
     led_to = []
-    for by in actors_that_have(client, step.by or type(None)):
-        for command in world.commands(by):
-            if type(command) is step.command:
-                try:
-                    led_to.append(world.decide(client, command, at).after)
-                except ca.ClientAccessError:
-                    continue
+    for by in those_who_have(client, step.by or type(None)):
+        kinds = frozenset[type]([step.command or type(None)])
+        accepted = list(after_commands(client, by, kinds, at))
         allowed = step.command in ca.actions_of(client, by, at=at, catalogue=CATALOGUE).allowed
-        assert allowed or not led_to
+        assert allowed or not accepted
+        led_to += accepted
     return tuple(led_to)
 
 
-def test_every_command_among_the_ways_out_is_accepted_now_or_after_those_before_it() -> None:
-    """For all reachable states, actors and commands, and at sign-in: no way out is a dead end."""
-    dead_ends = []
-    followed: Counter[str] = Counter()
-    ways = {
-        (refused.client, refused.at, refused.refusal.ways_out): refused
-        for refused in all_refusals()
-        if refused.client is not None
-    }
-    for (client, at, steps), refused in ways.items():
-        assert client is not None
+def after_commands(
+    client: ca.Client, by: ca.Actor, kinds: frozenset[type], at: datetime
+) -> Iterator[ca.Client]:
+    """Yield the client after each command of some kinds that is accepted from an actor."""
+    for command in world.commands(by):
+        if type(command) in kinds:
+            try:
+                yield world.decide(client, command, at).after
+            except ca.ClientAccessError:
+                continue
+
+
+def steps_offered() -> Iterator[tuple[ca.Client, datetime, tuple[ca.WayOut, ...]]]:
+    """Yield every sequence of steps that is offered for a client: of refusals, and of E5."""
+    for refused in all_refusals():
+        if refused.client is not None:
+            yield refused.client, refused.at, refused.refusal.ways_out
+    for client in (*world.clients(), *world.erased()):
+        for by in ACTORS:
+            for at in (SOON, LATE):
+                yield client, at, ca.undelivered_activation(client, by)
+
+
+def test_every_way_out_can_be_taken() -> None:
+    """§8: each command of a refusal's ways out is accepted now, or after the ones before it.
+
+    Over all reachable states × actors × commands and actions, sign-in, opening, and the advice of
+    E5.
+    """
+    dead_ends = set()
+    taken: Counter[str] = Counter()
+    for client, at, steps in set(steps_offered()):
         here = {client}
         for step in steps:
             if step.command is None:
                 continue
             led_to = {after for state in here for after in after_step(state, step, at)}
             if not led_to:
-                dead_ends.append((client.status, refused.command, refused.refusal.code, step.key))
-            followed[step.key] += 1
+                dead_ends.add((client.status.value, step.key, tuple(way.key for way in steps)))
+            taken[step.key] += 1
             here |= led_to
-    assert not dead_ends, sorted(set(map(str, dead_ends)))
-    assert len(followed) >= 20, followed
+    assert not dead_ends
+    assert len(taken) >= 30, taken
 
 
-def test_if_a_refusal_names_another_actor_who_removes_the_service_that_actor_can() -> None:
-    """P4, §8: for all states, payers, services and actors. If the client holds no service, no
-    refusal names another actor.
+# ── No state is a dead end ───────────────────────────────────────────────────────────────────────
+
+
+def can_reach(
+    client: ca.Client,
+    goal: Callable[[ca.Client], bool],
+    actors: Sequence[ca.Actor],
+    kinds: frozenset[type],
+    at: datetime,
+) -> bool:
+    """Return whether some actors can bring a client to a goal with some kinds of command."""
+    seen, waiting = {client}, [client]
+    while waiting:
+        here = waiting.pop(0)
+        if goal(here):
+            return True
+        led_to = {after for by in actors for after in after_commands(here, by, kinds, at)}
+        waiting += led_to - seen
+        seen |= led_to
+    return False
+
+
+def let_go_of(client: ca.Client) -> bool:
+    """L9: no practice pays for the client or works on it."""
+    return client.status in {S.DELETED, S.UNMANAGED} or (
+        client.status is S.CLOSED and client.services == ()
+    )
+
+
+@pytest.mark.parametrize("at", [SOON, LATE], ids=["soon", "late"])
+def test_a_practice_can_let_go_of_every_client_alone(at: datetime) -> None:
+    """L9: from every managed status, the practice alone reaches a state in which it neither pays
+    for the client nor works on it. None of the commands adds a cost.
     """
-    seen: Counter[tuple[str, str]] = Counter()
+    letting_go: frozenset[type] = frozenset(
+        {ca.StopManaging, ca.WithdrawAccess, ca.CloseClient, ca.DeleteClient}
+    )
+    left: Counter[str] = Counter()
+    for client in (*world.clients(), *world.erased()):
+        if client.managed:
+            (practice_,) = those_who_have(client, ca.PracticeUser)
+            assert can_reach(client, let_go_of, [practice_], letting_go, at), client
+            left[client.status.value] += 1
+    assert set(left) == rules_table.MANAGED
+
+
+@pytest.mark.parametrize("at", [SOON, LATE], ids=["soon", "late"])
+def test_the_platform_and_the_client_always_reach_its_own_sign_in(at: datetime) -> None:
+    """L7, L9: without the practice, every client reaches its own sign-in. An inactive client has no
+    services yet; the platform deletes it.
+    """
+
+    def signs_in(client: ca.Client) -> bool:
+        return client.email.is_mailable and ca.sign_in_of(client, at=at).allowed
+
+    getting_in: frozenset[type] = frozenset(
+        {
+            ca.ReopenClient,
+            ca.GiveAccess,
+            ca.ResendActivation,
+            ca.ChangeEmail,
+            ca.Activate,
+            ca.StopManaging,
+            ca.ProvideDirectDebit,
+        }
+    )
+    inside: Counter[str] = Counter()
+    for client in (*world.clients(), *world.erased()):
+        if client.status is S.INACTIVE:
+            deleting = frozenset[type]({ca.DeleteClient})
+            assert can_reach(client, lambda c: c.status is S.DELETED, [PLATFORM], deleting, at)
+        elif client.status is not S.DELETED:
+            assert can_reach(client, signs_in, [PLATFORM, CLIENT], getting_in, at), client
+            inside[client.status.value] += 1
+    assert set(inside) == rules_table.ANY - {"inactive"}
+
+
+def test_another_actor_who_is_said_to_remove_the_service_can_remove_it() -> None:
+    """P4, §8: if the first way out is that another actor removes the service, that actor can remove
+    this very service. If nothing is held, no actor is named. Over all states and actors.
+    """
+    first_ways: Counter[tuple[str, str]] = Counter()
     for client in world.clients():
         for by in ACTORS:
             for command in world.commands(by):
@@ -167,7 +268,7 @@ def test_if_a_refusal_names_another_actor_who_removes_the_service_that_actor_can
                 if not (isinstance(command, ca.RemoveService) and isinstance(refusal, ca.Refusal)):
                     continue
                 (first, *_) = refusal.ways_out
-                seen[refusal.code.value, first.key] += 1
+                first_ways[refusal.code.value, first.key] += 1
                 if first.command is ca.RemoveService:
                     (other, *_) = actors_that_have(client, first.by or type(None))
                     asked = attrs.evolve(command, by=other)
@@ -177,18 +278,18 @@ def test_if_a_refusal_names_another_actor_who_removes_the_service_that_actor_can
                         # The client's own settings show only the services that it holds.
                         assert refusal.code is not Code.CLIENT_PAYS
                     assert client.services
-    assert seen["client_pays", "remove_service.platform"]
-    assert seen["client_pays", "choose_held"]
-    assert seen["client_pays", "nothing_to_do"]
-    assert seen["not_in_this_status", "nothing_to_do"]
-    assert seen["not_in_this_status", "remove_service.platform"]
-    assert seen["actor_not_allowed", "for_practice"]
-    assert seen["actor_not_allowed", "remove_service.practice"]
-    assert seen["service_not_held", "nothing_to_do"]
+    assert first_ways["client_pays", "remove_service.platform"]
+    assert first_ways["client_pays", "choose_held"]
+    assert first_ways["client_pays", "nothing_to_do"]
+    assert first_ways["not_in_this_status", "nothing_to_do"]
+    assert first_ways["not_in_this_status", "remove_service.platform"]
+    assert first_ways["actor_not_allowed", "for_practice"]
+    assert first_ways["actor_not_allowed", "remove_service.practice"]
+    assert first_ways["service_not_held", "nothing_to_do"]
 
 
 def test_every_refusal_says_what_helps() -> None:
-    """Each has ways out, without repetition; one that is a command names the kind of actor too."""
+    """Each refusal has a way out, none twice; a way out inside names a command and its actor."""
     for refused in all_refusals():
         ways = refused.refusal.ways_out
         assert ways
@@ -198,8 +299,8 @@ def test_every_refusal_says_what_helps() -> None:
             assert step.command is None or "." in step.key
 
 
-def test_the_first_way_out_is_never_the_refused_command_itself() -> None:
-    """The same command by the same kind of actor would be refused again."""
+def test_the_only_way_out_is_never_what_was_refused_itself() -> None:
+    """No refusal begins with the advice to do what was refused."""
     for refused in all_refusals():
         (first, *_) = refused.refusal.ways_out
         assert (first.command, first.by) != (refused.command, type(refused.by)), refused
@@ -250,8 +351,14 @@ def correct(email: str = THIRD) -> ca.ChangeEmail:
     return ca.ChangeEmail(i, NORTH, email=email, activation_id=SECOND_ACTIVATION)
 
 
-def add_service(by: ca.Actor = NORTH, service: str = "extra") -> ca.AddService:
-    return ca.AddService(i, by, service=service)
+def by_platform(command: ca.ChangeEmail) -> ca.ChangeEmail:
+    return attrs.evolve(command, by=PLATFORM)
+
+
+def add_service(
+    by: ca.Actor = NORTH, service: str = "extra", setup: ca.ServiceSetup | None = None
+) -> ca.AddService:
+    return ca.AddService(i, by, service=service, setup=setup)
 
 
 def remove_service(by: ca.Actor = NORTH, service: str = "payroll") -> ca.RemoveService:
@@ -267,16 +374,16 @@ CUSTOMERS = (REGISTER, invite(), ca.AcceptPracticeInvitation(i, NORTH))
 Given = tuple[ca.Command, ...]
 Step = ca.Command | timedelta
 SKIP = None
-"""The story does not take this way out, or it is a step outside the library."""
+"""A way out that this story does not take, or a step outside the library."""
 
 
 @dataclass(frozen=True)
 class Story:
-    """A refusal, its ways out in order, and what follows from taking them.
+    """A refusal, its ways out in order, and what they lead to.
 
-    `ways` maps the key of each way out to the command that takes it, or to SKIP. `then` is a
-    command that is accepted afterwards: the refused one, or what the refusal advises instead of
-    it. If the rules never accept it, `instead` names the result that the ways out have.
+    Each way out has the command that takes it, or SKIP. `then` is accepted afterwards: the command
+    that was refused, or a corrected one. If the rules never accept it, `instead` says what is
+    reached instead.
     """
 
     code: ca.RefusalCode
@@ -485,15 +592,42 @@ STORIES = (
         instead="the practice has nothing to do with the client any more",
     ),
     Story(
+        Code.CLIENT_PAYS,
+        (ADD, subscribe(client, start=SETUP, payroll=None, extra=None)),
+        add_service(),
+        {"nothing_to_do": SKIP},
+        None,
+        instead="the client has every service",
+    ),
+    Story(
+        Code.CLIENT_PAYS,
+        (ADD, subscribe(client)),
+        ca.WithdrawAccess(i, NORTH),
+        {"delete_client.practice": ca.DeleteClient(i, NORTH), "change_email.practice": SKIP},
+        None,
+        instead="the practice has nothing to do with the client any more",
+    ),
+    Story(
+        Code.CLIENT_PAYS,
+        (ADD, subscribe(client)),
+        ca.WithdrawAccess(i, PLATFORM),
+        {"delete_client.platform": SKIP, "change_email.platform": by_platform(correct())},
+        activate(SECOND_ACTIVATION),
+    ),
+    Story(
+        Code.NOTHING_TO_ADD,
+        (*ALONE, add_service(), add_service(service="start", setup=SETUP)),
+        add_service(),
+        {"nothing_to_do": SKIP},
+        None,
+        instead="the client has every service",
+    ),
+    Story(
         Code.SERVICE_ALREADY_ADDED,
         ALONE,
         add_service(service="payroll"),
-        {
-            "remove_service.practice": remove_service(),
-            "add_service.practice": add_service(service="payroll"),
-        },
-        None,
-        instead="it has been done",
+        {"choose_not_held": SKIP},
+        add_service(),
     ),
     Story(
         Code.SERVICE_NOT_HELD,
@@ -579,8 +713,35 @@ STORIES = (
         {
             "give_access.practice": give_access(),
             "activate.client": activate(SECOND_ACTIVATION),
+            "close_client.practice": SKIP,
         },
         ca.StopManaging(i, NORTH),
+    ),
+    Story(
+        Code.NO_CLIENT_SIGN_IN,
+        ALONE,
+        ca.StopManaging(i, NORTH),
+        {
+            "give_access.practice": SKIP,
+            "activate.client": SKIP,
+            "close_client.practice": ca.CloseClient(i, NORTH),
+        },
+        None,
+        instead="the client is closed",
+    ),
+    Story(
+        Code.NO_CLIENT_SIGN_IN,
+        GIVEN,
+        ca.StopManaging(i, NORTH),
+        {
+            "resend_activation.practice": SKIP,
+            "change_email.practice": SKIP,
+            "activate.client": SKIP,
+            "withdraw_access.practice": ca.WithdrawAccess(i, NORTH),
+            "close_client.practice": ca.CloseClient(i, NORTH),
+        },
+        None,
+        instead="the client is closed",
     ),
     Story(
         Code.NO_CLIENT_SIGN_IN,
@@ -615,6 +776,8 @@ STORIES = (
             "resend_activation.platform": ca.ResendActivation(i, PLATFORM),
             "change_email.platform": SKIP,
             "activate.client": activate(SECOND_ACTIVATION),
+            "withdraw_access.platform": SKIP,
+            "close_client.platform": SKIP,
         },
         ca.StopManaging(i, PLATFORM),
     ),
@@ -623,13 +786,12 @@ STORIES = (
         GIVEN,
         ca.DeleteClient(i, NORTH),
         {
-            "resend_activation.practice": ca.ResendActivation(i, NORTH),
-            "change_email.practice": SKIP,
-            "activate.client": activate(SECOND_ACTIVATION),
-            "stop_managing.practice": ca.StopManaging(i, NORTH),
+            "withdraw_access.practice": ca.WithdrawAccess(i, NORTH),
+            "close_client.practice": ca.CloseClient(i, NORTH),
+            "delete_client.practice": ca.DeleteClient(i, NORTH),
         },
         None,
-        instead="the practice has nothing to do with the client any more",
+        instead="it has been done",
     ),
     Story(
         Code.INVITATION_PENDING,
@@ -647,7 +809,7 @@ STORIES = (
     ),
     Story(
         Code.CONTACT_CUSTOMER_SERVICES,
-        ALONE,
+        ACTIVE,
         ca.ChangeBusinessName(i, NORTH, business_name="Bolt"),
         {"change_business_name.platform": ca.ChangeBusinessName(i, PLATFORM, business_name="Bolt")},
         None,
@@ -663,9 +825,31 @@ AT_SIGN_IN = {
 }
 
 
+class Office:
+    """The service on a repository in memory, with a clock that the test moves."""
+
+    def __init__(self, given: Given) -> None:
+        self.now = T0
+        self.repository = ca.MemoryRepository()
+        self.access = ca.ClientAccess(self.repository, catalogue=CATALOGUE, clock=lambda: self.now)
+        for command in given:
+            self.access.handle(command)
+
+    def refusal_of(self, command: ca.Command) -> ca.Refusal:
+        with pytest.raises(ca.CommandRefused) as refused:
+            self.access.handle(command)
+        assert refused.value.command == command
+        return refused.value.refusal
+
+    def client(self) -> ca.Client:
+        found = self.repository.get(CLIENT_ID)
+        assert found is not None
+        return found
+
+
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.code.value)
-def test_after_the_ways_out_of_a_refusal_the_command_is_accepted(story: Story) -> None:
-    """The refusal has the story's ways out in order; after its commands, `then` is accepted."""
+def test_the_ways_out_of_a_refusal_lead_to_the_command(story: Story) -> None:
+    """§8: the ways out are these, in this order. They are taken, and then it is accepted."""
     office = Office(story.given)
     office.now += story.wait
     refusal = office.refusal_of(story.asked)
@@ -684,6 +868,10 @@ def test_after_the_ways_out_of_a_refusal_the_command_is_accepted(story: Story) -
             assert office.client().payer is ca.Payer.CLIENT
         case "the client signs in":
             assert office.access.sign_in(office.client().email).allowed
+        case "the client is closed":
+            assert office.client().status is S.CLOSED
+        case "the client has every service":
+            assert {held.code for held in office.client().services} == world.SHOP.offered
         case "the practice has nothing to do with the client any more":
             assert office.refusal_of(story.asked).code is Code.UNKNOWN_CLIENT
         case _:
@@ -693,8 +881,8 @@ def test_after_the_ways_out_of_a_refusal_the_command_is_accepted(story: Story) -
 
 
 def test_an_erased_client_has_no_address_to_sign_in_with() -> None:
-    """E2, L5: it needs an address before it can sign in, as a client that never had one. The way
-    out works, and the activation goes to the new address.
+    """E7: it is treated as a client without an address. The way out works, and the activation goes
+    to the new address.
     """
     office = Office((ADD,))
     office.repository.erase(i)
@@ -711,8 +899,8 @@ def test_an_erased_client_has_no_address_to_sign_in_with() -> None:
 @pytest.mark.parametrize("by", [NORTH, PLATFORM])
 @pytest.mark.parametrize("given", [AWAITING, (*AWAITING, remove_service()), GIVEN])
 def test_nothing_is_sent_to_an_address_that_was_erased(given: Given, by: ca.Actor) -> None:
-    """E2, E5: sending again is refused for every actor, with services or without. Entering an
-    address sends the activation to it.
+    """E7: sending again is refused, with services or without. Entering an address sends the
+    activation to it.
     """
     office = Office(given)
     office.repository.erase(i)
@@ -738,6 +926,7 @@ def _activation_emails(change: ca.Change) -> list[ca.EmailAddress]:
 
 
 def test_every_refusal_of_a_command_has_its_story() -> None:
+    """§8: the stories above cover every code of a command."""
     assert {story.code for story in STORIES} == set(Code) - AT_SIGN_IN
 
 
@@ -799,7 +988,7 @@ def _sign_in(office: Office, email: str = FIRST) -> ca.SignInDecision:
 def test_after_the_ways_out_of_a_refused_sign_in_the_client_signs_in(
     code: ca.RefusalCode, given: Given, wait: timedelta, ways: dict[str, ca.Command | None]
 ) -> None:
-    """§8: the refusal has these ways out, and after them the client can sign in."""
+    """§8: a refused sign-in says what helps, and it does."""
     office = Office(given)
     office.now += wait
     decision = _sign_in(office)
@@ -821,43 +1010,47 @@ def test_after_the_ways_out_of_a_refused_sign_in_the_client_signs_in(
 # ── Texts ────────────────────────────────────────────────────────────────────────────────────────
 
 NUMBERED = {
-    *(f"L{n}" for n in range(1, 9)),
+    *(f"L{n}" for n in range(1, 12)),
     *(f"P{n}" for n in range(1, 7)),
-    *(f"E{n}" for n in range(1, 7)),
+    *(f"E{n}" for n in range(1, 8)),
     *(f"D{n}" for n in range(1, 4)),
-    *(f"S{n}" for n in range(1, 7)),
+    *(f"S{n}" for n in range(1, 9)),
     *(f"C{n}" for n in range(1, 4)),
+    "N1",
     *(f"§{n}" for n in range(1, 11)),
 }
 """The numbers of all rules."""
 
 
-def test_every_refusal_cites_a_rule_that_exists() -> None:
-    """Every reason can be looked up in the rules."""
+def test_every_refusal_cites_an_existing_rule() -> None:
+    """§8: the number of a refusal is the number of a rule."""
     assert set(RULES) == set(Code)
     assert {refused.refusal.rule for refused in all_refusals()} <= NUMBERED
     assert set(RULES.values()) <= NUMBERED
 
 
 def test_a_refusal_cites_the_rule_of_the_command_that_it_refuses() -> None:
-    """The same code may follow from different rules for different commands."""
+    """§8: the same code can follow from different rules for different commands."""
     cited = {(r.command, r.refusal.code): r.refusal.rule for r in all_refusals()}
     assert cited[ca.Subscribe, Code.NO_SERVICES] == "P2"
     assert cited[ca.ResendActivation, Code.NO_SERVICES] == "E5"
     assert cited[ca.AddService, Code.CLIENT_PAYS] == "P4"
     assert cited[ca.DisableAccess, Code.CLIENT_PAYS] == "L8"
+    assert cited[ca.WithdrawAccess, Code.CLIENT_PAYS] == "L10"
+    assert cited[ca.AddService, Code.NOTHING_TO_ADD] == "S4"
+    assert cited[ca.DeleteClient, Code.HAS_BEEN_ACTIVE] == "L5"
     assert cited[ca.DisableAccess, Code.NOT_INVITED_BY_PRACTICE] == "L8"
     assert cited[ca.ChoosePayer, Code.PAYER_LOCKED] == "P2"
 
 
 def test_every_text_is_one_plain_sentence() -> None:
-    """It begins with a capital, ends with its only full stop, and has at most 100 characters."""
+    """Each text begins with a capital, ends with a full stop, and is at most 100 characters."""
     for key, sentence in english().items():
         assert re.fullmatch(r"[A-Z][^.!?\n{}%]{8,98}\.", sentence), (key, sentence)
 
 
-def test_no_text_holds_data_of_a_client() -> None:
-    """C3: every sentence of a refusal is one of the fixed texts, and nothing is inserted."""
+def test_no_text_holds_anything_of_a_client() -> None:
+    """C3: every sentence of a refusal is one of the fixed texts; nothing is inserted."""
     texts = english()
     for refused in all_refusals():
         refusal = refused.refusal
@@ -887,7 +1080,7 @@ def test_no_text_holds_data_of_a_client() -> None:
         assert not re.search("zyxwv|0123498765|north|south", text, re.IGNORECASE), text
 
 
-def test_a_refusal_is_the_same_for_ones_own_clients_and_for_those_of_others() -> None:
+def test_the_words_are_the_same_for_another_practices_clients() -> None:
     """C3: `email_taken` and `client_exists` do not show which practice has the client."""
     own = ca.AddClient(UUID(int=5), NORTH, business_name="B", email="own@example.com")
     office = Office((ADD, OTHERS, own))
@@ -904,8 +1097,8 @@ def test_a_refusal_is_the_same_for_ones_own_clients_and_for_those_of_others() ->
     assert exists[0] == exists[1]
 
 
-def test_a_client_of_others_is_answered_as_if_it_did_not_exist() -> None:
-    """C3: the same refusal and the same actions, for every command and every actor."""
+def test_a_client_of_somebody_else_is_refused_like_one_that_does_not_exist() -> None:
+    """C3: the same refusals and the same actions, for every command and actor."""
     for there in (*world.clients(),):
         for by in ACTORS:
             if _has(there, by):
@@ -920,15 +1113,15 @@ def test_a_client_of_others_is_answered_as_if_it_did_not_exist() -> None:
 
 
 def _refusal(client: ca.Client | None, command: ca.Command) -> ca.Refusal | None:
-    outcome = world.outcome(client, command, SOON)
-    return outcome if isinstance(outcome, ca.Refusal) else None
+    answer = world.outcome(client, command, SOON)
+    return answer if isinstance(answer, ca.Refusal) else None
 
 
 # ── Other languages ──────────────────────────────────────────────────────────────────────────────
 
 
 def test_every_text_can_be_replaced() -> None:
-    """A translation of `english()` replaces every text and changes nothing else."""
+    """A translation of `english()` replaces every sentence, and changes nothing else."""
     upper = {key: text.upper() for key, text in english().items()}
     for refusal in {refused.refusal for refused in all_refusals()}:
         other = refusal.translated(upper)
@@ -944,8 +1137,8 @@ def test_every_text_can_be_replaced() -> None:
         assert other.translated(english()) == refusal
 
 
-def test_a_replacement_must_be_valid_text() -> None:
-    """It becomes a plain str. It must not be blank, too long, or have control characters."""
+def test_a_translation_must_be_text() -> None:
+    """A subclass of str becomes plain. Blank, endless or other text raises InvalidValue."""
 
     class Marked(str):
         pass
@@ -955,11 +1148,12 @@ def test_a_replacement_must_be_valid_text() -> None:
     assert type(refusal.translated({key: Marked("Nein.")}).message) is str
     for wrong in ("", " ", "a\x00b", "x" * 1001, None, b"Nein."):
         with pytest.raises(ca.InvalidValue) as raised:
-            refusal.translated({key: wrong})  # type: ignore[dict-item]  # what is refused here
+            refusal.translated({key: wrong})  # type: ignore[dict-item]  # wrong on purpose
         assert raised.value.field == "texts"
 
 
 def test_no_two_keys_have_the_same_text() -> None:
+    """Every sentence means one thing, and every code has one."""
     texts = english()
     assert len(set(texts.values())) == len(texts)
     assert {code.value for code in Code} <= set(texts)
@@ -969,6 +1163,7 @@ def test_no_two_keys_have_the_same_text() -> None:
 
 
 def test_refusals_survive_pickle_and_copy() -> None:
+    """A refusal can cross a process and keeps its equality and hash."""
     for refusal in {refused.refusal for refused in all_refusals()}:
         for same in (
             pickle.loads(pickle.dumps(refusal)),
@@ -980,6 +1175,7 @@ def test_refusals_survive_pickle_and_copy() -> None:
 
 
 def test_a_refused_command_says_code_rule_and_sentence() -> None:
+    """The text of the error has the code, the rule and the sentence."""
     error = ca.CommandRefused(ADD, _all_codes()[Code.CLIENT_EXISTS])
     assert str(error) == (
         "client_exists (L5): This client id has been used before, and an id is used only once."

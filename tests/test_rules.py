@@ -183,6 +183,44 @@ def test_malformed_input_is_raised_after_every_check() -> None:
     assert answer_of_library(None, malformed_and_taken, SOON) == "email_taken"
 
 
+SHOWING = ca.ActivationEmail, ca.PracticeInvoiceChanged, ca.ClientInvoiceChanged
+"""The notices that show the services that a client holds."""
+
+
+def test_a_catalogue_without_a_held_service_changes_no_answer() -> None:
+    """S4: an answer stays the same, or the host's error is raised if an accepted command would show
+    the services. Removing the service that is missing always works.
+    """
+    incomplete = ca.Catalogue(s for s in CATALOGUE.services if s.code != "legacy")
+    seen: Counter[str] = Counter()
+    for client in world.clients():
+        if not client.holds("legacy"):
+            continue
+        for by in ACTORS:
+            for command in world.commands(by):
+                expected = answer_of_library(client, command, SOON)
+                removes_it = isinstance(command, ca.RemoveService) and command.service == "legacy"
+                try:
+                    got: Any = world.decide(client, command, SOON, incomplete).after
+                except ca.CommandRefused as refused:
+                    got = refused.refusal.code.value
+                except ca.InvalidValue:
+                    got = MALFORMED
+                except ca.CatalogueIncomplete:
+                    assert isinstance(expected, ca.Change)
+                    assert not removes_it
+                    assert any(isinstance(notice, SHOWING) for notice in expected.notices)
+                    seen["incomplete"] += 1
+                    continue
+                if isinstance(expected, ca.Change):
+                    assert got == expected.after
+                    seen["removed" if removes_it else "accepted"] += 1
+                else:
+                    assert got == expected
+                    seen["refused"] += 1
+    assert min(seen[name] for name in ("refused", "incomplete", "removed", "accepted")) > 50, seen
+
+
 # ── What was reached ──────────────────────────────────────────────────────────────────────────────
 
 S, P = ca.Status, ca.PayerState

@@ -57,7 +57,8 @@ def _address_of_the_client(case: Case) -> tuple[WayOut, ...]:
 
 
 def _reopening_to_enter(case: Case) -> tuple[WayOut, ...]:
-    return (*reopening(case), way(ChangeEmail, type(case.by), PracticeUser))
+    by = PlatformUser if isinstance(case.by, PlatformUser) else PracticeUser
+    return (*reopening(case), way(ChangeEmail, by))
 
 
 CHANGE_EMAIL = CommandRules(

@@ -17,6 +17,7 @@ from client_access.chapters.ways_out import (
 )
 from client_access.client import Client, with_changes
 from client_access.commands import (
+    AcceptPracticeInvitation,
     Activate,
     CloseClient,
     DeclinePracticeInvitation,
@@ -164,6 +165,15 @@ def _transferred(client: Client, event: ClientTransferred) -> Client:
     return with_changes(client, version=event.version, practice_id=event.practice_id)
 
 
+def _inviting(case: Case) -> tuple[WayOut, ...]:
+    """Return how an unmanaged client gets a practice: it invites one at a time."""
+    invite = way(InvitePractice, ClientUser)
+    if case.client.practice_invitation is None:
+        return (invite,)
+    accept = way(AcceptPracticeInvitation, PracticeUser)
+    return (accept, way(WithdrawPracticeInvitation, ClientUser), invite)
+
+
 TRANSFER = CommandRules(
     TransferClient,
     ClientTransferred,
@@ -171,5 +181,5 @@ TRANSFER = CommandRules(
     decide=_transfer,
     evolve=_transferred,
     tells=(practice_replaced, invoice_changed),
-    elsewhere={Status.UNMANAGED: (way(InvitePractice, ClientUser),)},
+    elsewhere={Status.UNMANAGED: _inviting},
 )

@@ -59,8 +59,18 @@ def _is_for_the_client(case: Case) -> bool:
     return isinstance(case.by, PracticeUser) and case.client.payer is Payer.CLIENT
 
 
+def _can_add(case: Case) -> bool:
+    """Return whether a service on offer is not held yet (S4)."""
+    for service in case.catalogue.services:
+        if service.offered and not case.client.holds(service.code):
+            return True
+    return False
+
+
 def _adding_instead(case: Case) -> tuple[WayOut, ...]:
-    """Return the way out after the first subscription: adding a service, by the payer (P4)."""
+    """Return what helps after the first subscription: adding a service, by who decides (P4)."""
+    if not _can_add(case):
+        return (NOTHING_TO_DO,)
     by = PlatformUser if case.client.payer is Payer.CLIENT else PracticeUser
     return (way(AddService, by),)
 
@@ -203,16 +213,13 @@ def practice_pays_to_add(case: Case) -> Refusal | None:
     """The practice adds services only if it pays; the platform always can (P4)."""
     if not _is_for_the_client(case):
         return None
-    return refuse(RefusalCode.CLIENT_PAYS, way(AddService, PlatformUser))
+    return refuse(RefusalCode.CLIENT_PAYS, *_adding_instead(case))
 
 
 @StateGuard
 def any_service_can_be_added(case: Case) -> Refusal | None:
     """If the client holds every service on offer, there is nothing to add (S4)."""
-    for service in case.catalogue.services:
-        if service.offered and not case.client.holds(service.code):
-            return None
-    return refuse(RefusalCode.NOTHING_TO_ADD, NOTHING_TO_DO)
+    return None if _can_add(case) else refuse(RefusalCode.NOTHING_TO_ADD, NOTHING_TO_DO)
 
 
 @CommandGuard
