@@ -242,7 +242,7 @@ def test_the_async_service_decides_again_at_most_ten_times(
     if saved:
         asyncio.run(access.handle(command, command_id=command_id))
     else:
-        with pytest.raises(ca.StaleClient) as malformed:
+        with pytest.raises(ca.StaleClient) as raised:
             asyncio.run(access.handle(command, command_id=command_id))
-        assert malformed.value.__notes__ == ["Tried 10 times; another writer was first each time."]
+        assert raised.value.__notes__ == ["Tried 10 times; another writer was first each time."]
     assert (repository.memory.get(world.CLIENT_ID) is not None) is saved

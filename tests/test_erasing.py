@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import world
 from attrs import evolve
 from office import Office
 from rules_table import facts
+from test_async_service import AwaitedMemory
 from world import CLIENT_ID, NORTH, PLATFORM, SOUTH
 
 import client_access as ca
@@ -208,7 +210,7 @@ def test_a_command_id_belongs_to_one_command() -> None:
 class _Forgetful:
     """A repository that does not remember commands."""
 
-    def __init__(self, memory: ca.MemoryRepository) -> None:
+    def __init__(self, memory: Any) -> None:
         self.get, self.find_by_email = memory.get, memory.find_by_email
         self.save, self.page = memory.save, memory.page
 
@@ -219,6 +221,9 @@ def test_a_command_id_is_malformed_if_the_repository_does_not_remember_commands(
     access = ca.ClientAccess(_Forgetful(office.repository), catalogue=world.CATALOGUE)
     with pytest.raises(ca.InvalidValue, match="does not remember commands"):
         access.handle(RENAME, command_id="a")
+    awaited = ca.AsyncClientAccess(_Forgetful(AwaitedMemory()), catalogue=world.CATALOGUE)
+    with pytest.raises(ca.InvalidValue, match="does not remember commands"):
+        asyncio.run(awaited.handle(RENAME, command_id="a"))
     assert office.client().business_name == SECRET
 
 

@@ -120,10 +120,10 @@ def test_a_conflict_is_decided_again_a_bounded_number_of_times(
     assert spy.access.handle(rename("Bolt")).after == office.client()
     assert spy.loads == ATTEMPTS
     spy.conflicts = [conflict] * ATTEMPTS
-    with pytest.raises(type(conflict)) as malformed:
+    with pytest.raises(type(conflict)) as raised:
         spy.access.handle(rename("Cord"))
-    assert malformed.value is conflict
-    assert any("10 times" in note for note in malformed.value.__notes__)
+    assert raised.value is conflict
+    assert any("10 times" in note for note in raised.value.__notes__)
     assert office.client().business_name == "Bolt"
 
 

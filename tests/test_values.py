@@ -702,6 +702,7 @@ def test_prices_at_their_limits() -> None:
         ),
         (lambda: ca.Activation(CLIENT_ID, T0, T0), "expires_at", "later than sent_at"),
         (lambda: ca.DirectDebit(SOON, T0), "due", "earlier than asked_at"),
+        (lambda: build(ca.Client, erasures=-1), "erasures", "must not be negative"),
         (lambda: ca.Policy(timedelta(0)), "activation_lifetime", "must be positive"),
         (lambda: ca.Policy(-timedelta(1)), "activation_lifetime", "must be positive"),
         (lambda: ca.Policy(unpaid_access=-timedelta(1)), "unpaid_access", "negative"),

@@ -308,6 +308,25 @@ def test_a_host_s_connection_that_is_closed_is_a_repository_error(postgresql: st
     engine.dispose()
 
 
+def test_an_error_on_a_host_s_engine_shows_no_parameters(engine: Engine) -> None:
+    """Parameters are personal data. SQLAlchemy shows them by default."""
+    repository = SqlRepository(engine)
+    execute(engine, "DROP TABLE client_access_event")
+    with pytest.raises(RepositoryError) as raised:
+        repository.save([added(name="Secret Name")])
+    assert "INSERT" in str(raised.value.__cause__)
+    assert "ecret" not in str(raised.value.__cause__)
+
+
+def test_a_host_s_connection_that_was_returned_is_a_repository_error(engine: Engine) -> None:
+    """A repository is of no use after its host has closed the connection."""
+    SqlRepository(engine)
+    with engine.connect() as connection:
+        repository = SqlRepository(connection)
+    with pytest.raises(RepositoryError):
+        repository.get(uuid4())
+
+
 def test_a_task_that_was_cancelled_leaves_no_connection_that_fails(postgresql: str) -> None:
     """A task may be cancelled several times, while reading or writing."""
 

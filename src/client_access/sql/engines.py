@@ -68,7 +68,7 @@ def usable_url() -> Iterator[None]:
     try:
         yield
     except (ArgumentError, ValueError):  # their texts may show a password
-        raise InvalidValue("url", "is not a valid URL of a database") from None
+        raise InvalidValue("url", "is not a URL of a database, or has a malformed part") from None
 
 
 def engine_options(url: URL, pool: type[Pool]) -> dict[str, Any]:

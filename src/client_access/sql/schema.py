@@ -49,7 +49,7 @@ def take_steps(connection: Connection, steps: Sequence[Step] = STEPS) -> None:
     )
     version = _sound(row.scalar_one())
     if version > len(steps):
-        raise RepositoryError(f"the tables have version {version}; this package knows {len(steps)}")
+        raise RepositoryError(f"the tables are of version {version}, which is later than this one")
     for step in steps[version:]:
         step(connection)
     if version < len(steps):

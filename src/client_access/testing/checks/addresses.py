@@ -35,7 +35,7 @@ def _save(scene: Scene, changes: Sequence[Change], advice: str) -> None:
 
 @check()
 def save_refuses_a_new_client_with_a_taken_address(repository: Repository) -> None:
-    """Repository.save: "EmailTaken: two clients would have one `email_key`"."""
+    """Repository.save: "two clients would have the same `email_key`"."""
     scene = Scene(repository)
     owner = scene.added("Owner", local="taken")
     late = scene.life(by=scene.other).add("Late", scene.email("taken"))
@@ -51,7 +51,7 @@ def save_refuses_a_new_client_with_a_taken_address(repository: Repository) -> No
 
 @check()
 def save_refuses_to_change_to_a_taken_address(repository: Repository) -> None:
-    """Repository.save: "EmailTaken: two clients would have one `email_key`"."""
+    """Repository.save: "two clients would have the same `email_key`"."""
     scene = Scene(repository)
     owner, late = scene.added("Owner", local="taken"), scene.added("Late", local="own")
     stored = late.client
@@ -69,7 +69,7 @@ def save_refuses_to_change_to_a_taken_address(repository: Repository) -> None:
 
 @check()
 def save_refuses_a_taken_address_in_another_spelling(repository: Repository) -> None:
-    """Repository.save: "two clients would have one `email_key`", however it is spelt."""
+    """Repository.save: "two clients would have the same `email_key`", however it is spelt."""
     scene = Scene(repository)
     scene.added("Owner", local="Stra\u00dfe.Jos\u00e9")
     late = scene.life().add("Late", scene.email("STRASSE.JOSE\u0301").replace(".com", ".COM"))
@@ -84,7 +84,7 @@ def save_refuses_a_taken_address_in_another_spelling(repository: Repository) -> 
 
 @check()
 def save_keeps_addresses_with_different_keys_apart(repository: Repository) -> None:
-    """Repository.save: "two clients would have one `email_key`", and only then."""
+    """Repository.save: "two clients would have the same `email_key`", and only then."""
     scene = Scene(repository)
     locals_ = ("jose", "jos\u00e9", "i", "\u0131", "a.b", "ab", "a-b", "a_b", "o", "\u00f8", "a+b")
     lives = [scene.life().add(local, scene.email(local)) for local in locals_]
@@ -99,7 +99,7 @@ def save_keeps_addresses_with_different_keys_apart(repository: Repository) -> No
 
 @check()
 def save_refuses_two_new_clients_with_one_address(repository: Repository) -> None:
-    """Repository.save: "two clients would have one `email_key`, at any step"."""
+    """Repository.save: "after one of the changes, two clients would have the same `email_key`"."""
     scene = Scene(repository)
     first = scene.life().add("First", scene.email("one"))
     second = scene.life().add("Second", scene.email("ONE"))
@@ -134,7 +134,7 @@ def save_frees_an_address_for_the_changes_after_it(repository: Repository) -> No
 
 @check()
 def save_frees_an_address_for_later(repository: Repository) -> None:
-    """Repository.save: "two clients would have one `email_key`", and only while they would (E1)."""
+    """Repository.save: "two clients would have the same `email_key`", and only then (E1)."""
     scene = Scene(repository)
     first, second = scene.added("First", local="first"), scene.added("Second", local="second")
     scene.save(first.change_email(scene.email("moved")), second.delete())
@@ -149,7 +149,7 @@ def save_frees_an_address_for_later(repository: Repository) -> None:
 
 @check()
 def save_refuses_an_address_that_is_freed_only_later(repository: Repository) -> None:
-    """Repository.save: "two clients would have one `email_key`, at any step"."""
+    """Repository.save: "after one of the changes, two clients would have the same `email_key`"."""
     scene = Scene(repository)
     first, second = scene.added("First", local="first"), scene.added("Second", local="second")
     stored = first.client, second.client
@@ -191,7 +191,7 @@ def save_swaps_addresses_by_way_of_a_third(repository: Repository) -> None:
 
 @check()
 def save_lets_a_client_keep_its_own_address(repository: Repository) -> None:
-    """Repository.save: "two clients would have one `email_key`"; one client may have its own."""
+    """Repository.save: "two clients would have the same `email_key`"; it keeps its own."""
     scene = Scene(repository)
     life = scene.added("Own", local="own")
     life.subscribe({"bookkeeping": None}, sign_in=SignIn.PRACTICE_ONLY)

@@ -140,7 +140,7 @@ def erase_is_seen_by_lookups(repository: FullRepository) -> None:
 
 @check(Erasure, ServiceCounts)
 def erase_leaves_what_is_invoiced(repository: FullRepository) -> None:
-    """ServiceCounts.service_counts: "each service for which the practice is the payer"."""
+    """ServiceCounts.service_counts: "how many clients hold it for which the practice pays"."""
     scene = Scene(repository)
     life, practice_id = _life(scene), scene.practice.practice_id
     before = dict(repository.service_counts(practice_id))
@@ -169,7 +169,7 @@ def erase_moves_the_client_to_its_erased_name(repository: FullRepository) -> Non
 
 @check(Erasure)
 def erase_of_nobody_does_nothing(repository: FullRepository) -> None:
-    """Erasure.erase: "Nothing happens where there is none"."""
+    """Erasure.erase: "If there is no such client, nothing happens"."""
     scene = Scene(repository)
     other = scene.added("Other")
     client_id = scene.new_id()
@@ -195,7 +195,7 @@ def erase_twice_is_erase_once(repository: FullRepository) -> None:
 
 @check(Erasure)
 def save_refuses_what_would_bring_an_erased_person_back(repository: FullRepository) -> None:
-    """Erasure.erase: "a change decided before the erasure is refused as StaleClient by save"."""
+    """Erasure.erase: "refuse a change that was decided before the erasure"."""
     scene = Scene(repository)
     life = _life(scene)
     decided_before = life.decide(life.new_contact(ContactDetails()))
@@ -210,7 +210,7 @@ def save_refuses_what_would_bring_an_erased_person_back(repository: FullReposito
 
 @check(Erasure, CommandMemory)
 def save_once_refuses_what_would_bring_an_erased_person_back(repository: FullRepository) -> None:
-    """Erasure.erase: "is refused as StaleClient by save, and by save_once"."""
+    """Erasure.erase: "refuse a change that was decided before the erasure"."""
     scene = Scene(repository)
     life = _life(scene)
     decided_before = life.decide(life.new_contact(ContactDetails()))
@@ -233,7 +233,7 @@ def save_once_refuses_what_would_bring_an_erased_person_back(repository: FullRep
 
 @check(Erasure)
 def erase_takes_out_what_is_new_since_the_last_time(repository: FullRepository) -> None:
-    """Repository.save: "and the person erased as often as from `before`"."""
+    """Repository.save: "the `version` and the `erasures` of `before`"."""
     scene = Scene(repository)
     life = _life(scene)
     _erase(repository, life)
@@ -376,7 +376,7 @@ def erase_takes_the_person_out_of_notices(repository: FullRepository) -> None:
 
 @check(Erasure, OutboxStore)
 def erase_leaves_notices_leased_and_parked(repository: FullRepository) -> None:
-    """Erasure.erase: "the others stay, with their leases, attempts and parking"."""
+    """Erasure.erase: "The others stay, with their leases, attempts and parking"."""
     empty_outbox(repository)
     scene = Scene(repository)
     life = scene.life().add("Secret Ltd").subscribe({"payroll": None}, sign_in=SignIn.PRACTICE_ONLY)
@@ -415,7 +415,7 @@ def erase_leaves_notices_leased_and_parked(repository: FullRepository) -> None:
 
 @check(Erasure, CommandMemory)
 def save_once_remembers_nobody_who_was_erased_meanwhile(repository: FullRepository) -> None:
-    """CommandMemory.save_once: "StaleClient: as save, for a change without an event too"."""
+    """CommandMemory.save_once: "also for a change without an event"."""
     scene = Scene(repository)
     ends: tuple[Callable[[Life], None], ...] = (
         lambda life: repository.erase(life.client_id),
@@ -449,7 +449,7 @@ def _remember(repository: FullRepository, changes: Sequence[Change]) -> None:
 
 @check(Erasure, CommandMemory)
 def erase_takes_the_person_out_of_remembered_outcomes(repository: FullRepository) -> None:
-    """CommandMemory.recall: "Of a person erased meanwhile, everything in it is erased too"."""
+    """CommandMemory.recall: "the event and the notices are erased too"."""
     scene = Scene(repository)
     for end in ("erase", "save", "save_once"):
         life = scene.life().add("Secret Ltd", scene.email(f"secret.{end}"), contact=_CONTACT)

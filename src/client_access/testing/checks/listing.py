@@ -53,7 +53,7 @@ def page_follows_a_client_from_list_to_list(repository: Repository) -> None:
 
 @check()
 def page_keeps_practices_apart(repository: Repository) -> None:
-    """Repository.page: "practice_id, client_list: whose list"; and no other practice's (C3)."""
+    """Repository.page: "practice_id, client_list: the practice"; exactly that practice's (C3)."""
     scene = Scene(repository)
     base = scene.practice.practice_id
     ids = (base, base.upper(), f"{base} ", f"{base}%", f"{base}2", base[:-1], f"{base}\u00e9")
@@ -75,7 +75,7 @@ def page_keeps_practices_apart(repository: Repository) -> None:
 
 @check()
 def page_keeps_lists_apart(repository: Repository) -> None:
-    """Repository.page: "practice_id, client_list: whose list, and which"."""
+    """Repository.page: "practice_id, client_list: the practice, and which of its lists"."""
     scene = Scene(repository)
     lives = {
         ClientList.INACTIVE: scene.life().add("Same name"),

@@ -36,7 +36,7 @@ MANY = 1500
 
 @check(Lookup)
 def get_many_returns_those_that_exist(repository: FullRepository) -> None:
-    """Lookup.get_many: "Return those of the clients that exist, by id"."""
+    """Lookup.get_many: "Return the clients that exist, by id"."""
     scene = Scene(repository)
     lives = [scene.added("First"), scene.added("Second"), scene.added("Gone").delete()]
     scene.save(*lives)
@@ -53,7 +53,7 @@ def get_many_returns_those_that_exist(repository: FullRepository) -> None:
 
 @check(Lookup)
 def get_many_takes_many_ids(repository: FullRepository) -> None:
-    """Lookup.get_many: "Return those of the clients that exist", however many there are."""
+    """Lookup.get_many: "Return the clients that exist", however many are asked for."""
     scene = Scene(repository)
     lives = [scene.life().add(f"Batch {number}") for number in range(MANY)]
     scene.save(*lives)
@@ -134,7 +134,7 @@ def history_replays_to_the_stored_client(repository: FullRepository) -> None:
 
 @check(History)
 def history_of_an_unknown_client_is_empty(repository: FullRepository) -> None:
-    """History.history: "none where there is no such client"."""
+    """History.history: "empty if there is no such client"."""
     scene = Scene(repository)
     scene.added()
     events = repository.history(scene.new_id())
@@ -185,7 +185,7 @@ def _counted(counts: Mapping[str, int]) -> dict[str, int]:
 
 @check(ServiceCounts)
 def service_counts_are_those_of_the_clients_it_pays_for(repository: FullRepository) -> None:
-    """ServiceCounts.service_counts: "for which the practice is the payer (S6)"."""
+    """ServiceCounts.service_counts: "for which the practice pays (S6)"."""
     scene = Scene(repository)
     stored: dict[UUID, Client] = {}
     for name, example in scene.examples().items():
@@ -223,7 +223,7 @@ def in_host_transaction_is_a_boolean(repository: FullRepository) -> None:
 
 @check(HostTransaction)
 def the_hosts_transaction_outlives_a_failed_save(repository: FullRepository) -> None:
-    """HostTransaction: "only the host can begin its transaction anew"."""
+    """HostTransaction: "only the host can repeat its transaction"."""
     scene = Scene(repository)
     life = scene.added("Kept", local="kept")
     late = scene.life().add("Late", scene.email("kept"))

@@ -131,7 +131,7 @@ def no_notice_of_a_failed_save_waits(repository: FullRepository) -> None:
 
 @check(OutboxStore)
 def claim_gives_the_first_notice_of_each_client(repository: FullRepository) -> None:
-    """OutboxStore.claim: "the first undelivered one of each client only"."""
+    """OutboxStore.claim: "only the first undelivered one of each client"."""
     scene = _scene(repository)
     lives = [_awaiting(scene, resent=2) for _ in range(3)]
     for turn in range(len(_notices(lives[0]))):
@@ -154,7 +154,7 @@ def claim_gives_the_first_notice_of_each_client(repository: FullRepository) -> N
 
 @check(OutboxStore)
 def a_claimed_notice_is_given_to_nobody_else(repository: FullRepository) -> None:
-    """OutboxStore: "A claimed one is leased: until its lease ends nobody else is given it"."""
+    """OutboxStore: "it is not claimed again until its lease ends"."""
     scene = _scene(repository)
     _awaiting(scene, resent=1)
     expect_equal(len(_claim(repository)), 1, "claim() must return a notice that is due.")
@@ -170,7 +170,7 @@ def a_claimed_notice_is_given_to_nobody_else(repository: FullRepository) -> None
 
 @check(OutboxStore)
 def claim_has_leased_what_it_returns(repository: FullRepository) -> None:
-    """OutboxStore.claim: "All of those, up to `limit`, have been leased when this returns"."""
+    """OutboxStore.claim: "They have been leased when this returns"."""
     scene = _scene(repository)
     life = _awaiting(scene)
     claims = repository.claim(at=_NOW, lease=_LEASE, limit=_ALL)
@@ -187,7 +187,7 @@ def claim_has_leased_what_it_returns(repository: FullRepository) -> None:
 
 @check(OutboxStore)
 def what_is_not_due_takes_no_place_in_a_claim(repository: FullRepository) -> None:
-    """OutboxStore.claim: "the first undelivered one of each client only", "up to `limit`"."""
+    """OutboxStore.claim: "only the first undelivered one of each client", "up to `limit`"."""
     scene = _scene(repository)
     failing = _awaiting(scene, resent=3)
     (claim,) = _claim(repository)
@@ -224,7 +224,7 @@ def each_notice_of_a_claim_is_settled_alone(repository: FullRepository) -> None:
 
 @check(OutboxStore)
 def a_claimed_notice_is_given_again_after_its_lease(repository: FullRepository) -> None:
-    """OutboxStore: "afterwards anybody may be, so a relay that dies loses nothing"."""
+    """OutboxStore: "until its lease ends, so a relay that dies loses nothing"."""
     scene = _scene(repository)
     life = _awaiting(scene, resent=1)
     (first,) = _claim(repository)
@@ -258,7 +258,7 @@ def a_claimed_notice_is_given_again_after_its_lease(repository: FullRepository) 
 
 @check(OutboxStore)
 def a_failed_notice_waits_for_its_time(repository: FullRepository) -> None:
-    """OutboxStore.failed: "Give a notice back, to be tried from a time on"."""
+    """OutboxStore.failed: "retry_at: when it is due again"."""
     scene = _scene(repository)
     _awaiting(scene, resent=1)
     other = _awaiting(scene)
@@ -318,7 +318,7 @@ def a_parked_notice_blocks_nobody(repository: FullRepository) -> None:
 
 @check(OutboxStore)
 def retry_makes_a_parked_notice_due(repository: FullRepository) -> None:
-    """OutboxStore.retry: "due again from a time on, as if it had never failed"."""
+    """OutboxStore.retry: "due at a time, as if it had never failed"."""
     scene = _scene(repository)
     (notice,) = _notices(_awaiting(scene))
     for notice_id in (notice.id, scene.new_id()):

@@ -114,7 +114,7 @@ def page_gives_whole_clients(repository: Repository) -> None:
 
 @check()
 def page_gives_no_more_than_the_limit(repository: Repository) -> None:
-    """Repository.page: "limit: how many at the most"."""
+    """Repository.page: "limit: the largest number of clients"."""
     scene = Scene(repository)
     wanted = [life.client_id for life in _listed(scene)]
     for limit in (1, 2, len(wanted) - 1, len(wanted), len(wanted) + 1):
@@ -129,7 +129,7 @@ def page_gives_no_more_than_the_limit(repository: Repository) -> None:
 
 @check()
 def page_goes_on_after_a_row(repository: Repository) -> None:
-    """Repository.page: "after: the folded name and id that all of them come after"."""
+    """Repository.page: "after: the folded name and id after which the page begins"."""
     scene = Scene(repository)
     lives = _listed(scene)
     wanted = [life.client_id for life in lives]
@@ -145,7 +145,7 @@ def page_goes_on_after_a_row(repository: Repository) -> None:
 
 @check()
 def page_goes_on_after_a_place_without_a_row(repository: Repository) -> None:
-    """Repository.page: "after: the folded name and id that all of them come after"."""
+    """Repository.page: "after: the folded name and id after which the page begins"."""
     scene = Scene(repository)
     lives = _listed(scene)
     wanted = [place_of(life.client) for life in lives]
@@ -165,7 +165,7 @@ def page_goes_on_after_a_place_without_a_row(repository: Repository) -> None:
 
 @check()
 def page_neither_skips_nor_repeats(repository: Repository) -> None:
-    """Repository.page: "the folded name and id that all of them come after"; rule C2."""
+    """Repository.page: "the folded name and id after which the page begins"; rule C2."""
     scene = Scene(repository)
     same = tuple("Same" for _ in range(5))
     wanted = [life.client_id for life in _listed(scene, (*NAMES, *same))]
@@ -185,7 +185,7 @@ def page_neither_skips_nor_repeats(repository: Repository) -> None:
 
 @check()
 def page_is_not_moved_by_what_comes_and_goes(repository: Repository) -> None:
-    """Repository.page: "all of them come after"; clients added meanwhile move no cursor (C2)."""
+    """Repository.page: "after which the page begins"; new clients do not move it (C2)."""
     scene = Scene(repository)
     lives = _listed(scene, tuple(f"Name {number:02}" for number in range(0, 40, 2)))
     stayed = [life for number, life in enumerate(lives) if number % 5]
@@ -219,7 +219,7 @@ def page_is_not_moved_by_what_comes_and_goes(repository: Repository) -> None:
 
 @check()
 def page_finds_what_the_folded_name_contains(repository: Repository) -> None:
-    """Repository.page: "search: folded text that the folded name contains"."""
+    """Repository.page: "search: folded text that the folded name must contain"."""
     scene = Scene(repository)
     lives = _listed(scene)
     searches = ("a", "apple", "STRASSE", "nn", " ", "co", "\u00e9", "e", "\u4f1a", "\U0001f9fe")
@@ -235,7 +235,7 @@ def page_finds_what_the_folded_name_contains(repository: Repository) -> None:
 
 @check()
 def page_takes_search_literally(repository: Repository) -> None:
-    """Repository.page: "search: folded text that the folded name contains"; no wildcards (C2)."""
+    """Repository.page: "folded text that the folded name must contain"; no wildcards (C2)."""
     scene = Scene(repository)
     names = ("100% wool", "100 wool", "a_b", "axb", "back\\slash", "star*", "what?", "[set]", "'q'")
     lives = _listed(scene, names)
@@ -251,7 +251,7 @@ def page_takes_search_literally(repository: Repository) -> None:
 
 @check()
 def page_counts_only_what_it_finds(repository: Repository) -> None:
-    """Repository.page: "limit: how many at the most", of those that the search finds."""
+    """Repository.page: "limit: the largest number of clients", of those that the search finds."""
     scene = Scene(repository)
     names = tuple(f"{'Wanted' if number % 3 == 0 else 'Other'} {number:02}" for number in range(12))
     wanted = [life.client_id for life in _listed(scene, names) if "W" in life.client.business_name]

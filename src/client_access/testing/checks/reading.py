@@ -28,7 +28,7 @@ def get_finds_a_client_by_exactly_its_id(repository: Repository) -> None:
 
 @check()
 def get_returns_none_where_an_id_was_never_used(repository: Repository) -> None:
-    """Repository.get: "None where it was never used"."""
+    """Repository.get: "None if the id was never used"."""
     scene = Scene(repository)
     life = scene.added()
     near = [UUID(int=life.client_id.int ^ (1 << bit)) for bit in (0, 7, 31, 64, 127)]
@@ -42,7 +42,7 @@ def get_returns_none_where_an_id_was_never_used(repository: Repository) -> None:
 
 @check()
 def get_returns_deleted_clients_too(repository: Repository) -> None:
-    """Repository.get: "a deleted one too"."""
+    """Repository.get: "also if it was deleted"."""
     scene = Scene(repository)
     life = scene.added(local="gone").delete()
     scene.save(life)

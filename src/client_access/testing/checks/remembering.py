@@ -38,7 +38,7 @@ def _expect_remembered(
 
 @check(CommandMemory)
 def recall_of_an_unknown_id_is_none(repository: FullRepository) -> None:
-    """CommandMemory.recall: "Return the change that was remembered under an id"."""
+    """CommandMemory.recall: "Return the change that is remembered under an id, or None"."""
     scene = Scene(repository)
     change = scene.life().add("Acme").changes[0]
     _save_once(repository, f"{scene.domain} a", change)
@@ -52,7 +52,7 @@ def recall_of_an_unknown_id_is_none(repository: FullRepository) -> None:
 
 @check(CommandMemory)
 def save_once_stores_the_change_and_its_outcome(repository: FullRepository) -> None:
-    """CommandMemory.save_once: "Store a change as save does, if it has an event"."""
+    """CommandMemory.save_once: "Store a change as :meth:`Repository.save` does and remember it"."""
     scene = Scene(repository)
     for name, example in scene.examples().items():
         if example.client.status is Status.DELETED:
@@ -91,7 +91,7 @@ def history_has_every_event_that_was_saved_once(repository: FullRepository) -> N
 
 @check(CommandMemory)
 def save_once_remembers_what_changes_nothing(repository: FullRepository) -> None:
-    """CommandMemory.save_once: "change: with or without an event"."""
+    """CommandMemory.save_once: "If it has no event, it is only remembered"."""
     scene = Scene(repository)
     life = scene.added()
     change = life.decide(life.new_contact(life.client.contact))
@@ -113,7 +113,7 @@ def save_once_remembers_what_changes_nothing(repository: FullRepository) -> None
 
 @check(CommandMemory)
 def save_once_refuses_a_stale_change_without_an_event(repository: FullRepository) -> None:
-    """CommandMemory.save_once: "StaleClient: as save, for a change without an event too"."""
+    """CommandMemory.save_once: "also for a change without an event"."""
     scene = Scene(repository)
     life = scene.added()
     stale = life.decide(life.new_contact(life.client.contact))
@@ -130,7 +130,7 @@ def save_once_refuses_a_stale_change_without_an_event(repository: FullRepository
 
 @check(CommandMemory)
 def recall_returns_the_first_outcome_whatever_came_after(repository: FullRepository) -> None:
-    """CommandMemory.recall: "Return the change that was remembered", not the current client."""
+    """CommandMemory.recall: "Return the change that is remembered", not what has become of it."""
     scene = Scene(repository)
     life = scene.added().rename("First outcome")
     (change,) = life.unsaved()
@@ -148,7 +148,7 @@ def recall_returns_the_first_outcome_whatever_came_after(repository: FullReposit
 
 @check(CommandMemory)
 def save_once_refuses_an_id_that_is_remembered(repository: FullRepository) -> None:
-    """CommandMemory.save_once: "where another process has remembered this id meanwhile"."""
+    """CommandMemory.save_once: "another process has remembered this id meanwhile"."""
     scene = Scene(repository)
     life = scene.added()
     first = life.decide(life.new_contact(ContactDetails("First")))
@@ -199,7 +199,7 @@ def save_once_remembers_nothing_where_it_fails(repository: FullRepository) -> No
 
 @check(CommandMemory)
 def outcomes_are_forgotten_when_their_time_is_up(repository: FullRepository) -> None:
-    """CommandMemory.save_once: "until: when this is forgotten"; until then it is remembered."""
+    """CommandMemory.save_once: "when this change is forgotten"; until then it is remembered."""
     scene = Scene(repository)
     life = scene.added().rename("First")
     (change,) = life.unsaved()
@@ -225,7 +225,7 @@ def outcomes_are_forgotten_when_their_time_is_up(repository: FullRepository) -> 
 
 @check(CommandMemory)
 def command_ids_are_kept_to_the_last_character(repository: FullRepository) -> None:
-    """CommandMemory.save_once: "the command's own id, of at most 200 characters"."""
+    """CommandMemory.save_once: "the command's own id, at most 200 characters"."""
     scene = Scene(repository)
     long = (scene.domain + "\U0001f9fe\u00e9" * 100)[:199]
     advice = (

@@ -33,7 +33,7 @@ def _expect_kept(repository: Repository, client: Client, advice: str) -> None:
 
 @check()
 def save_keeps_every_field_in_every_status(repository: Repository) -> None:
-    """Repository.save: "Store what changes leave"."""
+    """Repository.save: "Store changes in order"."""
     scene = Scene(repository)
     for name, example in scene.examples().items():
         for change in example.changes:
@@ -49,7 +49,7 @@ def save_keeps_every_field_in_every_status(repository: Repository) -> None:
 
 @check()
 def save_keeps_text_to_the_last_character(repository: Repository) -> None:
-    """Repository.save: "Store what changes leave"."""
+    """Repository.save: "Store changes in order"."""
     scene = Scene(repository)
     texts = (
         "\u00c5ngstr\u00f6m",
@@ -75,7 +75,7 @@ def save_keeps_text_to_the_last_character(repository: Repository) -> None:
 
 @check()
 def save_keeps_moments_to_the_microsecond(repository: Repository) -> None:
-    """Repository.save: "Store what changes leave"."""
+    """Repository.save: "Store changes in order"."""
     scene = Scene(repository)
     life = scene.life().add("Awaiting", scene.email("awaiting"))
     scene.save(life.subscribe({"bookkeeping": None}))
@@ -91,7 +91,7 @@ def save_keeps_moments_to_the_microsecond(repository: Repository) -> None:
 
 @check()
 def save_keeps_setups_with_their_services(repository: Repository) -> None:
-    """Repository.save: "Store what changes leave"; a setup belongs to its service (S1)."""
+    """Repository.save: "Store changes in order"; a setup belongs to its service (S1)."""
     scene = Scene(repository)
     life = scene.life().add("Set up", scene.email("setup"))
     other = attrs.evolve(SETUP, vat_number="", accounts_start=None)
@@ -107,7 +107,7 @@ def save_keeps_setups_with_their_services(repository: Repository) -> None:
 
 @check()
 def save_keeps_clients_apart(repository: Repository) -> None:
-    """Repository.save: "Store what changes leave", and nothing else."""
+    """Repository.save: "Store changes in order", and nothing else."""
     scene = Scene(repository)
     first, second = scene.added("First", local="first"), scene.added("Second", local="second")
     scene.save(first.rename("First, renamed"))
@@ -121,7 +121,7 @@ def save_keeps_clients_apart(repository: Repository) -> None:
 
 @check()
 def save_stores_changes_in_the_order_given(repository: Repository) -> None:
-    """Repository.save: "Store what changes leave, in order, as if one by one"."""
+    """Repository.save: "Store changes in order, as if one by one"."""
     scene = Scene(repository)
     first, second = scene.life().add("First"), scene.life().add("Second")
     second.rename("Second, renamed")
@@ -148,7 +148,7 @@ def save_stores_changes_in_the_order_given(repository: Repository) -> None:
 
 @check()
 def save_of_nothing_changes_nothing(repository: Repository) -> None:
-    """Repository.save: "Store what changes leave"; no changes leave nothing."""
+    """Repository.save: "Store changes in order"; of none, nothing is left."""
     scene = Scene(repository)
     life = scene.added()
     repository.save([])
@@ -169,7 +169,7 @@ def _expect_stale(
 
 @check()
 def save_refuses_a_change_decided_on_an_older_version(repository: Repository) -> None:
-    """Repository.save: "otherwise the stored version must be `before.version`"."""
+    """Repository.save: "the stored client must have the `version`"."""
     scene = Scene(repository)
     life = scene.added()
     stale = life.decide(life.new_contact(ContactDetails("Stale")))
@@ -185,7 +185,7 @@ def save_refuses_a_change_decided_on_an_older_version(repository: Repository) ->
 
 @check()
 def save_refuses_a_change_decided_on_a_later_version(repository: Repository) -> None:
-    """Repository.save: "otherwise the stored version must be `before.version`"."""
+    """Repository.save: "the stored client must have the `version`"."""
     scene = Scene(repository)
     life = scene.added()
     stored = life.client
@@ -201,7 +201,7 @@ def save_refuses_a_change_decided_on_a_later_version(repository: Repository) -> 
 
 @check()
 def save_refuses_two_changes_decided_on_one_version(repository: Repository) -> None:
-    """Repository.save: "as if one by one"; "the stored version must be `before.version`"."""
+    """Repository.save: "as if one by one"; "the stored client must have the `version`"."""
     scene = Scene(repository)
     life = scene.added()
     _expect_stale(
@@ -215,7 +215,7 @@ def save_refuses_two_changes_decided_on_one_version(repository: Repository) -> N
 
 @check()
 def save_refuses_a_new_client_whose_id_exists(repository: Repository) -> None:
-    """Repository.save: "Where `before` is None the id must never have existed"."""
+    """Repository.save: "If `before` is None, the id must never have existed"."""
     scene = Scene(repository)
     life = scene.added("First", local="first")
     again = scene.life(life.client_id).add("Second", scene.email("second"))
@@ -230,7 +230,7 @@ def save_refuses_a_new_client_whose_id_exists(repository: Repository) -> None:
 
 @check()
 def save_refuses_a_new_client_with_the_id_of_a_deleted_one(repository: Repository) -> None:
-    """Repository.save: "Where `before` is None the id must never have existed"."""
+    """Repository.save: "If `before` is None, the id must never have existed"."""
     scene = Scene(repository)
     life = scene.added().delete()
     scene.save(life)
@@ -260,7 +260,7 @@ def save_refuses_two_new_clients_with_one_id(repository: Repository) -> None:
 
 @check()
 def save_refuses_a_change_to_a_client_that_is_not_there(repository: Repository) -> None:
-    """Repository.save: "otherwise the stored version must be `before.version`"."""
+    """Repository.save: "the stored client must have the `version`"."""
     scene = Scene(repository)
     life = scene.life().add("Never saved").rename("Changed all the same")
     _expect_stale(
@@ -342,7 +342,7 @@ def save_works_on_after_it_has_failed(repository: Repository) -> None:
 
 @check()
 def save_stores_many_clients_at_once(repository: Repository) -> None:
-    """Repository.save: "Store what changes leave, in order", however many."""
+    """Repository.save: "Store changes in order", however many."""
     scene = Scene(repository)
     scene.clock.step = timedelta(microseconds=1)
     lives = [scene.life().add(f"Batch {n:04}", scene.email(f"c{n}")) for n in range(MANY)]

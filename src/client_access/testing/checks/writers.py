@@ -89,7 +89,7 @@ def _expect_one_winner(
 
 @check(threads=True)
 def of_writers_that_change_one_client_one_wins(repository: Repository) -> None:
-    """Repository.save: "StaleClient: another writer was there first"."""
+    """Repository.save: "StaleClient: another writer was first"."""
     scene = Scene(repository)
     life = scene.added()
     for number in range(ROUNDS):
@@ -110,7 +110,7 @@ def of_writers_that_change_one_client_one_wins(repository: Repository) -> None:
 
 @check(threads=True)
 def of_writers_that_take_one_address_one_wins(repository: Repository) -> None:
-    """Repository.save: "EmailTaken: two clients would have one `email_key`"."""
+    """Repository.save: "two clients would have the same `email_key`"."""
     scene = Scene(repository)
     for number in range(ROUNDS):
         lives = [scene.life().add("Racer", scene.email(f"r{number}")) for _ in range(WRITERS)]
@@ -125,7 +125,7 @@ def of_writers_that_take_one_address_one_wins(repository: Repository) -> None:
 
 @check(threads=True)
 def of_writers_that_use_one_id_one_wins(repository: Repository) -> None:
-    """Repository.save: "StaleClient: another writer was there first, or the id exists"."""
+    """Repository.save: "StaleClient: another writer was first, or the id exists"."""
     scene = Scene(repository)
     for number in range(ROUNDS):
         client_id = scene.new_id()
@@ -189,7 +189,7 @@ def _erasing(repository: FullRepository, client_id: UUID) -> Callable[[], object
 
 @check(Erasure, threads=True)
 def erasing_beside_a_writer_loses_nothing(repository: FullRepository) -> None:
-    """Erasure: "erase a person and keep what happened", beside somebody who saves."""
+    """Erasure: "erase a person and keep the history", beside somebody who saves."""
     scene = Scene(repository)
     for number in range(2 * ROUNDS):
         life = scene.added("Secret", local=f"secret{number}")
@@ -217,7 +217,7 @@ def erasing_beside_a_writer_loses_nothing(repository: FullRepository) -> None:
 
 @check(CommandMemory, threads=True)
 def of_writers_with_one_command_id_one_wins(repository: FullRepository) -> None:
-    """CommandMemory.save_once: "where another process has remembered this id meanwhile"."""
+    """CommandMemory.save_once: "another process has remembered this id meanwhile"."""
     scene = Scene(repository)
     for number in range(ROUNDS):
         command_id = f"{scene.domain} {number}"
@@ -239,7 +239,7 @@ def _once(repository: FullRepository, command_id: str, change: Change) -> Callab
 
 @check(OutboxStore, threads=True)
 def relays_side_by_side_are_given_different_notices(repository: FullRepository) -> None:
-    """OutboxStore: "until its lease ends nobody else is given it"."""
+    """OutboxStore: "it is not claimed again until its lease ends"."""
     empty_outbox(repository)
     scene = Scene(repository)
     lives = [
