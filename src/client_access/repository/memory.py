@@ -37,6 +37,7 @@ class MemoryRepository:
         self._clients: dict[UUID, Client] = {}
         self._owners: dict[str, UUID] = {}
         self._lists: defaultdict[tuple[str, ClientList], list[tuple[str, UUID]]] = defaultdict(list)
+        self._searched: dict[UUID, str] = {}
         self._events: defaultdict[UUID, list[Event]] = defaultdict(list)
         self._outbox: defaultdict[UUID, list[_Waiting]] = defaultdict(list)
         self._numbers = count()
@@ -91,8 +92,8 @@ class MemoryRepository:
             for index in range(start, len(places)):
                 if len(found) == limit:
                     break
-                name, client_id = places[index]
-                if search in name:
+                _, client_id = places[index]
+                if search in self._searched[client_id]:
                     found.append(self._clients[client_id])
             return found
 
@@ -265,6 +266,7 @@ class MemoryRepository:
         if listing := client.listing:
             places = self._lists[listing.practice_id, listing.client_list]
             del places[bisect_left(places, (listing.folded_name, client.id))]
+            del self._searched[client.id]
 
     def _insert(self, client: Client) -> None:
         self._clients[client.id] = client
@@ -272,6 +274,7 @@ class MemoryRepository:
         if listing := client.listing:
             places = self._lists[listing.practice_id, listing.client_list]
             insort(places, (listing.folded_name, client.id))
+            self._searched[client.id] = listing.searched
 
     def _forget(self, client_id: UUID) -> None:
         """Erase the person from waiting notices and remembered changes."""

@@ -26,8 +26,17 @@ from client_access.errors import EmailTaken, InvalidValue, StaleClient
 from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.notices import Notice
+from client_access.questions.deadlines import deadlines_of
 from client_access.refusals import CommandRefused
-from client_access.repository import Claim, CommandMemory, Erasure, History, OutboxStore, Repository
+from client_access.repository import (
+    Claim,
+    CommandMemory,
+    Deadlines,
+    Erasure,
+    History,
+    OutboxStore,
+    Repository,
+)
 from client_access.repository.memory import MemoryRepository
 from client_access.service import ClientAccess
 from client_access.testing.checks.frame import FullRepository, expect_equal
@@ -47,6 +56,10 @@ Step = tuple[Status | None, type[Event], Status]
 
 _LOCALS = ("ann", "Ann", "ANN", "bob", "jos\u00e9", "jose", "a_b", "axb")
 _A_WHILE = st.timedeltas(timedelta(microseconds=1), timedelta(days=4))
+_MONTHS = st.tuples(
+    st.timedeltas(timedelta(days=-40), timedelta(days=40)),
+    st.timedeltas(timedelta(0), timedelta(days=60)),
+)
 _SOON = st.timedeltas(timedelta(0), timedelta(minutes=10))
 _REMEMBER_FOR = timedelta(days=4)
 _LEASE = timedelta(minutes=5)
@@ -207,7 +220,7 @@ class RepositoryMachine(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         client_list=st.sampled_from(ClientList),
-        search=st.sampled_from(("", "a", "%", "_", "strasse", "\u00e9")),
+        search=st.sampled_from(("", "a", "%", "_", "strasse", "\u00e9", "@", "invalid")),
         limit=st.integers(1, 4),
     )
     def page_through_a_list(
@@ -224,6 +237,28 @@ class RepositoryMachine(RuleBasedStateMachine):
             expect_equal(found, wanted, _differs("page()"))
             after = wanted.next
             more = after is not None
+
+    @precondition(_offers(Deadlines))
+    @rule(data=st.data(), limit=st.integers(1, 4), span=_MONTHS)
+    def page_through_deadlines(
+        self, data: st.DataObject, limit: int, span: tuple[timedelta, timedelta]
+    ) -> None:
+        """Read the clients of a practice that have a deadline, page by page."""
+        practice_id = data.draw(st.sampled_from(self._practices))
+        since, until = (self.clock.now + each for each in span)
+        after, more = None, True
+        while more:
+            page = self._both(
+                lambda store: list(
+                    store.with_deadlines(
+                        since, until, practice_id=practice_id, limit=limit, after=after  # noqa: B023  # called at once
+                    )
+                ),
+                "with_deadlines()",
+            )
+            type(self).done["deadlines"] += len(page)
+            more = len(page) == limit
+            after = page and (deadlines_of(page[-1])[0].at, page[-1].id)
 
     # ── Invariants ───────────────────────────────────────────────────────────────────────────────
 

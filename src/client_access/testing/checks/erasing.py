@@ -28,6 +28,7 @@ from client_access.testing.checks.frame import (
     expect_equal,
     expect_error,
     expect_saved,
+    shown,
 )
 from client_access.testing.checks.scene import Scene, empty_outbox
 from client_access.testing.clock import START
@@ -55,7 +56,7 @@ def _life(scene: Scene) -> Life:
 
 
 def _expect_gone(value: object, where: str) -> None:
-    text = repr(value)
+    text = shown(value)
     for secret in _SECRETS:
         expect(
             secret not in text,

@@ -18,6 +18,7 @@ from client_access.testing.checks.frame import (
     check,
     expect,
     expect_equal,
+    shown,
 )
 from client_access.testing.checks.scene import Scene, empty_outbox
 from client_access.testing.clock import START
@@ -209,7 +210,7 @@ def erasing_beside_a_writer_loses_nothing(repository: FullRepository) -> None:
             "before erase() reads it, or write only if it has not changed since.",
         )
         expect(
-            "Secret" not in repr(stored),
+            "Secret" not in shown(stored),
             "erase() ended, but a concurrent save() brought the person back: lock the client "
             "before erase() reads it, and refuse changes decided before the erasure.",
         )
