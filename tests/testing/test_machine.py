@@ -39,7 +39,7 @@ def test_the_machine_visits_every_status_and_most_steps() -> None:
     assert len({event for _, event, _ in visits}) >= 15
     assert {name for name, times in done.items() if times} == {
         *("asked once", "asked again", "saved later", "refused later", "erased"),
-        *("delivered", "failed", "parked", "retried", "too late"),
+        *("delivered", "failed", "parked", "retried", "too late", "deadlines read"),
     }
 
 
@@ -79,7 +79,7 @@ def test_a_machine_is_a_test_case() -> None:
 
 
 def test_the_machine_sees_whether_a_change_is_refused() -> None:
-    """save(): "Where `before` is None the id must never have existed"."""
+    """save(): "If `before` is None, the id must never have existed"."""
     (first,) = next(each for each in examples().values() if len(each.changes) == 1).changes
     store = ca.MemoryRepository()
     assert _refused(lambda: store.save([first])) is None
@@ -97,7 +97,7 @@ class Drawn:
 
 
 def test_the_machine_reads_every_page_of_a_list() -> None:
-    """page(): "the folded name and id that all of them come after"."""
+    """page(): "the folded name and id after which the page begins"."""
     machine = machine_for(lambda: nullcontext(ca.MemoryRepository()))()
     practice = machine._practices[0]
     by = ca.PracticeUser(practice)

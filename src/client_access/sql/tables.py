@@ -56,9 +56,6 @@ clients: Final = Table(
     PrimaryKeyConstraint("id", name="client_access_client_pkey"),
     UniqueConstraint("email_key", name=EMAIL_KEY_CONSTRAINT),
 )
-_has_deadline: Final = dict.fromkeys(
-    ("sqlite_where", "postgresql_where"), clients.c.deadline.is_not(None)
-)
 Index(
     "client_access_client_listing",
     clients.c.practice_id,
@@ -66,13 +63,21 @@ Index(
     clients.c.folded_name,
     clients.c.id,
 )
-Index("client_access_client_deadline", clients.c.deadline, clients.c.id, **_has_deadline)
+_dated = clients.c.deadline.is_not(None)
+Index(
+    "client_access_client_deadline",
+    clients.c.deadline,
+    clients.c.id,
+    sqlite_where=_dated,
+    postgresql_where=_dated,
+)
 Index(
     "client_access_client_managed_deadline",
     clients.c.managed_by,
     clients.c.deadline,
     clients.c.id,
-    **_has_deadline,
+    sqlite_where=_dated,
+    postgresql_where=_dated,
 )
 Index("client_access_client_invoiced_to", clients.c.invoiced_to)
 

@@ -149,7 +149,7 @@ def save_frees_an_address_for_later(repository: Repository) -> None:
 
 @check()
 def save_frees_the_address_of_a_closed_client(repository: Repository) -> None:
-    """Repository.save: "two clients would have the same `email_key`"; a closed one has none (L9)."""
+    """Repository.save: "two clients would have the same `email_key`", not a closed one (L9)."""
     scene = Scene(repository)
     retired = scene.added("Retired", local="retired")
     retired.subscribe({"bookkeeping": None}, sign_in=SignIn.PRACTICE_ONLY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
@@ -210,12 +210,12 @@ def with_deadlines_shows_no_practice_a_client_that_only_invites_it(
         "with_deadlines() must not show a client to a practice that it has only invited: select by "
         "the client's own practice_id, not by that of its listing."
     )
-    for step, wanted in (
-        (lambda: life, []),
-        (lambda: life.invite(scene.practice), []),
-        (lambda: life.accept(scene.practice), [life.client_id]),
-    ):
-        step()
+    steps: tuple[tuple[Callable[[PracticeUser], object], list[UUID]], ...] = (
+        (life.invite, []),
+        (life.accept, [life.client_id]),
+    )
+    for step, wanted in steps:
+        step(scene.practice)
         scene.save(life)
         expect_equal(_ids(_found(repository, scene.practice)), wanted, advice)
         expect(
