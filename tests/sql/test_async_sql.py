@@ -72,6 +72,12 @@ def answers(repository: Any) -> list[object]:
         )
         given.append(page)
     given.append(repository.service_counts("practice"))
+    for practice_id in ("practice", None):
+        for after in (None, (T0 + timedelta(days=30), ids[3])):
+            page = repository.with_deadlines(
+                T0, T0 + timedelta(days=60), practice_id=practice_id, limit=9, after=after
+            )
+            given.append(page)
     clients = repository.get_many(ids)
     given.append(clients)
     given.append(repository.find_many_by_email([client.email_key for client in clients.values()]))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sql.shop import CATALOGUE, LEASE, PRACTICE, T0, added, execute, renamed, subscribed
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, event, make_url, text
 
 from client_access import (
     AddClient,
@@ -482,3 +485,55 @@ def test_service_counts_are_for_the_clients_that_the_practice_pays_for(
     repository.save([other, added()])
     assert repository.service_counts("north") == {"payroll": 2, "payslips": 2}
     assert repository.service_counts("south") == {}
+
+
+# ── Deadlines ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def planned(repository: SqlRepository, engine: Engine) -> Engine:
+    """A database with so many clients, and such statistics, that a plan shows what it uses."""
+    changes = []
+    for number in range(600):
+        first = added(email=f"{number}@example.com")
+        changes += [first, subscribed(first.after, sign_in=SignIn.PRACTICE_AND_CLIENT)]
+    repository.save(changes)
+    others = "SET managed_by = 'south' WHERE email_key NOT LIKE '%7@example.com'"
+    execute(engine, f"UPDATE client_access_client {others}")
+    execute(engine, "ANALYZE")
+    return engine
+
+
+@pytest.mark.parametrize(
+    ("practice_id", "index"),
+    [
+        (None, "client_access_client_deadline"),
+        ("north", "client_access_client_managed_deadline"),
+    ],
+)
+@pytest.mark.parametrize("after", [None, (T0 + timedelta(days=20), FIRST)])
+def test_deadlines_are_read_from_an_index_in_order(
+    planned: Engine, practice_id: str | None, index: str, after: tuple[datetime, UUID] | None
+) -> None:
+    """A range of an index gives the clients (N1): no table is searched, and nothing is sorted."""
+    asked: list[tuple[str, Any]] = []
+
+    def listen(*arguments: Any) -> None:
+        asked.append(arguments[2:4])
+
+    with planned.connect() as connection:
+        event.listen(connection, "before_cursor_execute", listen)
+        since, until = T0, T0 + timedelta(days=60)
+        found = SqlRepository(connection).with_deadlines(
+            since, until, practice_id=practice_id, limit=10, after=after
+        )
+        event.remove(connection, "before_cursor_execute", listen)
+        assert len(found) == 10
+        sqlite = connection.dialect.name == "sqlite"
+        explain = "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"
+        statement, parameters = asked[-1]
+        rows = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()
+    plan = "\n".join(str(row) for row in rows)
+    assert re.search(rf"{index}\b", plan), plan
+    for step in ("SCAN", "TEMP B-TREE") if sqlite else ("Seq Scan", "Sort", "Bitmap", "Filter"):
+        assert step not in plan, plan

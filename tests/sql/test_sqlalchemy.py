@@ -48,6 +48,12 @@ OPERATIONS: dict[str, tuple[Callable[[Any, Change], object], list[str]]] = {
     ),
     "history": (lambda it, c: it.history(c.after.id), ["SELECT event"]),
     "service_counts": (lambda it, _: it.service_counts("north"), ["SELECT client"]),
+    "with_deadlines": (
+        lambda it, c: it.with_deadlines(
+            T0, T0 + LEASE, practice_id="north", limit=9, after=(T0, c.after.id)
+        ),
+        ["SELECT client"],
+    ),
     "waiting": (lambda it, _: it.waiting(parked=False, limit=9), ["SELECT notice"]),
     "claim, failed, retry, delivered": (
         deliver,
@@ -59,7 +65,10 @@ OPERATIONS: dict[str, tuple[Callable[[Any, Change], object], list[str]]] = {
     ),
     "save": (
         lambda it, c: it.save([renamed(c.after), added(), added()]),
-        ["UPDATE client", "SAVEPOINT", "INSERT client", "RELEASE", "INSERT event"],
+        [
+            *("UPDATE client", "SAVEPOINT", "INSERT client", "RELEASE"),
+            *("INSERT event", "INSERT notice"),
+        ],
     ),
     "save_once": (
         lambda it, _: it.save_once("command", added(), at=T0, until=T0 + LEASE),

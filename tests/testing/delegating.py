@@ -47,6 +47,7 @@ class Delegating:
     find_many_by_email = _forward(MemoryRepository.find_many_by_email)
     history = _forward(MemoryRepository.history)
     service_counts = _forward(MemoryRepository.service_counts)
+    with_deadlines = _forward(MemoryRepository.with_deadlines)
     recall = _forward(MemoryRepository.recall)
     save_once = _forward(MemoryRepository.save_once)
     erase = _forward(MemoryRepository.erase)

@@ -15,6 +15,12 @@ from client_access import ClientList
 from client_access.questions.lists import place_of
 
 
+def listing_of(client: ca.Client) -> ca.Listing:
+    """Return the listing of a client that is in a list."""
+    assert client.listing is not None  # it is in a list
+    return client.listing
+
+
 @frozen
 class Asked:
     """The arguments of `page`."""
@@ -35,8 +41,11 @@ class _Paging(Delegating):
     def comes_after(self, client: ca.Client, after: Place) -> bool:
         return place_of(client) > after
 
-    def finds(self, search: str, name: str) -> bool:
-        return search in name
+    def finds(self, search: str, text: str) -> bool:
+        return search in text
+
+    def searched(self, client: ca.Client) -> str:
+        return listing_of(client).searched
 
     def lists(self, practice_id: str, client_list: ClientList) -> list[ca.Client]:
         return self.whole_list(practice_id, client_list)
@@ -58,7 +67,7 @@ class _Paging(Delegating):
             client
             for client in clients
             if asked.after is None or self.comes_after(client, asked.after)
-            if self.finds(asked.search, place_of(client)[0])
+            if self.finds(asked.search, self.searched(client))
         ][: asked.limit]
 
 
@@ -89,8 +98,8 @@ class OrdersByNamesCutOff(_Paging):
 
 @caught_by("page_compares_the_longest_names_whole")
 class SearchesNamesCutOff(_Paging):
-    def finds(self, search: str, name: str) -> bool:
-        return search in name[:255]
+    def finds(self, search: str, text: str) -> bool:
+        return search in text[:255]
 
 
 @caught_by("page_orders_equal_names_by_id")
@@ -149,32 +158,71 @@ class PagesByOffset(_Paging):
 
 @caught_by("page_takes_search_literally")
 class TreatsSearchAsAPattern(_Paging):
-    def finds(self, search: str, name: str) -> bool:
+    def finds(self, search: str, text: str) -> bool:
         pattern = re.escape(search).replace("%", ".*").replace("_", ".")
-        return re.search(pattern, name, re.DOTALL) is not None
+        return re.search(pattern, text, re.DOTALL) is not None
 
 
-@caught_by("page_finds_what_the_folded_name_contains")
+@caught_by("page_finds_what_the_name_contains")
 class SearchesBeginnings(_Paging):
-    def finds(self, search: str, name: str) -> bool:
-        return name.startswith(search)
+    def finds(self, search: str, text: str) -> bool:
+        return text.startswith(search)
 
 
-@caught_by("page_finds_what_the_folded_name_contains")
+@caught_by("page_finds_what_the_name_contains")
 class SearchesWithoutAccents(_Paging):
-    def finds(self, search: str, name: str) -> bool:
+    def finds(self, search: str, text: str) -> bool:
         def plain(text: str) -> str:
             marks = unicodedata.normalize("NFD", text)
             return "".join(mark for mark in marks if not unicodedata.combining(mark))
 
-        return plain(search) in plain(name)
+        return plain(search) in plain(text)
+
+
+@caught_by("page_finds_what_the_name_contains")
+class TrimsTheSearch(_Paging):
+    """White space around a search is the service's business (C2)."""
+
+    def finds(self, search: str, text: str) -> bool:
+        return search.strip() in text
+
+
+@caught_by(
+    "page_finds_a_client_by_part_of_its_address",
+    "page_finds_a_client_by_its_present_address",
+    "page_does_not_search_the_address_of_a_client_that_only_invites",
+)
+class SearchesNamesOnly(_Paging):
+    def searched(self, client: ca.Client) -> str:
+        return place_of(client)[0]
+
+
+@caught_by("page_finds_a_client_by_part_of_its_address")
+class SearchesAddressesOnly(_Paging):
+    def searched(self, client: ca.Client) -> str:
+        return client.email_key
+
+
+@caught_by("page_finds_a_client_by_part_of_its_address")
+class SearchesAcrossNameAndAddress(_Paging):
+    def searched(self, client: ca.Client) -> str:
+        return super().searched(client).replace("\n", " ")
+
+
+@caught_by(
+    "page_does_not_search_placeholders",
+    "page_does_not_search_the_address_of_a_client_that_only_invites",
+)
+class SearchesEveryAddress(_Paging):
+    def searched(self, client: ca.Client) -> str:
+        return f"{place_of(client)[0]}\n{client.email_key}"
 
 
 @caught_by("page_counts_only_what_it_finds")
 class LimitsBeforeItSearches(_Paging):
     def answer(self, asked: Asked) -> Sequence[ca.Client]:
         page = super().answer(evolve(asked, search=""))
-        return [client for client in page if asked.search in place_of(client)[0]]
+        return [client for client in page if asked.search in self.searched(client)]
 
 
 @caught_by("page_gives_whole_clients")
@@ -206,6 +254,20 @@ class MixesLists(_Paging):
         return [c for one in ClientList for c in self.whole_list(practice_id, one)]
 
 
+@caught_by("page_shows_closed_clients_in_a_list_of_their_own")
+class HidesClosedClients(_Paging):
+    def lists(self, practice_id: str, client_list: ClientList) -> list[ca.Client]:
+        return [] if client_list is ClientList.CLOSED else super().lists(practice_id, client_list)
+
+
+@caught_by("page_shows_closed_clients_in_a_list_of_their_own")
+class ShowsClosedClientsAsActive(_Paging):
+    def lists(self, practice_id: str, client_list: ClientList) -> list[ca.Client]:
+        closed = ClientList.CLOSED
+        also = super().lists(practice_id, closed) if client_list is ClientList.ACTIVE else []
+        return [*super().lists(practice_id, client_list), *also]
+
+
 @caught_by("page_shows_an_invitation_to_the_invited_practice")
 class HidesInvitations(_Paging):
     def lists(self, practice_id: str, client_list: ClientList) -> list[ca.Client]:
@@ -226,6 +288,24 @@ class _FirstListings(_Paging):
                 self.first.setdefault(change.after.id, listing)
 
 
+@caught_by("page_finds_a_client_by_its_present_address")
+class SearchesFormerAddresses(_FirstListings):
+    def searched(self, client: ca.Client) -> str:
+        return f"{super().searched(client)}\n{self.first[client.id].searched}"
+
+
+@caught_by("page_moves_a_transferred_client_to_the_other_practice")
+class KeepsTransferredClients(_FirstListings):
+    def lists(self, practice_id: str, client_list: ClientList) -> list[ca.Client]:
+        mine = {i for i, listing in self.first.items() if listing.practice_id == practice_id}
+        everybody = [c for one in self.practices() for c in self.whole_list(one, client_list)]
+        return [client for client in everybody if client.id in mine]
+
+    def practices(self) -> set[str]:
+        clients = (self.good.get(client_id) for client_id in self.first)
+        return {c.listing.practice_id for c in clients if c and c.listing}
+
+
 @caught_by("page_shows_a_renamed_client_in_its_new_place")
 class OrdersByFormerNames(_FirstListings):
     def order(self, client: ca.Client) -> tuple[object, ...]:
@@ -234,6 +314,9 @@ class OrdersByFormerNames(_FirstListings):
 
 @caught_by("page_leaves_deleted_and_unmanaged_clients_out")
 class KeepsFormerListings(_FirstListings):
+    def searched(self, client: ca.Client) -> str:
+        return self.first[client.id].searched
+
     def lists(self, practice_id: str, client_list: ClientList) -> list[ca.Client]:
         found = {client.id: client for client in super().lists(practice_id, client_list)}
         for client_id, listing in self.first.items():

@@ -145,7 +145,16 @@ class NormalisesText(_Lossy):
 @caught_by("save_keeps_every_field_in_every_status")
 class ForgetsDebts(_Lossy):
     def lose(self, client: ca.Client) -> ca.Client:
-        return evolve(client, direct_debit=None)
+        owed = client.direct_debit
+        return evolve(client, direct_debit=owed and evolve(owed, due=None))
+
+
+@caught_by("save_frees_the_address_of_a_closed_client")
+class KeepsTheAddressesOfClosedClients(_Keys):
+    def find_by_email(self, email_key: str) -> ca.Client | None:
+        former = self.lookup(email_key)
+        closed = former is not None and former.status is ca.Status.CLOSED
+        return former if closed else super().find_by_email(email_key)
 
 
 # ── Versions ─────────────────────────────────────────────────────────────────────────────────────

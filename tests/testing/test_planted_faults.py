@@ -7,6 +7,7 @@ import re
 
 import pytest
 from testing import (  # noqa: F401  # importing plants the faults
+    faults_in_deadlines,
     faults_in_erasing,
     faults_in_more,
     faults_in_outbox,

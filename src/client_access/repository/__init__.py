@@ -56,7 +56,7 @@ class Repository(Protocol):
 
         Parameters:
             practice_id, client_list: the practice, and which of its lists.
-            search: folded text that the folded name must contain; empty for all.
+            search: folded text that `listing.searched` must contain; empty for all.
             limit: the largest number of clients.
             after: the folded name and id after which the page begins; None for the first page.
         """
@@ -107,16 +107,17 @@ class Deadlines(Protocol):
         limit: int,
         after: tuple[datetime, UUID] | None,
     ) -> Sequence[Client]:
-        """Return clients that have a deadline, ordered by its moment, then by id.
+        """Return clients with a deadline between two moments, ordered by it, then by id.
 
-        A client has at most one: that of :func:`~client_access.deadlines_of`.
+        A client has at most one deadline: that of :func:`~client_access.deadlines_of`. Times are
+        compared as moments, whatever their time zones.
 
         Parameters:
             since: the first moment.
             until: the moment after the last one.
             practice_id: the practice that manages the clients; None for all clients.
             limit: the largest number of clients.
-            after: the moment and id of the client before the first; None for the first.
+            after: the deadline and id after which the page begins; None for the first page.
         """
         ...
 

@@ -89,7 +89,7 @@ class AsyncDeadlines(Protocol):
         limit: int,
         after: tuple[datetime, UUID] | None,
     ) -> Sequence[Client]:
-        """As :meth:`~client_access.Deadlines.with_deadlines`."""
+        """Return clients with a deadline between two moments, ordered by it, then by id (N1)."""
         ...
 
 

@@ -170,6 +170,18 @@ class AsyncSqlRepository:
         """Return how many clients hold each service that the practice pays for."""
         return await self._read(store.service_counts, practice_id)
 
+    async def with_deadlines(
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        practice_id: str | None,
+        limit: int,
+        after: tuple[datetime, UUID] | None,
+    ) -> Sequence[Client]:
+        """Return clients with a deadline between two moments, ordered by it, then by id."""
+        return await self._read(store.with_deadlines, since, until, practice_id, limit, after)
+
     async def recall(self, command_id: str, *, at: datetime) -> Change | None:
         """Return the change remembered under an id, or None if there is none or it has expired."""
         return await self._read(store.recall, command_id, at)

@@ -168,6 +168,18 @@ class SqlRepository:
         """Return how many clients hold each service that the practice pays for."""
         return self._read(store.service_counts, practice_id)
 
+    def with_deadlines(
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        practice_id: str | None,
+        limit: int,
+        after: tuple[datetime, UUID] | None,
+    ) -> Sequence[Client]:
+        """Return clients with a deadline between two moments, ordered by it, then by id."""
+        return self._read(store.with_deadlines, since, until, practice_id, limit, after)
+
     def recall(self, command_id: str, *, at: datetime) -> Change | None:
         """Return the change remembered under an id, or None if there is none or it has expired."""
         return self._read(store.recall, command_id, at)

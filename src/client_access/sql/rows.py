@@ -19,6 +19,7 @@ from client_access.errors import CorruptRecord
 from client_access.events import Event
 from client_access.machines.payer import Payer
 from client_access.notices import Notice
+from client_access.questions.deadlines import deadlines_of
 from client_access.sql.tables import to_microseconds
 from client_access.wire import (
     decode,
@@ -46,6 +47,9 @@ def of_client(client: Client) -> Row:
         "practice_id": listing and listing.practice_id,
         "client_list": listing and listing.client_list.value,
         "folded_name": listing and listing.folded_name,
+        "searched": listing and listing.searched,
+        "managed_by": client.practice_id,
+        "deadline": next((to_microseconds(one.at) for one in deadlines_of(client)), None),
         "invoiced_to": client.practice_id if invoice_payer(client) is Payer.PRACTICE else None,
         "services": json.dumps([s.code for s in client.services]) if client.services else "[]",
         "data": encode(client),

@@ -65,9 +65,20 @@ AFTER: Final = tuple_(clients.c.folded_name, clients.c.id) > tuple_(
 )
 # Not LIKE, which on SQLite ignores the case of ASCII letters.
 CONTAINS: Final = {
-    "sqlite": func.instr(clients.c.folded_name, bindparam("search")) > 0,
-    "postgresql": func.strpos(clients.c.folded_name, bindparam("search")) > 0,
+    "sqlite": func.instr(clients.c.searched, bindparam("search")) > 0,
+    "postgresql": func.strpos(clients.c.searched, bindparam("search")) > 0,
 }
+
+WITH_DEADLINES: Final = (
+    _whole.where(clients.c.deadline >= bindparam("since"), clients.c.deadline < bindparam("until"))
+    .order_by(clients.c.deadline, clients.c.id)
+    .limit(bindparam("count"))
+)
+MANAGED_BY: Final = clients.c.managed_by == bindparam("practice_id")
+AFTER_DEADLINE: Final = tuple_(clients.c.deadline, clients.c.id) > tuple_(
+    bindparam("since", type_=clients.c.deadline.type),
+    bindparam("after_key", type_=clients.c.id.type),
+)
 
 COUNT_SERVICES: Final = (
     select(clients.c.services, func.count())

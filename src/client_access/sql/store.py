@@ -113,6 +113,28 @@ def page(
     return [to_client(row) for row in _rows(connection, statement, **values)]
 
 
+def with_deadlines(
+    connection: Connection,
+    since: datetime,
+    until: datetime,
+    practice_id: str | None,
+    limit: int,
+    after: tuple[datetime, UUID] | None,
+) -> list[Client]:
+    """Return clients with a deadline between two moments, ordered by it, then by id."""
+    statement = statements.WITH_DEADLINES
+    values: Row = {"until": to_microseconds(until), "count": limit}
+    if practice_id is not None:
+        statement = statement.where(statements.MANAGED_BY)
+        values["practice_id"] = practice_id
+    if after is not None and after[0] >= since:
+        # The range begins at the cursor, so that no row before it is read.
+        statement = statement.where(statements.AFTER_DEADLINE)
+        since, values["after_key"] = after
+    values["since"] = to_microseconds(since)
+    return [to_client(row) for row in _rows(connection, statement, **values)]
+
+
 def client_ids(connection: Connection, after: UUID | None) -> list[UUID]:
     """Return some ids in order, those after a given one; none at the end."""
     if after is None:

@@ -40,10 +40,15 @@ clients: Final = Table(
     Column("version", BigInteger, nullable=False),
     Column("erasures", BigInteger, nullable=False),
     Column("email_key", _Text, nullable=False),
-    # The listing. All three are null for a client that is in no list (C1).
+    # The listing. All four are null for a client that is in no list (C1).
     Column("practice_id", _Text),
     Column("client_list", _Text),
     Column("folded_name", _Text),
+    Column("searched", _Text),
+    # The practice that manages the client, which a merely invited practice does not, and the
+    # client's deadline (N1). Most clients have no deadline.
+    Column("managed_by", _Text),
+    Column("deadline", BigInteger),
     # The practice that is invoiced for the services (S6), and their codes as a JSON array.
     Column("invoiced_to", _Text),
     Column("services", _Text, nullable=False),
@@ -57,6 +62,22 @@ Index(
     clients.c.client_list,
     clients.c.folded_name,
     clients.c.id,
+)
+_dated = clients.c.deadline.is_not(None)
+Index(
+    "client_access_client_deadline",
+    clients.c.deadline,
+    clients.c.id,
+    sqlite_where=_dated,
+    postgresql_where=_dated,
+)
+Index(
+    "client_access_client_managed_deadline",
+    clients.c.managed_by,
+    clients.c.deadline,
+    clients.c.id,
+    sqlite_where=_dated,
+    postgresql_where=_dated,
 )
 Index("client_access_client_invoiced_to", clients.c.invoiced_to)
 

@@ -127,6 +127,11 @@ def _both(life: Life, email: str, *, payer: Payer = Payer.PRACTICE) -> Life:
     return life.add("Both Ltd", email, contact=CONTACT).subscribe(_SERVICES, payer=payer).activate()
 
 
+def _closed(life: Life, email: str) -> Life:
+    life.add("Retired", email, contact=CONTACT).subscribe(_SERVICES, sign_in=_ALONE)
+    return life.close()
+
+
 def _unmanaged(life: Life, _: PracticeUser, email: str) -> Life:
     return _both(life, email).stop_managing()
 
@@ -139,12 +144,14 @@ def _restless(life: Life, other: PracticeUser, email: str) -> None:
     """Let almost everything happen to one client."""
     life.add("Restless", None, contact=CONTACT, imported=True, payer=Payer.CLIENT)
     life.choose_payer(Payer.PRACTICE).rename("Restless & Söhne").change_email(email)
-    life.subscribe(_SERVICES, sign_in=_ALONE).change_contact(ContactDetails("A", "1", "B\nC"))
+    life.subscribe(_ONE, sign_in=_ALONE).change_contact(ContactDetails("A", "1", "B\nC"))
+    life.close().reopen().add_service("payroll").add_service("start", SETUP)
+    life.give_access(f"lost.{email}").withdraw_access()
     life.give_access(f"new.{email}").resend().add_service("accounting", SETUP)
     life.change_email(f"corrected.{email}").remove_service("accounting").activate()
     life.disable().enable().stop_managing(life.itself).provide_direct_debit()
     life.invite(other).withdraw().invite(other).decline(other).invite(other).accept(other)
-    life.add_service("bookkeeping").change_email(f"own.{email}")
+    life.add_service("bookkeeping").change_email(f"own.{email}").transfer(life.by)
 
 
 _LIVES: dict[str, Callable[[Life, PracticeUser, str], object]] = {
@@ -169,10 +176,14 @@ _LIVES: dict[str, Callable[[Life, PracticeUser, str], object]] = {
     ),
     "both_access": lambda life, _, email: _both(life, email),
     "paying_itself": lambda life, _, email: _both(life, email, payer=Payer.CLIENT),
+    "direct_debit_given": lambda life, _, email: _both(
+        life, email, payer=Payer.CLIENT
+    ).provide_direct_debit(),
     "without_services": lambda life, _, email: (
         _both(life, email).remove_service("start").remove_service("payroll")
     ),
     "disabled": lambda life, _, email: _both(life, email).disable(),
+    "access_withdrawn": lambda life, _, email: _both(life, email).disable().withdraw_access(),
     "unmanaged": lambda *life: _unmanaged(*life).provide_direct_debit(),
     "owes_direct_debit": _unmanaged,
     "owes_without_limit": _unmanaged,
@@ -184,10 +195,14 @@ _LIVES: dict[str, Callable[[Life, PracticeUser, str], object]] = {
     "customer_of_a_practice": lambda life, other, email: (
         life.register("Came by itself", email, _ONE).invite(other).accept(other)
     ),
+    "transferred": lambda life, other, email: _both(life, email).transfer(other),
+    "closed": lambda life, _, email: _closed(life, email),
+    "reopened": lambda life, _, email: _closed(life, email).reopen(),
     "deleted": lambda life, _, email: life.add("Gone", email, contact=CONTACT).delete(),
     "deleted_while_awaiting": lambda life, _, email: (
         life.add("Gone", email, contact=CONTACT).subscribe(_SERVICES).delete(PlatformUser("cs"))
     ),
+    "deleted_after_closing": lambda life, _, email: _closed(life, email).delete(),
     "longest": lambda life, _, email: life.add(
         _LONG, email, contact=ContactDetails(_LONG, "☎" * 50, "🏠\n" * 500)
     ),

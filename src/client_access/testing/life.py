@@ -42,7 +42,7 @@ class Life:
 
     Parameters:
         client_id: the client.
-        by: the practice that adds the client and works on it.
+        by: the practice that adds the client and works on it, until it is transferred.
         clock: returns the time of each command.
         catalogue: the services on offer.
         policy: the platform's policy.
@@ -209,6 +209,23 @@ class Life:
     def provide_direct_debit(self) -> Life:
         """The client provides its direct debit details."""
         return self.handle(cmd.ProvideDirectDebit(self.client_id, self.itself))
+
+    def withdraw_access(self) -> Life:
+        """The practice takes back the access that it gave."""
+        return self.handle(cmd.WithdrawAccess(self.client_id, self.by))
+
+    def close(self) -> Life:
+        """The practice closes the client."""
+        return self.handle(cmd.CloseClient(self.client_id, self.by))
+
+    def reopen(self) -> Life:
+        """The practice reopens the client."""
+        return self.handle(cmd.ReopenClient(self.client_id, self.by))
+
+    def transfer(self, practice: PracticeUser) -> Life:
+        """The platform transfers the client to a practice, which works on it from then on."""
+        by, self.by = PlatformUser("support"), practice
+        return self.handle(cmd.TransferClient(self.client_id, by, practice_id=practice.practice_id))
 
     def delete(self, by: Actor | None = None) -> Life:
         """The practice deletes the client, or the actor in `by` does it."""

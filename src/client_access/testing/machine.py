@@ -20,14 +20,24 @@ from hypothesis.stateful import (
 )
 
 from client_access.change import Change
+from client_access.client import Client
 from client_access.commands import Command
 from client_access.deciding import replay
 from client_access.errors import EmailTaken, InvalidValue, StaleClient
 from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.notices import Notice
+from client_access.questions.deadlines import deadlines_of
 from client_access.refusals import CommandRefused
-from client_access.repository import Claim, CommandMemory, Erasure, History, OutboxStore, Repository
+from client_access.repository import (
+    Claim,
+    CommandMemory,
+    Deadlines,
+    Erasure,
+    History,
+    OutboxStore,
+    Repository,
+)
 from client_access.repository.memory import MemoryRepository
 from client_access.service import ClientAccess
 from client_access.testing.checks.frame import FullRepository, expect_equal
@@ -207,7 +217,7 @@ class RepositoryMachine(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         client_list=st.sampled_from(ClientList),
-        search=st.sampled_from(("", "a", "%", "_", "strasse", "\u00e9")),
+        search=st.sampled_from(("", "a", "%", "_", "strasse", "\u00e9", "@", "invalid")),
         limit=st.integers(1, 4),
     )
     def page_through_a_list(
@@ -224,6 +234,30 @@ class RepositoryMachine(RuleBasedStateMachine):
             expect_equal(found, wanted, _differs("page()"))
             after = wanted.next
             more = after is not None
+
+    @precondition(_offers(Deadlines))
+    @rule(data=st.data(), limit=st.integers(1, 4), days=st.integers(0, 60))
+    def page_through_deadlines(self, data: st.DataObject, limit: int, days: int) -> None:
+        """Read the clients of a practice that have a deadline, page by page."""
+        practice_id = data.draw(st.sampled_from(self._practices))
+        since = self.clock.now - timedelta(days)
+        until = since + timedelta(90)
+
+        def ask(after: tuple[datetime, UUID] | None) -> list[Client]:
+            return self._both(
+                lambda store: list(
+                    store.with_deadlines(
+                        since, until, practice_id=practice_id, limit=limit, after=after
+                    )
+                ),
+                "with_deadlines()",
+            )
+
+        page = ask(None)
+        while page:
+            type(self).done["deadlines read"] += len(page)
+            (deadline,) = deadlines_of(page[-1])
+            page = ask((deadline.at, page[-1].id))
 
     # ── Invariants ───────────────────────────────────────────────────────────────────────────────
 

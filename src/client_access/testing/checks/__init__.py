@@ -3,6 +3,7 @@
 # Importing a group registers its checks, in this order.
 from client_access.testing.checks import (
     addresses,
+    deadlines,
     erasing,
     listing,
     optional,
@@ -11,6 +12,7 @@ from client_access.testing.checks import (
     reading,
     remembering,
     saving,
+    searching,
     writers,
 )
 from client_access.testing.checks.frame import (
@@ -26,6 +28,7 @@ __all__ = [
     "Check",
     "ConformanceError",
     "addresses",
+    "deadlines",
     "erasing",
     "listing",
     "optional",
@@ -34,5 +37,6 @@ __all__ = [
     "reading",
     "remembering",
     "saving",
+    "searching",
     "writers",
 ]

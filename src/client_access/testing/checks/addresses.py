@@ -148,6 +148,25 @@ def save_frees_an_address_for_later(repository: Repository) -> None:
 
 
 @check()
+def save_frees_the_address_of_a_closed_client(repository: Repository) -> None:
+    """Repository.save: "two clients would have the same `email_key`", not a closed one (L9)."""
+    scene = Scene(repository)
+    retired = scene.added("Retired", local="retired")
+    retired.subscribe({"bookkeeping": None}, sign_in=SignIn.PRACTICE_ONLY)
+    scene.save(retired.close())
+    _expect_owner(scene, "retired", None)
+    heir = scene.life().add("Next", scene.email("retired"))
+    _save(
+        scene,
+        heir.unsaved(),
+        "the address of a closed client is free: store the email_key of change.after, which is a "
+        "placeholder's then.",
+    )
+    _save(scene, retired.reopen().unsaved(), "a closed client can be reopened without an address.")
+    _expect_owner(scene, "retired", heir.client_id)
+
+
+@check()
 def save_refuses_an_address_that_is_freed_only_later(repository: Repository) -> None:
     """Repository.save: "after one of the changes, two clients would have the same `email_key`"."""
     scene = Scene(repository)

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar, cast, final
 from uuid import UUID
 
-from attrs import asdict, frozen, has
+from attrs import AttrsInstance, asdict, frozen, has
 
 from client_access.errors import EmailTaken, RepositoryError, StaleClient
 from client_access.repository import (
     CommandMemory,
+    Deadlines,
     Erasure,
     History,
     HostTransaction,
@@ -25,6 +26,7 @@ OPTIONAL_PROTOCOLS: tuple[type, ...] = (
     Lookup,
     History,
     ServiceCounts,
+    Deadlines,
     HostTransaction,
     CommandMemory,
     Erasure,
@@ -42,6 +44,7 @@ class FullRepository(
     Lookup,
     History,
     ServiceCounts,
+    Deadlines,
     HostTransaction,
     CommandMemory,
     Erasure,
@@ -114,11 +117,15 @@ def check(*protocols: type, threads: bool = False) -> Callable[[F], F]:
 
 
 def shown(value: object) -> str:
-    """Return the text of a value with every field, also those that its `repr` leaves out."""
+    """Return every field of a value as text, also those that `repr` hides.
+
+    The values of this library hide personal data. What a check saves is made up.
+    """
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(shown, value))}]"
-    kind = type(value)
-    return f"{kind.__name__}({asdict(cast('Any', value))})" if has(kind) else repr(value)
+        return f"[{', '.join(shown(each) for each in value)}]"
+    if not has(type(value)):
+        return repr(value)
+    return f"{type(value).__name__}({asdict(cast('AttrsInstance', value))})"
 
 
 def expect(holds: bool, advice: str) -> None:

@@ -10,11 +10,11 @@ from client_access.repository import Repository
 from client_access.testing.checks.frame import check, expect_equal
 from client_access.testing.checks.scene import Scene
 from client_access.testing.life import Life
-from client_access.values import ClientList, PracticeUser
+from client_access.values import ClientList, PracticeUser, SignIn
 
 _BY_LISTING = (
-    "store change.after.listing (practice_id, client_list, folded_name; NULL if it is None) with "
-    "every change, and let page() select by nothing else"
+    "store change.after.listing (practice_id, client_list, folded_name, searched; NULL if it is "
+    "None) with every change, and let page() select by nothing else"
 )
 
 
@@ -120,6 +120,48 @@ def page_shows_an_invitation_to_the_invited_practice(repository: Repository) -> 
         [life.client_id],
         f"page() must show a client in the active list of a practice that accepted: {_BY_LISTING}.",
     )
+
+
+@check()
+def page_shows_closed_clients_in_a_list_of_their_own(repository: Repository) -> None:
+    """Repository.page: "Return clients by their `listing`": the closed list's (C1, L9)."""
+    scene = Scene(repository)
+    life = scene.life().add("Retired", scene.email("retired"))
+    life.subscribe({"bookkeeping": None}, sign_in=SignIn.PRACTICE_ONLY)
+    steps: tuple[tuple[Callable[[], Life], ClientList | None], ...] = (
+        (life.close, ClientList.CLOSED),
+        (life.reopen, ClientList.ACTIVE),
+        (life.close, ClientList.CLOSED),
+        (life.delete, None),
+    )
+    for step, wanted in steps:
+        step()
+        scene.save(life)
+        expect_equal(
+            _places_of(scene, life.client_id),
+            [(scene.practice.practice_id, wanted)] if wanted else [],
+            "page() must show a closed client in the closed list and in no other, and take it out "
+            f"when it is reopened or deleted: {_BY_LISTING}.",
+        )
+
+
+@check()
+def page_moves_a_transferred_client_to_the_other_practice(repository: Repository) -> None:
+    """Repository.page: "Return clients by their `listing`": the new practice's (L11)."""
+    scene = Scene(repository)
+    lives = {
+        ClientList.INACTIVE: scene.added("Same name"),
+        ClientList.ACTIVE: scene.added("Same name", local="active"),
+    }
+    lives[ClientList.ACTIVE].subscribe({"bookkeeping": None}).activate()
+    for client_list, life in lives.items():
+        scene.save(life.transfer(scene.other))
+        expect_equal(
+            _places_of(scene, life.client_id),
+            [(scene.other.practice_id, client_list)],
+            "page() must show a transferred client in the same list of the other practice, and no "
+            f"longer in that of the first: {_BY_LISTING}.",
+        )
 
 
 @check()

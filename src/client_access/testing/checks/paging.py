@@ -218,8 +218,8 @@ def page_is_not_moved_by_what_comes_and_goes(repository: Repository) -> None:
 
 
 @check()
-def page_finds_what_the_folded_name_contains(repository: Repository) -> None:
-    """Repository.page: "search: folded text that the folded name must contain"."""
+def page_finds_what_the_name_contains(repository: Repository) -> None:
+    """Repository.page: "search: folded text that `listing.searched` must contain"."""
     scene = Scene(repository)
     lives = _listed(scene)
     searches = ("a", "apple", "STRASSE", "nn", " ", "co", "\u00e9", "e", "\u4f1a", "\U0001f9fe")
@@ -228,14 +228,14 @@ def page_finds_what_the_folded_name_contains(repository: Repository) -> None:
         expect_equal(
             scene.listed(search=search),
             wanted,
-            f"page() must find the clients with {search!r} anywhere in listing.folded_name: "
+            f"page() must find the clients with {search!r} anywhere in listing.searched: "
             "compare by code point, so that accents count, and do not fold the search again.",
         )
 
 
 @check()
 def page_takes_search_literally(repository: Repository) -> None:
-    """Repository.page: "folded text that the folded name must contain"; no wildcards (C2)."""
+    """Repository.page: "folded text that `listing.searched` must contain"; no wildcards (C2)."""
     scene = Scene(repository)
     names = ("100% wool", "100 wool", "a_b", "axb", "back\\slash", "star*", "what?", "[set]", "'q'")
     lives = _listed(scene, names)

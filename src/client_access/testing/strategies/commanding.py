@@ -66,7 +66,7 @@ def commands(
         by: the actors; a practice, the client or the platform by default.
         catalogue: the services that they often name.
         emails: the addresses in them.
-        practices: the practices that give commands and are invited.
+        practices: the practices that give commands, are invited, or get a transferred client.
     """
     ways = _Ways(catalogue, _or_any(emails), tuple(practices), client)
     wanted = [kind for kind in EVERY_COMMAND if kind in kinds]
@@ -110,7 +110,7 @@ def accepted_commands(
         catalogue: the services on offer; at least one.
         policy: the platform's policy.
         emails: the addresses in them.
-        practices: the practices that are invited.
+        practices: the practices that are invited, or get a transferred client.
     """
     ways = _Ways(catalogue, _or_any(emails), tuple(practices), client)
     found = [
@@ -214,8 +214,6 @@ class _Ways:
 
     def lead_to(self, kind: type[Command]) -> bool:
         """Return whether a command that the client's state allows has any valid fields."""
-        if kind is cmd.AddService:
-            return bool(self.addable)
         return kind is not cmd.RemoveService or bool(self.about.services)
 
     def new_activation_id(self) -> UUID:
@@ -281,6 +279,10 @@ def _any_access(draw: Draw, ways: _Ways) -> dict[str, Any]:
     return {"email": email, "confirm_email": again, **_activation_id(draw, ways)}
 
 
+def _practice(draw: Draw, ways: _Ways) -> dict[str, Any]:
+    return {"practice_id": draw(st.sampled_from(ways.practices))}
+
+
 _ANY_FIELDS: dict[type[Command], Fields] = {
     **dict.fromkeys(EVERY_COMMAND, lambda *_: {}),
     cmd.AddClient: _new_client,
@@ -296,7 +298,8 @@ _ANY_FIELDS: dict[type[Command], Fields] = {
         **_activation_id(draw, ways),
     },
     cmd.Activate: _activation_id,
-    cmd.InvitePractice: lambda draw, ways: {"practice_id": draw(st.sampled_from(ways.practices))},
+    cmd.InvitePractice: _practice,
+    cmd.TransferClient: _practice,
     cmd.ChangeContactDetails: lambda draw, _: {"contact": draw(contact_details())},
     cmd.ChangeBusinessName: lambda draw, _: {"business_name": draw(business_names())},
 }

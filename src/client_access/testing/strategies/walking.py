@@ -50,23 +50,26 @@ _ADD, _IMPORT, _REGISTER = (
 _ALONE = _Turn(cmd.Subscribe, Payer.PRACTICE, SignIn.PRACTICE_ONLY)
 _TOGETHER = _Turn(cmd.Subscribe, Payer.PRACTICE, SignIn.PRACTICE_AND_CLIENT)
 _TOGETHER_CLIENT_PAYS = _Turn(cmd.Subscribe, Payer.CLIENT, SignIn.PRACTICE_AND_CLIENT)
-_GIVE, _ACTIVATE, _DISABLE, _ENABLE, _STOP, _ACCEPT, _DELETE = (
+_GIVE, _WITHDRAW, _ACTIVATE, _DISABLE, _ENABLE, _STOP, _ACCEPT, _CLOSE, _REOPEN, _DELETE = (
     _Turn(kind)
     for kind in (
         cmd.GiveAccess,
+        cmd.WithdrawAccess,
         cmd.Activate,
         cmd.DisableAccess,
         cmd.EnableAccess,
         cmd.StopManaging,
         cmd.AcceptPracticeInvitation,
+        cmd.CloseClient,
+        cmd.ReopenClient,
         cmd.DeleteClient,
     )
 )
 _TURNS = frozenset(
     turn.kind
     for turn in (
-        *(_ADD, _IMPORT, _REGISTER, _ALONE, _GIVE, _ACTIVATE),
-        *(_DISABLE, _ENABLE, _STOP, _ACCEPT, _DELETE),
+        *(_ADD, _IMPORT, _REGISTER, _ALONE, _GIVE, _WITHDRAW, _ACTIVATE),
+        *(_DISABLE, _ENABLE, _STOP, _ACCEPT, _CLOSE, _REOPEN, _DELETE),
     )
 )
 _DETAILS = tuple(kind for kind in EVERY_COMMAND if kind not in _TURNS)
@@ -84,7 +87,7 @@ def _route(
         draw: draws an example.
         status: the status to reach.
         invited: whether the practice must have invited the client and pay, as for `disabled`.
-        rounds: how often the route may still pass through `unmanaged` or `disabled`.
+        rounds: for how many more turns the route may lead back to an earlier status.
     """
 
     def choose(*ways: Callable[[], list[_Turn]]) -> list[_Turn]:
@@ -98,7 +101,14 @@ def _route(
         case Status.INACTIVE:
             return choose(lambda: [_ADD], lambda: [_IMPORT])
         case Status.PRACTICE_ONLY:
-            return choose(via(Status.INACTIVE, _ALONE))
+            ways = [via(Status.INACTIVE, _ALONE)]
+            if rounds > 0:
+                ways += [
+                    via(Status.AWAITING_ACTIVATION, _WITHDRAW, invited=True),
+                    via(Status.DISABLED, _WITHDRAW),
+                    via(Status.CLOSED, _REOPEN),
+                ]
+            return choose(*ways)
         case Status.AWAITING_ACTIVATION:
             ways = [via(Status.INACTIVE, _TOGETHER), via(Status.PRACTICE_ONLY, _GIVE)]
             if not invited:
@@ -119,9 +129,12 @@ def _route(
                 via(Status.BOTH_ACCESS, _STOP, invited=False),
                 via(Status.DISABLED, _STOP),
             )
+        case Status.CLOSED:
+            return choose(via(Status.PRACTICE_ONLY, _CLOSE))
         case _:
             return choose(
                 via(Status.INACTIVE, _DELETE),
+                via(Status.CLOSED, _DELETE),
                 via(Status.INACTIVE, _TOGETHER, _DELETE),
                 via(Status.INACTIVE, _TOGETHER_CLIENT_PAYS, _DELETE),
             )
@@ -221,7 +234,7 @@ def walks(
         catalogue: the services on offer; at least one.
         policy: the platform's policy.
         emails: the clients' addresses, which no other client may have.
-        practices: the practices that add clients and are invited.
+        practices: the practices that add clients, are invited, or get transferred clients.
         since: when they begin; any time within ten years by default.
         max_details: how many commands that keep the status come between two that change it, at
             most.
