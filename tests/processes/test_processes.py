@@ -29,6 +29,7 @@ from processes.worker import (
 )
 
 from client_access import (
+    ActivationEmail,
     AddClient,
     Client,
     ClientAccess,
@@ -201,13 +202,17 @@ def test_a_relay_killed_at_any_moment_delivers_every_notice_and_in_order(databas
             expected |= _fill(access, chance)
         with workers(database, [0]) as last:
             delivered += together(last, "relay")
-        assert {str(fact["notice"]) for fact in delivered if "notice" in fact} == expected
+        assert {str(fact["notice"]) for fact in delivered if "notice" in fact} >= expected
         assert not repository.waiting(parked=True, limit=1)
+        assert not repository.waiting(parked=False, limit=1)
     _check_order(delivered)
 
 
 def _fill(access: ClientAccess, chance: random.Random) -> set[str]:
-    """Change some clients at random; return the ids of their notices."""
+    """Change some clients at random; return the ids of the notices that must be delivered.
+
+    An activation email is dropped if its activation is replaced or used first (rules §9).
+    """
     made: set[str] = set()
     for _ in range(4):
         client_id = UUID(int=chance.getrandbits(128))
@@ -220,7 +225,7 @@ def _fill(access: ClientAccess, chance: random.Random) -> set[str]:
                 change = access.handle(command)
             except CommandRefused:
                 continue
-            made |= {str(notice.id) for notice in change.notices}
+            made |= {str(n.id) for n in change.notices if not isinstance(n, ActivationEmail)}
     return made
 
 
