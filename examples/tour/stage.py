@@ -393,7 +393,7 @@ class Stage:
             self.screen.refused(actions.refused[command], words.asked(command))
 
     def advice(self, client_id: UUID) -> None:
-        """Print what a host shows beside a client whose activation email never arrives (E5)."""
+        """Print what helps if the activation email of a client never arrives (E5)."""
         client = self.now(client_id)
         self.asks("looks up what helps.", "undelivered_activation(client, by)")
         self.screen.helps(undelivered_activation(client, self.practice))
@@ -419,10 +419,10 @@ class Stage:
         if len(rows) > limit:
             rows = [*rows[: limit - 1], (f"… and {len(rows) - limit + 1} more", "")]
         which = f" with “{search}”" if search else ""
-        whose = f" of {practice.practice_id}" if of else ""
+        owner = f" of {practice.practice_id}" if of else ""
         found = ", search=…" if search else ""
         self.screen.excerpt(
-            f"{words.LISTS[client_list]}{whose}{which}",
+            f"{words.LISTS[client_list]}{owner}{which}",
             f"access.clients(practice_id, ClientList.{client_list.name}{found})",
             rows,
         )
