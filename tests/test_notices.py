@@ -112,8 +112,8 @@ def expected(
         yield "business_name_replaced", service, {}
     # Client transferred.
     if isinstance(command, ca.TransferClient):
-        told = [ca.ToPractice(practice), ca.ToPractice(command.practice_id)]
-        for recipient in (*told, *([service] if before["status"] in SIGNS_IN else [])):
+        told: list[ca.Recipient] = [ca.ToPractice(practice), ca.ToPractice(command.practice_id)]
+        for recipient in (*told, service) if before["status"] in SIGNS_IN else told:
             yield (
                 "practice_replaced",
                 recipient,

@@ -1185,7 +1185,7 @@ def test_capabilities_are_kept_as_they_were_given() -> None:
     """S7: in their order, from any iterable; a service has none unless the host names them."""
     names = ["vat_returns", "journals", "Chart of accounts"]
     for given_names in (names, tuple(names), iter(names), dict.fromkeys(names)):
-        service = ca.Service("start", "Start", Decimal(6), capabilities=given_names)  # type: ignore[arg-type]  # any iterable will do
+        service = ca.Service("start", "Start", Decimal(6), capabilities=given_names)
         assert service.capabilities == tuple(names)
     assert ca.Service("start", "Start", Decimal(6)).capabilities == ()
 
