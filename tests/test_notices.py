@@ -112,13 +112,8 @@ def expected(
         yield "business_name_replaced", service, {}
     # Client transferred.
     if isinstance(command, ca.TransferClient):
-        recipients: list[ca.Recipient] = [
-            ca.ToPractice(practice),
-            ca.ToPractice(command.practice_id),
-        ]
-        if before["status"] in SIGNS_IN:
-            recipients.append(service)
-        for recipient in recipients:
+        told: list[ca.Recipient] = [ca.ToPractice(practice), ca.ToPractice(command.practice_id)]
+        for recipient in (*told, service) if before["status"] in SIGNS_IN else told:
             yield (
                 "practice_replaced",
                 recipient,

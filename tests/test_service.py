@@ -511,7 +511,9 @@ def test_a_malformed_argument_of_deadlines_is_named(arguments: dict[str, Any], f
 def test_a_repository_that_cannot_find_deadlines_is_malformed() -> None:
     """N1: finding clients by their deadlines is a protocol that a repository need not have."""
     office = Office(_invited(1))
-    access = ca.AsyncClientAccess(_Without(), catalogue=CATALOGUE)
+    needed = dict.fromkeys(("get", "find_by_email", "save", "page"), print)
+    without: Any = type("Without", (), needed)()
+    access = ca.AsyncClientAccess(without, catalogue=CATALOGUE)
     asks: tuple[Callable[..., Any], ...] = (
         Spy(office).access.deadlines,
         lambda *moments: asyncio.run(access.deadlines(*moments)),
@@ -520,13 +522,6 @@ def test_a_repository_that_cannot_find_deadlines_is_malformed() -> None:
         with pytest.raises(ca.InvalidValue, match="cannot find clients by their deadlines") as bad:
             ask(world.T0, world.LATE)
         assert bad.value.field == "repository"
-
-
-class _Without:
-    """An awaited repository with the methods of the protocol only; none is called."""
-
-    get, find_by_email = AwaitedMemory.get, AwaitedMemory.find_by_email
-    save, page = AwaitedMemory.save, AwaitedMemory.page
 
 
 # ── Races for one address ────────────────────────────────────────────────────────────────────────

@@ -395,7 +395,7 @@ def test_owed_details_close_sign_in_and_nothing_else() -> None:
 
 
 def test_direct_debit_is_asked_for_if_the_practice_paid_for_services() -> None:
-    """P6: by whomever its access is ended. What is owed already is owed by the same date."""
+    """P6: for every actor that ends its access. What was owed before is owed by the same date."""
     asked: Counter[tuple[str, bool, bool]] = Counter()
     for client in world.clients():
         for by in ACTORS:

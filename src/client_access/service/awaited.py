@@ -195,11 +195,8 @@ class AsyncClientAccess:
         while clients := await repository.with_deadlines(
             since, until, practice_id=practice_id, limit=BATCH, after=after
         ):
-            batch = [deadline for client in clients for deadline in deadlines_of(client)]
-            if not batch:  # what the repository returns has no deadlines
-                break
-            found += batch
-            after = batch[-1].at, batch[-1].client.id
+            found += [deadline for client in clients for deadline in deadlines_of(client)]
+            after = found[-1].at, found[-1].client.id
         return tuple(found)
 
     # ── Invoices ─────────────────────────────────────────────────────────────────────────────────
