@@ -16,7 +16,6 @@ import attrs
 import pytest
 import rules_table
 import world
-from office import Office
 from rules_table import facts, has_client
 from world import (
     ACTORS,
@@ -36,6 +35,7 @@ from world import (
     SOON,
     SOUTH,
     STRANGER,
+    T0,
     TAKEN,
     THIRD,
 )
@@ -107,7 +107,7 @@ def test_every_code_is_reached() -> None:
 # ── Ways out, in general ─────────────────────────────────────────────────────────────────────────
 
 
-def actors_that_have(client: ca.Client, kind: type) -> tuple[ca.Actor, ...]:
+def those_who_have(client: ca.Client, kind: type) -> tuple[ca.Actor, ...]:
     """Return the actors of a kind that have a client (§8)."""
     return tuple(
         by for by in (NORTH, SOUTH, CLIENT, PLATFORM) if type(by) is kind and _has(client, by)
@@ -270,12 +270,12 @@ def test_another_actor_who_is_said_to_remove_the_service_can_remove_it() -> None
                 (first, *_) = refusal.ways_out
                 first_ways[refusal.code.value, first.key] += 1
                 if first.command is ca.RemoveService:
-                    (other, *_) = actors_that_have(client, first.by or type(None))
+                    (other, *_) = those_who_have(client, first.by or type(None))
                     asked = attrs.evolve(command, by=other)
                     if client.holds(command.service):
                         assert isinstance(world.outcome(client, asked, SOON), ca.Change)
                     else:
-                        # The client's own settings show only the services that it holds.
+                        # The client's own settings show only what is held.
                         assert refusal.code is not Code.CLIENT_PAYS
                     assert client.services
     assert first_ways["client_pays", "remove_service.platform"]
@@ -875,7 +875,7 @@ def test_the_ways_out_of_a_refusal_lead_to_the_command(story: Story) -> None:
         case "the practice has nothing to do with the client any more":
             assert office.refusal_of(story.asked).code is Code.UNKNOWN_CLIENT
         case _:
-            # Another actor, or two steps together, did what the refused command asked for.
+            # Another actor, or the two steps together, have done what was asked.
             (*_, last) = [command for command in story.ways.values() if command is not None]
             assert type(last) is type(story.asked)
 
@@ -985,7 +985,7 @@ def _sign_in(office: Office, email: str = FIRST) -> ca.SignInDecision:
         ),
     ],
 )
-def test_after_the_ways_out_of_a_refused_sign_in_the_client_signs_in(
+def test_the_ways_out_of_a_refused_sign_in_lead_in(
     code: ca.RefusalCode, given: Given, wait: timedelta, ways: dict[str, ca.Command | None]
 ) -> None:
     """§8: a refused sign-in says what helps, and it does."""
@@ -1007,7 +1007,7 @@ def test_after_the_ways_out_of_a_refused_sign_in_the_client_signs_in(
     assert _sign_in(office).refusal is None
 
 
-# ── Texts ────────────────────────────────────────────────────────────────────────────────────────
+# ── Words ────────────────────────────────────────────────────────────────────────────────────────
 
 NUMBERED = {
     *(f"L{n}" for n in range(1, 12)),
@@ -1019,7 +1019,7 @@ NUMBERED = {
     "N1",
     *(f"§{n}" for n in range(1, 11)),
 }
-"""The numbers of all rules."""
+"""The numbers that the rules have."""
 
 
 def test_every_refusal_cites_an_existing_rule() -> None:
@@ -1159,7 +1159,7 @@ def test_no_two_keys_have_the_same_text() -> None:
     assert {code.value for code in Code} <= set(texts)
 
 
-# ── Pickling and printing ────────────────────────────────────────────────────────────────────────
+# ── Errors travel ────────────────────────────────────────────────────────────────────────────────
 
 
 def test_refusals_survive_pickle_and_copy() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar, cast, final
+from typing import Protocol, TypeVar, cast, final
 from uuid import UUID
 
 from attrs import AttrsInstance, asdict, frozen, has
