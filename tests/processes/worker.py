@@ -27,6 +27,7 @@ from client_access import (
     Client,
     ClientAccess,
     ClientUser,
+    CloseClient,
     Command,
     CommandRefused,
     ContactDetails,
@@ -41,12 +42,14 @@ from client_access import (
     PlatformUser,
     PracticeUser,
     RemoveService,
+    ReopenClient,
     ResendActivation,
     Service,
     SignIn,
     StaleClient,
     StopManaging,
     Subscribe,
+    WithdrawAccess,
 )
 from client_access.service import outbox
 from client_access.sql import SqlRepository
@@ -98,6 +101,9 @@ def some_command(client_id: UUID, client: Client | None, chance: random.Random) 
         DisableAccess(client_id, PRACTICE),
         EnableAccess(client_id, PRACTICE),
         StopManaging(client_id, platform),
+        WithdrawAccess(client_id, PRACTICE),
+        CloseClient(client_id, PRACTICE),
+        ReopenClient(client_id, PRACTICE),
         InvitePractice(client_id, client_user, practice_id="practice"),
         AcceptPracticeInvitation(client_id, PRACTICE),
     ]

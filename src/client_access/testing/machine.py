@@ -20,14 +20,12 @@ from hypothesis.stateful import (
 )
 
 from client_access.change import Change
-from client_access.client import Client
 from client_access.commands import Command
 from client_access.deciding import replay
 from client_access.errors import EmailTaken, InvalidValue, StaleClient
 from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.notices import Notice
-from client_access.questions.deadlines import deadlines_of
 from client_access.refusals import CommandRefused
 from client_access.repository import (
     Claim,
@@ -42,7 +40,7 @@ from client_access.repository.memory import MemoryRepository
 from client_access.service import ClientAccess
 from client_access.testing.checks.frame import FullRepository, expect_equal
 from client_access.testing.checks.scene import empty_outbox
-from client_access.testing.clock import FixedClock
+from client_access.testing.clock import START, FixedClock
 from client_access.testing.conformance import OpenRepository
 from client_access.testing.examples import CATALOGUE
 from client_access.testing.strategies import accepted_commands, commands, walks
@@ -60,6 +58,8 @@ _A_WHILE = st.timedeltas(timedelta(microseconds=1), timedelta(days=4))
 _SOON = st.timedeltas(timedelta(0), timedelta(minutes=10))
 _REMEMBER_FOR = timedelta(days=4)
 _LEASE = timedelta(minutes=5)
+_LATER = START + timedelta(days=10_000)
+"""Later than any deadline."""
 _ALL = 100_000
 _COMMAND_IDS = st.sampled_from("abcdef")
 _MAYBE_ONCE = st.none() | _COMMAND_IDS
@@ -235,30 +235,6 @@ class RepositoryMachine(RuleBasedStateMachine):
             after = wanted.next
             more = after is not None
 
-    @precondition(_offers(Deadlines))
-    @rule(data=st.data(), limit=st.integers(1, 4), days=st.integers(0, 60))
-    def page_through_deadlines(self, data: st.DataObject, limit: int, days: int) -> None:
-        """Read the clients of a practice that have a deadline, page by page."""
-        practice_id = data.draw(st.sampled_from(self._practices))
-        since = self.clock.now - timedelta(days)
-        until = since + timedelta(90)
-
-        def ask(after: tuple[datetime, UUID] | None) -> list[Client]:
-            return self._both(
-                lambda store: list(
-                    store.with_deadlines(
-                        since, until, practice_id=practice_id, limit=limit, after=after
-                    )
-                ),
-                "with_deadlines()",
-            )
-
-        page = ask(None)
-        while page:
-            type(self).done["deadlines read"] += len(page)
-            (deadline,) = deadlines_of(page[-1])
-            page = ask((deadline.at, page[-1].id))
-
     # ── Invariants ───────────────────────────────────────────────────────────────────────────────
 
     @invariant()
@@ -267,6 +243,22 @@ class RepositoryMachine(RuleBasedStateMachine):
         for client_id in sorted(self._touched):
             self._compare(client_id)
         self._touched.clear()
+
+    @invariant()
+    def the_same_clients_have_deadlines(self) -> None:
+        """The same clients of each practice have a deadline, in the same order."""
+        if isinstance(self.repository, Deadlines):
+            self._both(
+                lambda store: [
+                    list(
+                        store.with_deadlines(
+                            START, _LATER, practice_id=practice_id, limit=_ALL, after=None
+                        )
+                    )
+                    for practice_id in self._practices
+                ],
+                "with_deadlines()",
+            )
 
     @invariant()
     def the_same_notices_wait(self) -> None:
