@@ -11,7 +11,7 @@ import pytest
 import client_access as ca
 from client_access.commands import COMMANDS
 from client_access.notices import NOTICES
-from client_access.refusals import RULES
+from client_access.refusals import RULE_OF
 from docs.generate import all_refusals, anchor_of, pages, places_of_rules
 
 ROOT = Path(__file__).parents[1]
@@ -55,7 +55,7 @@ def test_every_code_command_and_notice_is_documented() -> None:
 
 def test_every_rule_that_a_refusal_cites_is_in_the_rules() -> None:
     """A refusal names a rule by its number; rules.md has it, and refusals.md links to it."""
-    cited = {met.refusal.rule for met in all_refusals()} | set(RULES.values())
+    cited = {met.refusal.rule for met in all_refusals()} | set(RULE_OF.values())
     assert cited <= places_of_rules().keys()
     refusals = (ROOT / "docs" / "refusals.md").read_text(encoding="utf-8")
     for rule in cited:

@@ -41,7 +41,7 @@ from world import (
 )
 
 import client_access as ca
-from client_access.refusals import RULES, english
+from client_access.refusals import RULE_OF, english
 
 Code, S = ca.RefusalCode, ca.Status
 
@@ -1024,9 +1024,9 @@ NUMBERED = {
 
 def test_every_refusal_cites_an_existing_rule() -> None:
     """§8: the number of a refusal is the number of a rule."""
-    assert set(RULES) == set(Code)
+    assert set(RULE_OF) == set(Code)
     assert {refused.refusal.rule for refused in all_refusals()} <= NUMBERED
-    assert set(RULES.values()) <= NUMBERED
+    assert set(RULE_OF.values()) <= NUMBERED
 
 
 def test_a_refusal_cites_the_rule_of_the_command_that_it_refuses() -> None:

@@ -98,8 +98,8 @@ _MESSAGES = {
     RefusalCode.PAYER_LOCKED: "Who pays can no longer be changed once a service has been added.",
     RefusalCode.EMAIL_MISSING: "The client cannot sign in without an email address.",
     RefusalCode.CLIENT_CANNOT_PAY: "A client that cannot sign in cannot pay for its services.",
-    RefusalCode.CLIENT_PAYS: "The client pays for its services itself, so this is not"
-    " the practice's to do.",
+    RefusalCode.CLIENT_PAYS: "The client pays for its services itself, and this can be done only if"
+    " the practice pays.",
     RefusalCode.NOTHING_TO_ADD: "The client has every service that is on offer.",
     RefusalCode.SERVICE_ALREADY_ADDED: "The client has this service already.",
     RefusalCode.SERVICE_NOT_HELD: "The client does not have this service.",
@@ -123,7 +123,7 @@ _MESSAGES = {
     RefusalCode.DIRECT_DEBIT_MISSING: "Sign-in is closed until direct debit details are entered.",
 }
 
-RULES = {
+RULE_OF = {
     RefusalCode.UNKNOWN_CLIENT: "C3",
     RefusalCode.ACTOR_NOT_ALLOWED: "§8",
     RefusalCode.NOT_IN_THIS_STATUS: "§8",
@@ -356,8 +356,8 @@ def refuse(
 ) -> Refusal:
     """Return the refusal with this code, by its usual rule or by another."""
     if services:  # not cached: a caller's text is among them
-        return Refusal(code, rule or RULES[code], _MESSAGES[code], ways_out, services)
-    return _refusal(code, rule or RULES[code], ways_out)
+        return Refusal(code, rule or RULE_OF[code], _MESSAGES[code], ways_out, services)
+    return _refusal(code, rule or RULE_OF[code], ways_out)
 
 
 @cache
