@@ -132,7 +132,7 @@ _REFUSALS_1 = (
 )
 _REFUSALS_2 = (
     "No sentence contains a name, an address, or anything about another practice's clients."
-    " `Refusal.translated` replaces the sentences by your own; `client_access.texts.english`"
+    " `Refusal.translated` replaces the sentences by your own; `client_access.questions.texts.english`"
     " returns all of them by their keys."
 )
 _COMMANDS_1 = (

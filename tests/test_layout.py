@@ -45,7 +45,7 @@ OUTSIDE = {
     "rendering",
     "sql",
     "testing",
-    "texts",
+    "questions.texts",
     "wire",
 }
 """What is built on the core, and may need an extra: the core imports none of it."""

@@ -45,7 +45,7 @@ class Status(IdentityEnum):
 
     @property
     def label_key(self) -> str:
-        """The key of the label, by which :mod:`client_access.texts` has it."""
+        """The key of the label, by which :mod:`client_access.questions.texts` has it."""
         return f"status.{self.value}"
 
 

@@ -38,7 +38,7 @@ class Irreversible(Enum):
 
     @property
     def key(self) -> str:
-        """The key of the sentence, by which :mod:`client_access.texts` has it."""
+        """The key of the sentence, by which :mod:`client_access.questions.texts` has it."""
         return f"irreversible.{self.value}"
 
 

@@ -47,7 +47,7 @@ class Row:
 
     @property
     def label_key(self) -> str:
-        """The key of the label, by which :mod:`client_access.texts` has it."""
+        """The key of the label, by which :mod:`client_access.questions.texts` has it."""
         return self.client.status.label_key if self.client else NEW_CLIENT_INVITATION_KEY
 
 
