@@ -7,7 +7,8 @@ from office import Office
 from world import CLIENT, CLIENT_ID, NORTH, OTHER_ID, PLATFORM
 
 import client_access as ca
-from client_access import refusals, texts
+from client_access import refusals
+from client_access.questions import texts
 
 
 def test_every_label_and_every_sentence_has_a_key() -> None:

@@ -309,7 +309,8 @@ class Refusal:
 
         Parameters:
             texts: sentences by refusal code and by way-out key, as
-                :func:`client_access.questions.texts.english` returns them; what is missing stays as it is.
+                :func:`client_access.questions.texts.english` returns them; what is missing stays as
+                it is.
 
         Raises:
             InvalidValue: a text is not a str, is blank, or is too long.
