@@ -132,8 +132,8 @@ _REFUSALS_1 = (
 )
 _REFUSALS_2 = (
     "No sentence contains a name, an address, or anything about another practice's clients."
-    " `Refusal.translated` replaces the sentences by your own; `client_access.questions.texts.english`"
-    " returns all of them by their keys."
+    " `Refusal.translated` replaces the sentences by your own;"
+    " `client_access.questions.texts.english` returns all of them by their keys."
 )
 _COMMANDS_1 = (
     "Every command names the client and the actor who gives it. These checks run in order, and"

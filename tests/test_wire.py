@@ -252,7 +252,7 @@ def test_a_wrong_value_anywhere_is_corrupt_or_another_valid_value(what: str, rec
                 loaded = LOADS[what](wrong)
             except ca.CorruptRecord:
                 continue
-            assert dump(loaded) == spoilt  # read as it is, or not at all
+            assert dump(loaded) == wrong  # read as it is, or not at all
 
 
 @given(junk.plain)
