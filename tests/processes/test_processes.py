@@ -157,6 +157,8 @@ def test_a_writer_killed_at_any_moment_leaves_every_client_equal_to_its_history(
     for kill in range(KILLS):
         with workers(database, [kill]) as (writer,):
             writer.start("write")
+            if kill == 0:
+                _wait_for_notices(database, KILLS)
             time.sleep(chance.uniform(0.02, 0.4))
             writer.kill()
             assert writer.process.returncode == -signal.SIGKILL
@@ -172,6 +174,16 @@ def test_a_writer_killed_at_any_moment_leaves_every_client_equal_to_its_history(
             assert {claim.notice.id for claim in waiting} == expected
     assert written > KILLS
     assert expected
+
+
+def _wait_for_notices(database: str, count: int) -> None:
+    """Wait until a writer has left more notices than this; a busy machine takes its time."""
+    with SqlRepository.open(database) as repository:
+        for _ in range(600):
+            if len(repository.waiting(parked=False, limit=count + 1)) > count:
+                return
+            time.sleep(0.1)
+    raise AssertionError("the writer has written nothing for a minute")
 
 
 def _notices_of(repository: SqlRepository, client_id: UUID) -> set[UUID]:
