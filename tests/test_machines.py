@@ -17,6 +17,7 @@ from transitions import Machine, MachineError
 
 import client_access as ca
 from client_access import deciding
+from client_access.chapters import access
 from client_access.machines import (
     activation,
     direct_debit,
@@ -378,6 +379,12 @@ def test_every_guard_has_a_name_and_a_sentence() -> None:
         assert guard.name.isidentifier()
         assert (guard.check.__doc__ or "").endswith(".")
     assert len({guard.name for guard in guards}) == len(guards)
+
+
+def test_a_row_without_advice_for_a_status_is_an_error_at_import() -> None:
+    """§8: a command that is not allowed in a status says what helps there."""
+    with pytest.raises(TableError, match="DisableAccess has no advice for .*, disabled, inactive"):
+        evolve(access.DISABLE, elsewhere={})
 
 
 # ── Mutants: every edge is needed ────────────────────────────────────────────────────────────────
