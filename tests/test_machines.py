@@ -383,7 +383,7 @@ def test_every_guard_has_a_name_and_a_sentence() -> None:
 
 def test_a_row_without_advice_for_a_status_is_an_error_at_import() -> None:
     """§8: a command that is not allowed in a status says what helps there."""
-    with pytest.raises(TableError, match="DisableAccess has no advice for .*, disabled, inactive"):
+    with pytest.raises(TableError, match=r"DisableAccess has no advice for .*, disabled, inactive"):
         evolve(access.DISABLE, elsewhere={})
 
 
