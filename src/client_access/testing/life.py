@@ -61,7 +61,7 @@ class Life:
         policy: Policy = DEFAULT_POLICY,
     ) -> None:
         self.client_id = client_id
-        self.by = by
+        self.by: PracticeUser = by
         self.clock = clock
         self.catalogue = catalogue
         self.policy = policy
@@ -224,8 +224,11 @@ class Life:
 
     def transfer(self, practice: PracticeUser) -> Life:
         """The platform transfers the client to a practice, which works on it from then on."""
-        by, self.by = PlatformUser("support"), practice
-        return self.handle(cmd.TransferClient(self.client_id, by, practice_id=practice.practice_id))
+        self.by = practice
+        command = cmd.TransferClient(
+            self.client_id, PlatformUser("support"), practice_id=practice.practice_id
+        )
+        return self.handle(command)
 
     def delete(self, by: Actor | None = None) -> Life:
         """The practice deletes the client, or the actor in `by` does it."""

@@ -30,7 +30,9 @@ class IdentityEnum(Enum):
     call to a Python function, and every decision looks up half a dozen members.
     """
 
-    __hash__ = object.__hash__
+
+# Outside of the class: inside, pyright takes it for another type than the one of `Enum`.
+IdentityEnum.__hash__ = object.__hash__  # type: ignore[method-assign]  # it is meant to be replaced
 
 
 class ClientKind(IdentityEnum):
