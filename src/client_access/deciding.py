@@ -235,12 +235,14 @@ def actions_of(
         check_type("client", client, Client)
     case = _case(client, by, at, catalogue, policy)
     known = is_known(client, by)
-    refused = []
+    allowed, refused = [], []
     for rules in RULES:
         refusal = rules.refusal_of_state(case) if known else UNKNOWN_CLIENT
-        if refusal is not None:
+        if refusal is None:
+            allowed.append(rules.command)
+        else:
             refused.append((rules.command, refusal))
-    return Actions(frozenset(_BY_COMMAND) - {command for command, _ in refused}, tuple(refused))
+    return Actions(frozenset(allowed), tuple(refused))
 
 
 def _case(

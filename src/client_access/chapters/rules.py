@@ -224,6 +224,7 @@ class CommandRules(Generic[C, E]):
     """The statuses in which anybody may give the command."""
     _state_checks: tuple[Callable[[Case], Refusal | None], ...] = field(init=False)
     _elsewhere: dict[Status, Refusal | Callable[[Case], tuple[WayOut, ...]]] = field(init=False)
+    _for_others: Refusal = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         for statuses in self.by.values():
@@ -254,11 +255,15 @@ class CommandRules(Generic[C, E]):
             for status, helps in self.elsewhere.items()
         }
 
+    @_for_others.default
+    def _make_refusal_for_others(self) -> Refusal:
+        return refuse(RefusalCode.ACTOR_NOT_ALLOWED, *(_WHOSE_BUSINESS[kind] for kind in self.by))
+
     def refusal_of_actor(self, case: Case) -> Refusal | None:
         """Check kind of actor and status: the checks 2 and 3 of rules §8."""
         statuses = self.by.get(type(case.by))
         if statuses is None:
-            return refuse(RefusalCode.ACTOR_NOT_ALLOWED, *self._who_may(case))
+            return self._not_allowed(case)
         if statuses is NEW or (status := case.client.status) in statuses:
             return None
         refusal = self._elsewhere[status]
@@ -301,15 +306,14 @@ class CommandRules(Generic[C, E]):
             notices.extend(tell(case, event, after))
         return tuple(notices)
 
-    def _who_may(self, case: Case) -> tuple[WayOut, ...]:
-        """Return this command by each kind of actor that could give it now.
+    def _not_allowed(self, case: Case) -> Refusal:
+        """Refuse an actor, and name each kind of actor that could give the command now.
 
-        If none could, or if the command creates a client, return the kinds that it is for. Who
-        could create a client now would show whether the id is in use (C3).
+        If none could, or if the command creates a client, name the kinds that it is for. Who could
+        create a client now would show whether the id is in use (C3).
         """
-        business = tuple(_WHOSE_BUSINESS[kind] for kind in self.by)
         if self.creates:
-            return business
+            return self._for_others
         # To mypy, a type variable bound by a union is not a member of the union.
         command = cast("type[Command]", self.command)
         now = [
@@ -317,7 +321,7 @@ class CommandRules(Generic[C, E]):
             for other in case.by_each_actor()
             if (kind := type(other.by)) in self.by and self.refusal_of_state(other) is None
         ]
-        return tuple(now) or business
+        return refuse(RefusalCode.ACTOR_NOT_ALLOWED, *now) if now else self._for_others
 
 
 UNKNOWN_CLIENT = refuse(RefusalCode.UNKNOWN_CLIENT, FROM_THE_LIST)
