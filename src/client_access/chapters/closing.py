@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from client_access.chapters.rules import Case, CommandRules, StateGuard, as_asked
 from client_access.chapters.telling import done_for_practice, invoice_changed
-from client_access.chapters.ways_out import leaving, withdrawing_to_close
+from client_access.chapters.ways_out import (
+    deleting,
+    ending_invitation,
+    leaving,
+    withdrawing_to_close,
+)
 from client_access.client import Client, with_changes
 from client_access.commands import (
     CloseClient,
-    DeclinePracticeInvitation,
     DeleteClient,
     ReopenClient,
-    WithdrawPracticeInvitation,
 )
 from client_access.events import ClientClosed, ClientDeleted, ClientReopened
 from client_access.machines import activation, lifecycle
@@ -26,7 +29,7 @@ from client_access.refusals import (
     refuse,
     way,
 )
-from client_access.values import ClientUser, ContactDetails, PlatformUser, PracticeUser
+from client_access.values import ContactDetails, PlatformUser, PracticeUser
 from client_access.values.email_address import EmailAddress
 
 # ── Close the client (L9) ────────────────────────────────────────────────────────────────────────
@@ -42,15 +45,11 @@ def _closed(client: Client, event: ClientClosed) -> Client:
     )
 
 
-def _deleting(case: Case) -> tuple[WayOut, ...]:
-    return (way(DeleteClient, type(case.by)),)
-
-
 def _to_close(case: Case) -> tuple[WayOut, ...]:
     """Return how a practice lets go of a client that was invited to sign in."""
     if case.client.payer is Payer.PRACTICE:
         return withdrawing_to_close(case)
-    return _deleting(case)
+    return deleting(case)
 
 
 CLOSE = CommandRules(
@@ -61,7 +60,7 @@ CLOSE = CommandRules(
     evolve=_closed,
     tells=(done_for_practice, invoice_changed),
     elsewhere={
-        Status.INACTIVE: _deleting,
+        Status.INACTIVE: deleting,
         Status.AWAITING_ACTIVATION: _to_close,
         Status.BOTH_ACCESS: leaving,
         Status.DISABLED: withdrawing_to_close,
@@ -100,7 +99,7 @@ def closed_or_never_established(case: Case) -> Refusal | None:
     client = case.client
     if not client.established or client.status is Status.CLOSED:
         return None
-    return refuse(RefusalCode.HAS_BEEN_ACTIVE, *withdrawing_to_close(case), *_deleting(case))
+    return refuse(RefusalCode.HAS_BEEN_ACTIVE, *withdrawing_to_close(case), *deleting(case))
 
 
 def _deleted(client: Client, event: ClientDeleted) -> Client:
@@ -122,20 +121,16 @@ def _deleted(client: Client, event: ClientDeleted) -> Client:
 
 
 def _closing_first(case: Case) -> tuple[WayOut, ...]:
-    return (way(CloseClient, type(case.by)), *_deleting(case))
+    return (way(CloseClient, type(case.by)), *deleting(case))
 
 
 def _withdrawing_first(case: Case) -> tuple[WayOut, ...]:
-    return (*leaving(case), *withdrawing_to_close(case), *_deleting(case))
+    return (*leaving(case), *withdrawing_to_close(case), *deleting(case))
 
 
 def _not_deletable(case: Case) -> tuple[WayOut, ...]:
-    """Return what ends a mere invitation, if one is pending; the record is kept."""
-    if case.client.practice_invitation is None:
-        return (KEEP_RECORD,)
-    if isinstance(case.by, PracticeUser):
-        return (way(DeclinePracticeInvitation, PracticeUser), KEEP_RECORD)
-    return (way(WithdrawPracticeInvitation, ClientUser), KEEP_RECORD)
+    """Return how a pending invitation ends, if there is one; the record is kept."""
+    return (*ending_invitation(case), KEEP_RECORD)
 
 
 DELETE = CommandRules(

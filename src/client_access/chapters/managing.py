@@ -11,6 +11,8 @@ from client_access.chapters.telling import (
 )
 from client_access.chapters.ways_out import (
     activating,
+    deleting,
+    ending_invitation,
     giving_access,
     resending_or_correcting,
     withdrawing_to_close,
@@ -20,7 +22,6 @@ from client_access.commands import (
     AcceptPracticeInvitation,
     Activate,
     CloseClient,
-    DeclinePracticeInvitation,
     DeleteClient,
     GiveAccess,
     InvitePractice,
@@ -84,21 +85,13 @@ def _management_stopped(client: Client, event: ManagementStopped) -> Client:
     )
 
 
-def _deleting(case: Case) -> tuple[WayOut, ...]:
-    return (way(DeleteClient, type(case.by), PracticeUser),)
-
-
 def _deleting_closed(case: Case) -> tuple[WayOut, ...]:
-    return (NOTHING_TO_DO,) if isinstance(case.by, ClientUser) else _deleting(case)
+    return (NOTHING_TO_DO,) if isinstance(case.by, ClientUser) else deleting(case)
 
 
 def _not_managed(case: Case) -> tuple[WayOut, ...]:
     """Return how a pending invitation ends, if there is one."""
-    if case.client.practice_invitation is None:
-        return (NOTHING_TO_DO,)
-    if isinstance(case.by, PracticeUser):
-        return (way(DeclinePracticeInvitation, PracticeUser),)
-    return (way(WithdrawPracticeInvitation, ClientUser),)
+    return ending_invitation(case) or (NOTHING_TO_DO,)
 
 
 STOP = CommandRules(
@@ -114,7 +107,7 @@ STOP = CommandRules(
     evolve=_management_stopped,
     tells=(practice_left, access_ended, invoice_changed),
     elsewhere={
-        Status.INACTIVE: _deleting,
+        Status.INACTIVE: deleting,
         # Only the client itself is refused in these three.
         Status.PRACTICE_ONLY: (way(GiveAccess, PracticeUser), way(Activate, ClientUser)),
         Status.AWAITING_ACTIVATION: activating,

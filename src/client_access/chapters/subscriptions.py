@@ -321,7 +321,7 @@ def practice_pays_to_remove(case: Case) -> Refusal | None:
 
 @StateGuard
 def any_service_is_held(case: Case) -> Refusal | None:
-    """If no service is held, there is none to remove, whichever the command names."""
+    """A client without services has nothing to remove, whichever service the command names."""
     if case.client.services:
         return None
     return refuse(RefusalCode.SERVICE_NOT_HELD, NOTHING_TO_DO)

@@ -10,11 +10,14 @@ from client_access.commands import (
     Activate,
     ChangeEmail,
     CloseClient,
+    DeclinePracticeInvitation,
+    DeleteClient,
     GiveAccess,
     ReopenClient,
     ResendActivation,
     StopManaging,
     WithdrawAccess,
+    WithdrawPracticeInvitation,
 )
 from client_access.refusals import CONTACT_SUPPORT, JUNK_FOLDER, WayOut, way
 from client_access.values import Actor, ClientUser, PlatformUser, PracticeUser, check_actor
@@ -117,3 +120,17 @@ def withdrawing_to_close(case: Case) -> tuple[WayOut, ...]:
 def leaving(case: Case) -> tuple[WayOut, ...]:
     """Return how the practice's access ends, for a client that can sign in."""
     return (way(StopManaging, type(case.by)),)
+
+
+def deleting(case: Case) -> tuple[WayOut, ...]:
+    """Return who can delete a client that may be deleted now, or after other steps (L5)."""
+    return (way(DeleteClient, type(case.by), PracticeUser),)
+
+
+def ending_invitation(case: Case) -> tuple[WayOut, ...]:
+    """Return how the pending invitation to a practice ends; nothing if none is pending."""
+    if case.client.practice_invitation is None:
+        return ()
+    if isinstance(case.by, PracticeUser):
+        return (way(DeclinePracticeInvitation, PracticeUser),)
+    return (way(WithdrawPracticeInvitation, ClientUser),)

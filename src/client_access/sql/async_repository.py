@@ -183,7 +183,7 @@ class AsyncSqlRepository:
         return await self._read(store.with_deadlines, since, until, practice_id, limit, after)
 
     async def recall(self, command_id: str, *, at: datetime) -> Change | None:
-        """Return the change remembered under an id, or None if there is none or it has expired."""
+        """Return the change remembered under an id, or None if it is unknown or has expired."""
         return await self._read(store.recall, command_id, at)
 
     async def save_once(

@@ -181,7 +181,7 @@ class SqlRepository:
         return self._read(store.with_deadlines, since, until, practice_id, limit, after)
 
     def recall(self, command_id: str, *, at: datetime) -> Change | None:
-        """Return the change remembered under an id, or None if there is none or it has expired."""
+        """Return the change remembered under an id, or None if it is unknown or has expired."""
         return self._read(store.recall, command_id, at)
 
     def save_once(self, command_id: str, change: Change, *, at: datetime, until: datetime) -> None:
