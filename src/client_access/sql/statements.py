@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
-    Insert,
     Table,
     bindparam,
     delete,
@@ -23,15 +22,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from client_access.sql.prepared import Prepared
 from client_access.sql.tables import clients, events, notices, outcomes
 
 
-def _insert_if_new(table: Table) -> dict[str, Insert]:
+def _insert_if_new(table: Table) -> dict[str, Prepared]:
     """Return, by dialect, an insert that does nothing if the primary key exists."""
     return {
-        name: dialect.insert(table)
-        .on_conflict_do_nothing(index_elements=list(table.primary_key))
-        .execution_options(preserve_rowcount=True)
+        name: Prepared(
+            dialect.insert(table)
+            .on_conflict_do_nothing(index_elements=list(table.primary_key))
+            .execution_options(preserve_rowcount=True)
+        )
         for name, dialect in {"sqlite": sqlite, "postgresql": postgresql}.items()
     }
 
@@ -41,10 +43,10 @@ def _insert_if_new(table: Table) -> dict[str, Insert]:
 _whole = select(clients.c.id, clients.c.version, clients.c.data)
 _one_client = clients.c.id == bindparam("key")
 
-GET_CLIENT: Final = _whole.where(_one_client)
-GET_CLIENT_LOCKED: Final = GET_CLIENT.with_for_update()
+GET_CLIENT: Final = Prepared(_whole.where(_one_client))
+GET_CLIENT_LOCKED: Final = _whole.where(_one_client).with_for_update()
 GET_CLIENTS: Final = _whole.where(clients.c.id.in_(bindparam("keys", expanding=True)))
-FIND_CLIENT: Final = _whole.where(clients.c.email_key == bindparam("key"))
+FIND_CLIENT: Final = Prepared(_whole.where(clients.c.email_key == bindparam("key")))
 FIND_CLIENTS: Final = select(clients.c.email_key, clients.c.id).where(
     clients.c.email_key.in_(bindparam("keys", expanding=True))
 )
@@ -87,9 +89,12 @@ COUNT_SERVICES: Final = (
 )
 ADD_CLIENT: Final = _insert_if_new(clients)
 OVERWRITE_CLIENT: Final = update(clients).where(_one_client)
-UPDATE_CLIENT: Final = OVERWRITE_CLIENT.where(
-    clients.c.version == bindparam("version_before"),
-    clients.c.erasures == bindparam("erasures_before"),
+UPDATE_CLIENT: Final = Prepared(
+    OVERWRITE_CLIENT.where(
+        clients.c.version == bindparam("version_before"),
+        clients.c.erasures == bindparam("erasures_before"),
+    ),
+    [column.name for column in clients.c if not column.primary_key],
 )
 
 # ── History ──────────────────────────────────────────────────────────────────────────────────────
@@ -99,7 +104,7 @@ _of_client = events.c.client_id == bindparam("key")
 HISTORY: Final = (
     select(events.c.version, events.c.data).where(_of_client).order_by(events.c.version)
 )
-ADD_EVENT: Final = insert(events)
+ADD_EVENT: Final = Prepared(insert(events))
 OVERWRITE_EVENT: Final = update(events).where(
     _of_client, events.c.version == bindparam("event_version")
 )
@@ -110,7 +115,7 @@ _one_notice = notices.c.id == bindparam("key")
 _leased = _one_notice & (notices.c.lease == bindparam("claimed"))
 _earlier = notices.alias("earlier")
 
-ADD_NOTICE: Final = insert(notices)
+ADD_NOTICE: Final = Prepared(insert(notices))
 DUE: Final = (
     select(notices.c.id, notices.c.attempts, notices.c.data)
     .where(

@@ -29,6 +29,7 @@ from client_access.repository import Claim
 from client_access.repository.erasing import erase_command, erase_event, erase_history, erase_notice
 from client_access.sql import statements
 from client_access.sql.faults import is_email_conflict
+from client_access.sql.prepared import Prepared
 from client_access.sql.rows import (
     Row,
     decode_notices,
@@ -166,12 +167,9 @@ def save(connection: Connection, changes: Sequence[Change]) -> None:
     """Store the changed clients, the events and the notices, in order."""
     for _, group in groupby(changes, key=lambda change: change.before is None):
         _save_clients(connection, list(group))
-    _each(connection, statements.ADD_EVENT, [of_event(change) for change in changes])
-    _each(
-        connection,
-        statements.ADD_NOTICE,
-        [row for change in changes for row in of_notices(change)],
-    )
+    statements.ADD_EVENT.execute(connection, [of_event(change) for change in changes])
+    if told := [row for change in changes for row in of_notices(change)]:
+        statements.ADD_NOTICE.execute(connection, told)
     for change in changes:
         if change.after.status is Status.DELETED:
             events = history(connection, change.after.id)
@@ -181,19 +179,19 @@ def save(connection: Connection, changes: Sequence[Change]) -> None:
 
 def _save_clients(connection: Connection, changes: Sequence[Change]) -> None:
     """Write the clients of some changes. Either all are new, or none is."""
-    statement: Executable = statements.UPDATE_CLIENT
+    statement = statements.UPDATE_CLIENT
     if changes[0].before is None:
         statement = statements.ADD_CLIENT[connection.dialect.name]
     rows = [_saved(change) for change in changes]
     if len(rows) > 1:
         # All at once. If that fails, one by one, to find the client at fault.
         with suppress(IntegrityError), connection.begin_nested() as savepoint:
-            if connection.execute(statement, rows).rowcount == len(rows):
+            if statement.execute(connection, rows).rowcount == len(rows):
                 return
             savepoint.rollback()
     for row, change in zip(rows, changes, strict=True):
         try:
-            written = connection.execute(statement, row).rowcount
+            written = statement.execute(connection, [row]).rowcount
         except IntegrityError as error:
             if is_email_conflict(error):
                 raise EmailTaken(change.after.id) from None
@@ -294,7 +292,8 @@ def save_once(
     """Store a change and remember it."""
     _changed(connection, statements.FORGET, at=to_microseconds(at))
     remember = statements.REMEMBER[connection.dialect.name]
-    if _changed(connection, remember, **of_outcome(command_id, change, until)) != 1:
+    outcome = of_outcome(command_id, change, until)
+    if remember.execute(connection, [outcome]).rowcount != 1:
         raise StaleClient(change.after.id)
     if change.event is not None:
         save(connection, (change,))
@@ -369,11 +368,14 @@ def _notice_or_none(notice_id: UUID, data: str) -> Notice | None:
 # ── Statements ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _rows(connection: Connection, statement: Executable, **values: object) -> Sequence[Any]:
+def _rows(
+    connection: Connection, statement: Executable | Prepared, **values: object
+) -> Sequence[Any]:
     """Execute a query and return its rows."""
-    result = connection.execute(statement, values)
     try:
-        return result.all()
+        if isinstance(statement, Prepared):
+            return statement.rows(connection, values)
+        return connection.execute(statement, values).all()
     except ValueError:
         # SQLite stores any text as an id.
         raise CorruptRecord("an id is not a UUID") from None
