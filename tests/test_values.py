@@ -800,6 +800,23 @@ def test_addresses_may_be_given_as_text_or_as_values() -> None:
     assert build(ca.AddClient, email=None).email is None
 
 
+@pytest.mark.parametrize("space", [" ", "\t", "\r\n", "\u00a0", " \u3000\n"])
+def test_white_space_around_a_typed_address_is_ignored(space: str) -> None:
+    """E1: in every command, and at sign-in."""
+    typed = f"{space}A@Example.com{space}"
+    for kind in (ca.AddClient, ca.ImportClient, ca.RegisterCustomer, ca.ChangeEmail, ca.GiveAccess):
+        command = build(kind, email=typed)
+        assert command.email.address == "A@Example.com"
+    assert build(ca.GiveAccess, confirm_email=typed).confirm_email.address == "A@Example.com"
+    repository = ca.MemoryRepository()
+    access = ca.ClientAccess(repository, catalogue=ca.Catalogue([]))
+    access.handle(build(ca.AddClient, email=typed))
+    assert access.sign_in(typed).client_id == CLIENT_ID
+    for wrong in (f"a{space}@b.com", f"a@b{space}.com", space, f"a@b.com{space}b"):
+        with pytest.raises(ca.InvalidValue):
+            build(ca.ChangeEmail, email=wrong)
+
+
 # ── Moments and the calendar ─────────────────────────────────────────────────────────────────────
 
 LAST = datetime.max.replace(tzinfo=UTC)
