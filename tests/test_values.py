@@ -1164,6 +1164,7 @@ def _assert_immutable(value: Any) -> None:
         ca.StaleClient(CLIENT_ID),
         ca.EmailTaken(CLIENT_ID),
         ca.CorruptRecord("no events"),
+        ca.CorruptRecord("no events", CLIENT_ID),
         ca.CommandRefused(world.commands(NORTH)[0], _refusals()[0]),
         ca.CommandRefused(None, _refusals()[0]),
         ca.CatalogueIncomplete("payroll"),
@@ -1193,6 +1194,8 @@ def test_errors_have_one_root_and_say_what_is_at_fault() -> None:
     assert str(CLIENT_ID) in str(ca.StaleClient(CLIENT_ID))
     assert str(CLIENT_ID) in str(ca.EmailTaken(CLIENT_ID))
     assert str(ca.CorruptRecord("no events")) == "no events"
+    named = ca.CorruptRecord("no events", CLIENT_ID)
+    assert str(named) == f"client {CLIENT_ID}: no events"
 
 
 def test_the_members_of_unions_are_final() -> None:

@@ -22,6 +22,7 @@ from client_access import (
     ClientList,
     CorruptRecord,
     EmailAddress,
+    RepositoryError,
     SignIn,
     StoredRow,
     deadlines_of,
@@ -383,3 +384,15 @@ def test_refreshing_passes_over_what_it_cannot_write(
     assert str(client_id(3)) in logged
     assert "@" not in logged
     assert "folded" in logged
+
+
+def test_a_constraint_of_the_host_s_stops_refreshing(
+    repository: SqlRepository, engine: Engine
+) -> None:
+    """Only a taken address is passed over."""
+    repository.save([added(client_id(0), name="Oak"), added(client_id(1), name="Oak")])
+    spelt = client_id(1).hex if engine.dialect.name == "sqlite" else str(client_id(1))
+    execute(engine, f"UPDATE client_access_client SET folded_name = 'x' WHERE id = '{spelt}'")
+    execute(engine, "CREATE UNIQUE INDEX only_once ON client_access_client (folded_name)")
+    with pytest.raises(RepositoryError):
+        repository.refresh()
