@@ -213,6 +213,8 @@ def test_an_invalid_link_does_not_say_why_and_survives_pickle_and_copy() -> None
         ([""], "blank"),
         ([b""], "blank"),
         ([OLD, " "], "blank"),
+        ([OLD, "x" * 15], "less than 16 bytes"),
+        ([b"x" * 15, NEW], "less than 16 bytes"),
         ([OLD, OLD], "twice"),
         ([OLD, OLD.encode()], "twice"),
         (OLD, "not one key"),
@@ -224,11 +226,17 @@ def test_an_invalid_link_does_not_say_why_and_survives_pickle_and_copy() -> None
         (32, "iterable"),
     ],
 )
-def test_blank_and_malformed_keys_are_invalid(keys: Any, reason: str) -> None:
+def test_blank_short_and_malformed_keys_are_invalid(keys: Any, reason: str) -> None:
     with pytest.raises(ca.InvalidValue, match=reason) as caught:
         ActivationLinks(keys)
     assert caught.value.field == "secret_keys"
     assert OLD not in str(caught.value)
+
+
+def test_a_key_has_sixteen_bytes_or_more() -> None:
+    """They are counted in UTF-8."""
+    for key in ("x" * 16, b"x" * 16, "\u00e9" * 8):
+        assert ActivationLinks([key]).token(CLIENT_ID, ACTIVATION)
 
 
 def test_nothing_secret_is_shown() -> None:

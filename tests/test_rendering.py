@@ -23,6 +23,7 @@ from every_notice import notices
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import BaseLoader, DictLoader, FileSystemLoader, FunctionLoader
+from jinja2.utils import urlize
 from markupsafe import Markup
 from world import CATALOGUE, CLIENT_ID, FIRST, NORTH, T0
 
@@ -30,7 +31,7 @@ import client_access as ca
 from client_access import rendering
 from client_access.links import ActivationLinks
 from client_access.notices import NOTICES
-from client_access.rendering import RenderedNotice, Templates, moment, money, render
+from client_access.rendering import RenderedNotice, Templates, moment, money, render, unlinked
 
 LINKS = ActivationLinks(["0123456789abcdef0123456789abcdef"])
 URL = LINKS.url("https://app.example.com/activate#")
@@ -311,8 +312,8 @@ def test_a_hostile_name_is_only_text(notice: ca.Notice, name: str) -> None:
     read = Reader(rendered.html)
     assert read.tags == plain.tags
     assert read.links == plain.links
-    assert name in read.text
-    assert name in " ".join(rendered.text.split()) or name in rendered.subject
+    assert unlinked(name) in read.text
+    assert unlinked(name) in " ".join(rendered.text.split()) or unlinked(name) in rendered.subject
     assert "49" not in read.text.replace("1,249", "")
 
 
@@ -347,9 +348,58 @@ def test_any_name_that_a_client_can_have_is_escaped(name: str) -> None:
     except ca.InvalidValue:
         return
     rendered = in_words(notice)
-    assert name in Reader(rendered.html).text
+    assert unlinked(name) in Reader(rendered.html).text
     assert len(rendered.subject.splitlines()) == 1
     EmailMessage()["Subject"] = rendered.subject
+
+
+LINKING = (
+    "example.com www.evil.example.org http://evil.com/sign-in HTTPS://EVIL.COM //evil.com //evil",
+    "mailto:x@evil.com x@evil.com Pay (http://evil.com), or a.b@c.com!",
+    "tel:123 192.0.2.1 \\\\evil\\share evil\uff0ecom evil\u3002com http\uff1a//evil x\uff20evil",
+)
+LINK_LIKE = re.compile(
+    r"[a-z][:\uff1a][^\s\u200c]|\w[.\u3002\uff0e\uff61]\w|[@\uff20]\w|//|\\\\", re.IGNORECASE
+)
+
+
+@pytest.mark.parametrize("name", LINKING)
+@pytest.mark.parametrize("notice", EVERY, ids=lambda notice: type(notice).__name__)
+def test_no_name_becomes_a_link(notice: ca.Notice, name: str) -> None:
+    """A mail program makes links of what looks like one; only the link to activate may."""
+    named: dict[str, Any] = {"business_name": name}
+    if isinstance(notice, ca.ServiceChangedEmail):
+        named["service_name"] = name
+    if isinstance(notice, ca.ActivationEmail):
+        named["services"] = (name,)
+    for side in ("before", "after"):
+        if lines := getattr(notice, side, ()):
+            named[side] = tuple(
+                evolve(line, business_name=name, service_name=name) for line in lines
+            )
+    rendered = in_words(evolve(notice, **named), practice_name=lambda _: name)
+    html = Reader(rendered.html)
+    assert html.links == Reader(in_words(notice).html).links
+    for text in (rendered.subject, rendered.text, html.text):
+        own = re.sub(
+            r"https://app\.example\.com/\S+|[0-9][0-9,]*\.[0-9]{2}|[0-9]{2}:[0-9]{2}", "", text
+        )
+        assert LINK_LIKE.search(own) is None
+        assert "<a" not in urlize(own)  # a program that makes links
+    assert len(LINK_LIKE.findall(name)) >= len(name.split())
+    assert text_of(name) in text_of(rendered.subject + rendered.text)
+
+
+def text_of(shown: str) -> str:
+    """Return what a reader sees of a text."""
+    return " ".join(shown.replace("\u200c", "").split())
+
+
+def test_a_name_without_such_characters_stays_as_it_is() -> None:
+    """So do dots and colons at the end of a word."""
+    for name in ("Acme", "Smith & Co. Ltd.", "No. 1: The Shop", "R\u00e9my"):
+        assert unlinked(name) == name
+    assert unlinked("J.R. Smith") == "J.\u200cR. Smith"
 
 
 # ── Links ────────────────────────────────────────────────────────────────────────────────────────

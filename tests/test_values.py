@@ -800,6 +800,23 @@ def test_addresses_may_be_given_as_text_or_as_values() -> None:
     assert build(ca.AddClient, email=None).email is None
 
 
+@pytest.mark.parametrize("space", [" ", "\t", "\r\n", "\u00a0", " \u3000\n"])
+def test_white_space_around_a_typed_address_is_ignored(space: str) -> None:
+    """E1: in every command, and at sign-in."""
+    typed = f"{space}A@Example.com{space}"
+    for kind in (ca.AddClient, ca.ImportClient, ca.RegisterCustomer, ca.ChangeEmail, ca.GiveAccess):
+        command = build(kind, email=typed)
+        assert command.email.address == "A@Example.com"
+    assert build(ca.GiveAccess, confirm_email=typed).confirm_email.address == "A@Example.com"
+    repository = ca.MemoryRepository()
+    access = ca.ClientAccess(repository, catalogue=ca.Catalogue([]))
+    access.handle(build(ca.AddClient, email=typed))
+    assert access.sign_in(typed).client_id == CLIENT_ID
+    for wrong in (f"a{space}@b.com", f"a@b{space}.com", space, f"a@b.com{space}b"):
+        with pytest.raises(ca.InvalidValue):
+            build(ca.ChangeEmail, email=wrong)
+
+
 # ── Moments and the calendar ─────────────────────────────────────────────────────────────────────
 
 LAST = datetime.max.replace(tzinfo=UTC)
@@ -1147,6 +1164,7 @@ def _assert_immutable(value: Any) -> None:
         ca.StaleClient(CLIENT_ID),
         ca.EmailTaken(CLIENT_ID),
         ca.CorruptRecord("no events"),
+        ca.CorruptRecord("no events", CLIENT_ID),
         ca.CommandRefused(world.commands(NORTH)[0], _refusals()[0]),
         ca.CommandRefused(None, _refusals()[0]),
         ca.CatalogueIncomplete("payroll"),
@@ -1176,6 +1194,8 @@ def test_errors_have_one_root_and_say_what_is_at_fault() -> None:
     assert str(CLIENT_ID) in str(ca.StaleClient(CLIENT_ID))
     assert str(CLIENT_ID) in str(ca.EmailTaken(CLIENT_ID))
     assert str(ca.CorruptRecord("no events")) == "no events"
+    named = ca.CorruptRecord("no events", CLIENT_ID)
+    assert str(named) == f"client {CLIENT_ID}: no events"
 
 
 def test_the_members_of_unions_are_final() -> None:

@@ -24,6 +24,7 @@ from client_access.values import Actor
 from client_access.values.email_address import EmailAddress
 from client_access.wire.converting import ACTORS, RECIPIENTS
 
+_ADDRESS = {"type": "string", "maxLength": 254}
 _SCALARS: dict[object, dict[str, Any]] = {
     str: {"type": "string"},
     bool: {"type": "boolean"},
@@ -32,7 +33,6 @@ _SCALARS: dict[object, dict[str, Any]] = {
     datetime: {"type": "string", "format": "date-time"},
     date: {"type": "string", "format": "date"},
     Decimal: {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"},
-    EmailAddress: {"type": "string", "maxLength": 254},
 }
 _UNIONS: dict[object, Mapping[str, type]] = {Actor: ACTORS, Recipient: RECIPIENTS}
 
@@ -66,6 +66,9 @@ def _text(title: str, kinds: Mapping[str, wire.Kind]) -> str:
 def _schema(cls: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     if cls in _SCALARS:
         return _SCALARS[cls]
+    if cls is EmailAddress:  # the key is written only if it is not the address in lower case
+        keyed = _object({"address": _ADDRESS, "key": {"type": "string", "maxLength": 1000}})
+        return {"anyOf": [_ADDRESS, keyed]}
     if cls in _UNIONS:
         members = _UNIONS[cls].items()
         return {"oneOf": [_fields(member, definitions, kind=name) for name, member in members]}

@@ -124,7 +124,7 @@ from client_access.questions.consequences import (
     consequences_of,
 )
 from client_access.questions.deadlines import Deadline, DeadlineKind, deadlines_of, reminders
-from client_access.questions.lists import Cursor, Page, Row
+from client_access.questions.lists import Cursor, Page, Row, StoredRow
 from client_access.questions.sign_in import (
     Opening,
     OpenService,
@@ -352,6 +352,7 @@ __all__ = [
     "CorruptRecord",
     # Repositories: what a caller implements, and one in memory
     "Repository",
+    "StoredRow",
     "Lookup",
     "History",
     "ServiceCounts",

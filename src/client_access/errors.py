@@ -85,8 +85,13 @@ class CorruptRecord(RepositoryError):
 
     Attributes:
         reason: what is wrong with it.
+        client_id: the client that it is about, if that is known.
     """
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, client_id: UUID | None = None) -> None:
+        super().__init__(reason, client_id)
         self.reason = reason
+        self.client_id = client_id
+
+    def __str__(self) -> str:
+        return self.reason if self.client_id is None else f"client {self.client_id}: {self.reason}"

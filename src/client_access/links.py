@@ -27,6 +27,7 @@ __all__ = ["ActivationLinks", "InvalidLink"]
 _PURPOSE = b"client_access.links: activate, 1"
 # 32 bytes each, in URL-safe base64 without padding.
 _SHAPE = re.compile(r"([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{43})")
+_SHORTEST_KEY = 16  # bytes: a shorter key can be guessed from a single link
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -45,10 +46,10 @@ class ActivationLinks:
         secret_keys: the keys, oldest first. The last one signs, and all of them verify. To rotate,
             append a new key, and drop an old one when the links that it signed have expired. A key
             that is guessed activates every account, so make each with `secrets.token_urlsafe(32)`.
-            Only blank keys are refused; their length is not checked.
+            A key has at least 16 bytes.
 
     Raises:
-        InvalidValue: there is no key, or one is blank, doubled, or not a str or bytes.
+        InvalidValue: there is no key, or one is blank, too short, doubled, or not a str or bytes.
     """
 
     __slots__ = ("_signer",)
@@ -126,6 +127,8 @@ def _to_key(key: str | bytes) -> bytes:
             raise InvalidValue("secret_keys", "has a key that is neither str nor bytes")
     if not raw.strip():
         raise InvalidValue("secret_keys", "has a blank key")
+    if len(raw) < _SHORTEST_KEY:
+        raise InvalidValue("secret_keys", f"has a key of less than {_SHORTEST_KEY} bytes")
     return raw
 
 

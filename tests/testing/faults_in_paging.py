@@ -226,6 +226,21 @@ class LimitsBeforeItSearches(_Paging):
 
 
 @caught_by("page_gives_whole_clients")
+class PlacesClientsElsewhere(_Paging):
+    def page(  # type: ignore[override]  # the protocol allows a StoredRow
+        self,
+        practice_id: str,
+        client_list: ClientList,
+        *,
+        search: str,
+        limit: int,
+        after: Place | None,
+    ) -> Sequence[ca.Client | ca.StoredRow[str]]:
+        clients = super().page(practice_id, client_list, search=search, limit=limit, after=after)
+        return [ca.StoredRow((client.business_name, client.id), client) for client in clients]
+
+
+@caught_by("page_gives_whole_clients")
 class GivesThinClients(_Paging):
     def lists(self, practice_id: str, client_list: ClientList) -> list[ca.Client]:
         found = super().lists(practice_id, client_list)

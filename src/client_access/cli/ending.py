@@ -50,7 +50,7 @@ def ended(program: Callable[[], int]) -> int:
     except CatalogueIncomplete as incomplete:
         message = f"The catalogue lacks the service {incomplete.service}, which a client holds."
     except CorruptRecord as corrupt:
-        message = f"A stored record cannot be read: {corrupt.reason}."
+        message = f"A stored record cannot be read: {corrupt}."
     except InvalidValue as problem:
         message = f"The {problem.field.replace('_', ' ')} {problem.reason}."
     except RepositoryError as problem:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
+from uuid import UUID
 
 from client_access import ClientAccess, ClientList, Cursor, Row
 from client_access.cli import arguments, words
 from client_access.cli.arguments import Commands
+from client_access.cli.ending import Failure
 from client_access.cli.screen import Screen, print_json
 from client_access.cli.stores import opened
 from client_access.questions.billing import total_of
@@ -47,16 +49,20 @@ def list_clients(options: argparse.Namespace) -> int:
     lists = [which for which in ClientList if options.list in (None, which.value)]
     with opened(options.database) as repository:
         access = ClientAccess(repository, catalogue=arguments.EXAMPLE)  # a list shows no price
+        unreadable: list[UUID] = []
         found = {
             which: list(
-                islice(_rows(access, practice_id, which, options.search), options.limit + 1)
+                islice(
+                    _rows(access, practice_id, which, options.search, unreadable),
+                    options.limit + 1,
+                )
             )
             for which in lists
         }
     if options.json:
         rows = ((which, row) for which, some in found.items() for row in some[: options.limit])
         print_json([_row_as_json(which, row) for which, row in rows])
-        return 0
+        return _readable(unreadable)
     screen = Screen()
     for which, some in found.items():
         screen.heading(words.LISTS[which])
@@ -67,13 +73,27 @@ def list_clients(options: argparse.Namespace) -> int:
             screen.named(row.business_name, row.label, str(row.client_id))
         if len(some) > options.limit:
             screen.paragraph(words.MORE, style="dim")
+    return _readable(unreadable)
+
+
+def _readable(unreadable: Sequence[UUID]) -> int:
+    """Return 0, unless some clients are missing from the list."""
+    if unreadable:
+        raise Failure(f"A stored record cannot be read: {', '.join(map(str, unreadable))}.")
     return 0
 
 
-def _rows(access: ClientAccess, practice_id: str, which: ClientList, search: str) -> Iterator[Row]:
+def _rows(
+    access: ClientAccess,
+    practice_id: str,
+    which: ClientList,
+    search: str,
+    unreadable: list[UUID],
+) -> Iterator[Row]:
     after: Cursor | None = None
     while True:
         page = access.clients(practice_id, which, search=search, limit=_PAGE, after=after)
+        unreadable += page.unreadable
         yield from page.rows
         after = page.next
         if after is None:

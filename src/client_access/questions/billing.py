@@ -14,7 +14,7 @@ from attrs import field, frozen
 from client_access.client import Client, invoice_payer, monthly_lines
 from client_access.errors import InvalidValue
 from client_access.machines.payer import Payer
-from client_access.questions.lists import Cursor, place_of
+from client_access.questions.lists import Cursor, StoredRow, client_of, place_of
 from client_access.values.catalogue import Catalogue, InvoiceLine, exact, exact_sum, is_currency
 from client_access.values.validation import (
     check_type,
@@ -131,17 +131,25 @@ class InvoiceReading:
         self._held: deque[tuple[Cursor, tuple[InvoiceLine, ...]]] = deque()
         self._seen: set[UUID] = set()
 
-    def hold(self, client: Client) -> None:
-        """Take the next client of the inactive list."""
-        if lines := self._lines_of(client):
-            self._held.append((place_of(client), lines))
+    def hold(self, row: Client | StoredRow[str]) -> None:
+        """Take the next client of the inactive list.
 
-    def up_to(self, client: Client) -> Iterator[InvoiceLine]:
-        """Take the next client of the active list; yield the lines up to and including its own."""
-        place = place_of(client)
+        Raises:
+            CorruptRecord: it cannot be read.
+        """
+        if lines := self._lines_of(client_of(row)):
+            self._held.append((place_of(row), lines))
+
+    def up_to(self, row: Client | StoredRow[str]) -> Iterator[InvoiceLine]:
+        """Take the next client of the active list; yield the lines up to and including its own.
+
+        Raises:
+            CorruptRecord: it cannot be read.
+        """
+        place = place_of(row)
         while self._held and self._held[0][0] < place:
             yield from self._held.popleft()[1]
-        yield from self._lines_of(client)
+        yield from self._lines_of(client_of(row))
 
     def rest(self) -> Iterator[InvoiceLine]:
         """Yield the lines that come after those of the active list."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import assert_never, final
+from uuid import UUID
 
 from attrs import frozen
 
 from client_access.client import Client
-from client_access.errors import InvalidValue
+from client_access.errors import CorruptRecord, InvalidValue
 from client_access.notices import (
     ActivationEnding,
     DirectDebitDue,
@@ -18,8 +20,11 @@ from client_access.notices import (
     ToAddress,
     ToPractice,
 )
+from client_access.questions.lists import StoredRow, next_after
 from client_access.values import IdentityEnum, to_utc
 from client_access.values.validation import check_type, to_plain, to_tuple
+
+_log = logging.getLogger(__name__)
 
 BEFORE = (timedelta(days=7), timedelta(days=1))
 """How long before a deadline its reminders are, unless the caller says otherwise."""
@@ -63,6 +68,55 @@ def deadlines_of(client: Client) -> tuple[Deadline, ...]:
     if owed is not None and owed.due is not None:
         return (Deadline(client, DeadlineKind.DIRECT_DEBIT_DUE, owed.due),)
     return ()
+
+
+@final
+class DeadlineReading:
+    """The deadlines between two moments, while a repository is read page by page.
+
+    Parameters:
+        since: the first moment.
+        until: the moment after the last one.
+    """
+
+    def __init__(self, since: datetime, until: datetime) -> None:
+        self._since = since
+        self._until = until
+        self._found: list[Deadline] = []
+        self.after: tuple[datetime, UUID] | None = None
+        """Where the next page begins."""
+
+    def take(self, rows: Sequence[Client | StoredRow[datetime]]) -> None:
+        """Take the next page, which is not empty.
+
+        Raises:
+            CorruptRecord: it does not lead on.
+        """
+        for row in rows:
+            client = row.client if isinstance(row, StoredRow) else row
+            if client is None:
+                _log.error("The deadline of client %s cannot be read", place_by_deadline(row)[1])
+            else:
+                self._found += deadlines_of(client)
+        self.after = next_after(self.after, place_by_deadline(rows[-1]))
+
+    def deadlines(self) -> tuple[Deadline, ...]:
+        """Return what was found, in order. A stored place may not be that of its client."""
+        found = (one for one in self._found if self._since <= one.at < self._until)
+        return tuple(sorted(found, key=lambda one: (one.at, one.client.id)))
+
+
+def place_by_deadline(row: Client | StoredRow[datetime]) -> tuple[datetime, UUID]:
+    """Return the place of a client in the order of deadlines.
+
+    Raises:
+        CorruptRecord: it has no deadline.
+    """
+    if isinstance(row, StoredRow):
+        return row.place
+    for deadline in deadlines_of(row):
+        return deadline.at, row.id
+    raise CorruptRecord("it was found by a deadline and has none", row.id)
 
 
 def reminders(

@@ -44,7 +44,8 @@ from client_access.notices import (
 )
 from client_access.questions.billing import total_of
 from client_access.values import to_utc
-from client_access.values.validation import check_text, check_type, is_control
+from client_access.values.catalogue import InvoiceLine
+from client_access.values.validation import check_text, check_type, is_control, trusted
 
 __all__ = ["ENGLISH", "ActivationUrl", "RenderedNotice", "Templates", "moment", "money", "render"]
 
@@ -207,7 +208,7 @@ def _facts(
     facts: dict[str, object] = {}
     for name in fields_dict(type(notice)):
         value = getattr(notice, name)
-        facts[name] = value.value if isinstance(value, Enum) else value
+        facts[name] = _fact(name, value)
         if name.endswith("practice_id"):
             facts[name.removesuffix("_id")] = (
                 None if value is None else _named(value, practice_name)
@@ -223,11 +224,53 @@ def _facts(
     return facts
 
 
+def _fact(name: str, value: object) -> object:
+    """Return a field of a notice for templates. The names in it never become links."""
+    match value:
+        case Enum():
+            return value.value
+        case str() if name in ("business_name", "service_name"):
+            return unlinked(value)
+        case tuple():
+            return tuple(_in_list(each) for each in value)
+        case _:
+            return value
+
+
+def _in_list(value: str | InvoiceLine) -> str | InvoiceLine:
+    """Return the name of a service, or a line of an invoice, with names that are no links."""
+    if isinstance(value, str):
+        return unlinked(value)
+    return trusted(
+        InvoiceLine,
+        value.client_id,
+        unlinked(value.business_name),
+        value.service,
+        unlinked(value.service_name),
+        value.monthly_price,
+    )
+
+
+def unlinked(name: str) -> str:
+    """Return a name that no mail program shows as a link.
+
+    Mail programs make links of text such as `example.com` or `http://example.com`, and somebody may
+    call a business so. An invisible character after each dot, colon, at sign and backslash, and
+    between two slashes, prevents it. No domain can have that character there. At the end of a word
+    there is none.
+    """
+    return _LINKING.sub(_JOINED, name)
+
+
+_LINKING = re.compile(r"([.:@\\\u3002\uff0e\uff61\uff1a\uff20](?=\S)|/(?=/))")
+_JOINED = "\\1\u200c"  # ZERO WIDTH NON-JOINER, which separates no letters and breaks no line
+
+
 def _named(practice_id: str, practice_name: Callable[[str], str]) -> str:
     """Return the name of a practice."""
     name = _plain("practice_name", practice_name(practice_id))
     check_text("practice_name", name, 1000)
-    return name
+    return unlinked(name)
 
 
 def _link(

@@ -17,6 +17,7 @@ from client_access.change import Change
 from client_access.client import Client
 from client_access.events import Event
 from client_access.notices import Notice
+from client_access.questions.lists import StoredRow
 from client_access.values import ClientList
 
 
@@ -51,8 +52,12 @@ class Repository(Protocol):
         search: str,
         limit: int,
         after: tuple[str, UUID] | None,
-    ) -> Sequence[Client]:
+    ) -> Sequence[Client | StoredRow[str]]:
         """Return clients by their `listing`, ordered by folded name, then id, by code point (C2).
+
+        Where the stored place of a client is not the one that its `listing` gives now, or its
+        record cannot be read, return a :class:`StoredRow` in its place: the next page begins at the
+        place of the last row.
 
         Parameters:
             practice_id, client_list: the practice, and which of its lists.
@@ -106,10 +111,11 @@ class Deadlines(Protocol):
         practice_id: str | None,
         limit: int,
         after: tuple[datetime, UUID] | None,
-    ) -> Sequence[Client]:
+    ) -> Sequence[Client | StoredRow[datetime]]:
         """Return clients with a deadline between two moments, ordered by it, then by id.
 
-        A client has at most one deadline: that of :func:`~client_access.deadlines_of`. Times are
+        It may return a :class:`StoredRow` in place of a client, as :meth:`Repository.page`. A
+        client has at most one deadline: that of :func:`~client_access.deadlines_of`. Times are
         compared as moments, whatever their time zones.
 
         Parameters:

@@ -13,6 +13,7 @@ from uuid import UUID
 from client_access.change import Change
 from client_access.client import Client
 from client_access.events import Event
+from client_access.questions.lists import StoredRow
 from client_access.repository import Claim
 from client_access.values import ClientList
 
@@ -40,7 +41,7 @@ class AsyncRepository(Protocol):
         search: str,
         limit: int,
         after: tuple[str, UUID] | None,
-    ) -> Sequence[Client]:
+    ) -> Sequence[Client | StoredRow[str]]:
         """Return clients by their `listing`, ordered by folded name, then id (C2)."""
         ...
 
@@ -88,7 +89,7 @@ class AsyncDeadlines(Protocol):
         practice_id: str | None,
         limit: int,
         after: tuple[datetime, UUID] | None,
-    ) -> Sequence[Client]:
+    ) -> Sequence[Client | StoredRow[datetime]]:
         """Return clients with a deadline between two moments, ordered by it, then by id (N1)."""
         ...
 

@@ -21,8 +21,15 @@ from client_access.questions.billing import (
     total_of,
     total_of_counts,
 )
-from client_access.questions.deadlines import Deadline, deadlines_of
-from client_access.questions.lists import Cursor, Page, PageQuery, place_of
+from client_access.questions.deadlines import Deadline, DeadlineReading
+from client_access.questions.lists import (
+    Cursor,
+    Page,
+    PageQuery,
+    StoredRow,
+    next_after,
+    place_of,
+)
 from client_access.questions.sign_in import (
     Opening,
     SignInDecision,
@@ -231,6 +238,7 @@ class ClientAccess:
 
         Raises:
             InvalidValue: an argument is malformed.
+            CorruptRecord: the repository returned a page that does not come after the cursor.
             RepositoryError: the repository failed.
         """
         query = PageQuery.of(practice_id, client_list, search, limit, after)
@@ -261,6 +269,8 @@ class ClientAccess:
     ) -> tuple[Deadline, ...]:
         """Return the deadlines between two moments, ordered by moment, then by client id (N1).
 
+        A client whose record cannot be read is left out. Its id is logged as an error.
+
         Parameters:
             since: the first moment, with a time zone.
             until: the moment after the last one, with a time zone.
@@ -276,14 +286,12 @@ class ClientAccess:
             raise InvalidValue("repository", "cannot find clients by their deadlines")
         since, until = to_utc("since", since), to_utc("until", until)
         practice_id = None if practice_id is None else to_practice_id(practice_id)
-        found: list[Deadline] = []
-        after = None
-        while clients := repository.with_deadlines(
-            since, until, practice_id=practice_id, limit=BATCH, after=after
+        reading = DeadlineReading(since, until)
+        while rows := repository.with_deadlines(
+            since, until, practice_id=practice_id, limit=BATCH, after=reading.after
         ):
-            found += [deadline for client in clients for deadline in deadlines_of(client)]
-            after = found[-1].at, found[-1].client.id
-        return tuple(found)
+            reading.take(rows)
+        return reading.deadlines()
 
     # ── Invoices ─────────────────────────────────────────────────────────────────────────────────
 
@@ -294,6 +302,8 @@ class ClientAccess:
 
         Raises:
             CatalogueIncomplete: the catalogue lacks a service that is held (S4).
+            CorruptRecord: the record of a client, which the error names, cannot be read. An invoice
+                never leaves a client out.
             InvalidValue: the id is malformed.
             RepositoryError: the repository failed.
         """
@@ -310,14 +320,15 @@ class ClientAccess:
         is renamed may be missed (C2).
 
         Raises:
-            InvalidValue, RepositoryError: as :meth:`next_invoice`.
+            CatalogueIncomplete, CorruptRecord, InvalidValue, RepositoryError: as
+                :meth:`next_invoice`.
         """
         practice_id = to_practice_id(practice_id)
         reading = InvoiceReading(practice_id, self.catalogue)
-        for client in self._listed(practice_id, ClientList.INACTIVE):
-            reading.hold(client)
-        for client in self._listed(practice_id, ClientList.ACTIVE):
-            yield from reading.up_to(client)
+        for row in self._listed(practice_id, ClientList.INACTIVE):
+            reading.hold(row)
+        for row in self._listed(practice_id, ClientList.ACTIVE):
+            yield from reading.up_to(row)
         yield from reading.rest()
 
     def next_invoice_total(self, practice_id: str) -> Decimal:
@@ -353,13 +364,15 @@ class ClientAccess:
     def _get(self, client_id: UUID) -> Client | None:
         return self.repository.get(to_id("client_id", client_id))
 
-    def _listed(self, practice_id: str, client_list: ClientList) -> Iterator[Client]:
+    def _listed(
+        self, practice_id: str, client_list: ClientList
+    ) -> Iterator[Client | StoredRow[str]]:
         after = None
-        while clients := self.repository.page(
+        while rows := self.repository.page(
             practice_id, client_list, search="", limit=BATCH, after=after
         ):
-            yield from clients
-            after = place_of(clients[-1])
+            yield from rows
+            after = next_after(after, place_of(rows[-1]))
 
     def _load(self, commands: Sequence[Command], at: datetime) -> Unit:
         needs = Needs.of(commands)

@@ -25,8 +25,15 @@ from client_access.questions.billing import (
     total_of,
     total_of_counts,
 )
-from client_access.questions.deadlines import Deadline, deadlines_of
-from client_access.questions.lists import Cursor, Page, PageQuery, place_of
+from client_access.questions.deadlines import Deadline, DeadlineReading
+from client_access.questions.lists import (
+    Cursor,
+    Page,
+    PageQuery,
+    StoredRow,
+    next_after,
+    place_of,
+)
 from client_access.questions.sign_in import (
     Opening,
     SignInDecision,
@@ -190,14 +197,12 @@ class AsyncClientAccess:
             raise InvalidValue("repository", "cannot find clients by their deadlines")
         since, until = to_utc("since", since), to_utc("until", until)
         practice_id = None if practice_id is None else to_practice_id(practice_id)
-        found: list[Deadline] = []
-        after = None
-        while clients := await repository.with_deadlines(
-            since, until, practice_id=practice_id, limit=BATCH, after=after
+        reading = DeadlineReading(since, until)
+        while rows := await repository.with_deadlines(
+            since, until, practice_id=practice_id, limit=BATCH, after=reading.after
         ):
-            found += [deadline for client in clients for deadline in deadlines_of(client)]
-            after = found[-1].at, found[-1].client.id
-        return tuple(found)
+            reading.take(rows)
+        return reading.deadlines()
 
     # ── Invoices ─────────────────────────────────────────────────────────────────────────────────
 
@@ -210,10 +215,10 @@ class AsyncClientAccess:
         """Yield the lines of a practice's next invoice, a batch of clients at a time."""
         practice_id = to_practice_id(practice_id)
         reading = InvoiceReading(practice_id, self.catalogue)
-        async for client in self._listed(practice_id, ClientList.INACTIVE):
-            reading.hold(client)
-        async for client in self._listed(practice_id, ClientList.ACTIVE):
-            for line in reading.up_to(client):
+        async for row in self._listed(practice_id, ClientList.INACTIVE):
+            reading.hold(row)
+        async for row in self._listed(practice_id, ClientList.ACTIVE):
+            for line in reading.up_to(row):
                 yield line
         for line in reading.rest():
             yield line
@@ -238,14 +243,16 @@ class AsyncClientAccess:
     async def _get(self, client_id: UUID) -> Client | None:
         return await self.repository.get(to_id("client_id", client_id))
 
-    async def _listed(self, practice_id: str, client_list: ClientList) -> AsyncIterator[Client]:
+    async def _listed(
+        self, practice_id: str, client_list: ClientList
+    ) -> AsyncIterator[Client | StoredRow[str]]:
         after = None
-        while clients := await self.repository.page(
+        while rows := await self.repository.page(
             practice_id, client_list, search="", limit=BATCH, after=after
         ):
-            for client in clients:
-                yield client
-            after = place_of(clients[-1])
+            for row in rows:
+                yield row
+            after = next_after(after, place_of(rows[-1]))
 
     async def _load(self, commands: Sequence[Command], at: datetime) -> Unit:
         needs = Needs.of(commands)

@@ -17,8 +17,9 @@ from client_access.change import Change
 from client_access.client import Client
 from client_access.errors import InvalidValue
 from client_access.events import Event
+from client_access.questions.lists import StoredRow
 from client_access.repository import Claim
-from client_access.sql import store
+from client_access.sql import refreshing, store
 from client_access.sql.engines import (
     check_bind,
     engine_options,
@@ -140,7 +141,7 @@ class AsyncSqlRepository:
         search: str,
         limit: int,
         after: tuple[str, UUID] | None,
-    ) -> Sequence[Client]:
+    ) -> Sequence[Client | StoredRow[str]]:
         """Return clients by their `listing`, ordered by folded name, then id."""
         return await self._read(store.page, practice_id, client_list, search, limit, after)
 
@@ -178,7 +179,7 @@ class AsyncSqlRepository:
         practice_id: str | None,
         limit: int,
         after: tuple[datetime, UUID] | None,
-    ) -> Sequence[Client]:
+    ) -> Sequence[Client | StoredRow[datetime]]:
         """Return clients with a deadline between two moments, ordered by it, then by id."""
         return await self._read(store.with_deadlines, since, until, practice_id, limit, after)
 
@@ -220,6 +221,19 @@ class AsyncSqlRepository:
     async def retry(self, notice_id: UUID, *, at: datetime) -> bool:
         """Make a parked notice due again from a time on; return False if it is not parked."""
         return await self._write(store.retry, notice_id, at)
+
+    async def refresh(self) -> tuple[UUID, ...]:
+        """Write the columns again that no longer follow from their clients' records.
+
+        As :meth:`SqlRepository.refresh`.
+        """
+        written: list[UUID] = []
+        rows, last = await self._read(refreshing.outdated, None)
+        while last is not None:
+            if rows:
+                written += await self._write(refreshing.rewrite, rows)
+            rows, last = await self._read(refreshing.outdated, last)
+        return tuple(written)
 
     # ── Transactions ─────────────────────────────────────────────────────────────────────────────
 

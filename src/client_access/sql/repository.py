@@ -16,8 +16,9 @@ from client_access.change import Change
 from client_access.client import Client
 from client_access.errors import InvalidValue
 from client_access.events import Event
+from client_access.questions.lists import StoredRow
 from client_access.repository import Claim
-from client_access.sql import store
+from client_access.sql import refreshing, store
 from client_access.sql.engines import (
     check_bind,
     engine_options,
@@ -139,7 +140,7 @@ class SqlRepository:
         search: str,
         limit: int,
         after: tuple[str, UUID] | None,
-    ) -> Sequence[Client]:
+    ) -> Sequence[Client | StoredRow[str]]:
         """Return clients by their `listing`, ordered by folded name, then id."""
         return self._read(store.page, practice_id, client_list, search, limit, after)
 
@@ -176,7 +177,7 @@ class SqlRepository:
         practice_id: str | None,
         limit: int,
         after: tuple[datetime, UUID] | None,
-    ) -> Sequence[Client]:
+    ) -> Sequence[Client | StoredRow[datetime]]:
         """Return clients with a deadline between two moments, ordered by it, then by id."""
         return self._read(store.with_deadlines, since, until, practice_id, limit, after)
 
@@ -216,6 +217,25 @@ class SqlRepository:
     def retry(self, notice_id: UUID, *, at: datetime) -> bool:
         """Make a parked notice due again from a time on; return False if it is not parked."""
         return self._write(store.retry, notice_id, at)
+
+    def refresh(self) -> tuple[UUID, ...]:
+        """Write the columns again that no longer follow from their clients' records.
+
+        Names and addresses are folded again. Run this after an upgrade of Python or of
+        email-validator: either may fold them in another way. Others may write meanwhile. A client
+        whose record cannot be read, or whose address is now that of another client, is left as it
+        is, and its id is logged as an error.
+
+        Returns:
+            The ids of the clients whose columns were written.
+        """
+        written: list[UUID] = []
+        rows, last = self._read(refreshing.outdated, None)
+        while last is not None:
+            if rows:
+                written += self._write(refreshing.rewrite, rows)
+            rows, last = self._read(refreshing.outdated, last)
+        return tuple(written)
 
     # ── Transactions ─────────────────────────────────────────────────────────────────────────────
 

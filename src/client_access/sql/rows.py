@@ -7,7 +7,9 @@ have written it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,7 +22,9 @@ from client_access.events import Event
 from client_access.machines.payer import Payer
 from client_access.notices import Notice
 from client_access.questions.deadlines import deadlines_of
-from client_access.sql.tables import to_microseconds
+from client_access.questions.lists import Key, StoredRow
+from client_access.sql.tables import to_microseconds, to_moment
+from client_access.values import fold
 from client_access.wire import (
     decode,
     dump,
@@ -31,6 +35,8 @@ from client_access.wire import (
     load_notice,
 )
 
+_log = logging.getLogger(__name__)
+
 Row = dict[str, object]
 """Values by column, or by the names of a statement's parameters."""
 
@@ -39,7 +45,7 @@ Row = dict[str, object]
 
 def of_client(client: Client) -> Row:
     """Return the row of a client, without its id."""
-    listing = client.listing
+    listing, deadline = client.listing, _deadline_of(client)
     return {
         "version": client.version,
         "erasures": client.erasures,
@@ -49,7 +55,7 @@ def of_client(client: Client) -> Row:
         "folded_name": listing and listing.folded_name,
         "searched": listing and listing.searched,
         "managed_by": client.practice_id,
-        "deadline": next((to_microseconds(one.at) for one in deadlines_of(client)), None),
+        "deadline": None if deadline is None else to_microseconds(deadline),
         "invoiced_to": client.practice_id if invoice_payer(client) is Payer.PRACTICE else None,
         "services": json.dumps([s.code for s in client.services]) if client.services else "[]",
         "data": encode(client),
@@ -101,13 +107,54 @@ def of_outcome(command_id: str, change: Change, until: datetime) -> Row:
 # ── Read ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+@contextmanager
+def naming(client_id: UUID) -> Iterator[None]:
+    """Add a client's id to a :class:`~client_access.CorruptRecord`."""
+    try:
+        yield
+    except CorruptRecord as problem:
+        raise CorruptRecord(problem.reason, client_id) from None
+
+
 def to_client(row: Any) -> Client:
     """Return the client of a row."""
     client_id, version, data = row
-    client = load_client(decode(data))
-    if (client.id, client.version) != (client_id, version):
-        raise CorruptRecord("a client's data and its row do not belong together")
+    with naming(client_id):
+        client = load_client(decode(data))
+        if (client.id, client.version) != (client_id, version):
+            raise CorruptRecord("a client's data and its row do not belong together")
     return client
+
+
+def in_list(row: Any) -> Client | StoredRow[str]:
+    """Return what `page` returns for a row of a client with its folded name."""
+    *whole, name = row
+    if not isinstance(name, str):
+        raise CorruptRecord("its folded name is not a text", whole[0])
+    return _found_at(name, whole, lambda client: fold(client.business_name))
+
+
+def by_deadline(row: Any) -> Client | StoredRow[datetime]:
+    """Return what `with_deadlines` returns for a row of a client with its deadline."""
+    *whole, deadline = row
+    return _found_at(to_moment(deadline), whole, _deadline_of)
+
+
+def _found_at(
+    key: Key, whole: Sequence[Any], key_of: Callable[[Client], Key | None]
+) -> Client | StoredRow[Key]:
+    """Return the client of a row that was found by a key, or both if the client has another key."""
+    place = key, whole[0]
+    try:
+        client = to_client(whole)
+    except CorruptRecord as problem:
+        _log.error("A record cannot be read: %s", problem)
+        return StoredRow(place, None)
+    return client if key_of(client) == key else StoredRow(place, client)
+
+
+def _deadline_of(client: Client) -> datetime | None:
+    return next((deadline.at for deadline in deadlines_of(client)), None)
 
 
 def to_notice(notice_id: UUID, data: str) -> Notice:
@@ -120,9 +167,10 @@ def to_notice(notice_id: UUID, data: str) -> Notice:
 
 def to_event(client_id: UUID, version: int, data: str) -> Event:
     """Return the event of a row of a client's history."""
-    event = load_event(decode(data))
-    if (event.client_id, event.version) != (client_id, version):
-        raise CorruptRecord("an event's data and its row do not belong together")
+    with naming(client_id):
+        event = load_event(decode(data))
+        if (event.client_id, event.version) != (client_id, version):
+            raise CorruptRecord("an event's data and its row do not belong together")
     return event
 
 

@@ -53,8 +53,12 @@ FIND_CLIENTS: Final = select(clients.c.email_key, clients.c.id).where(
 FIRST_IDS: Final = select(clients.c.id).order_by(clients.c.id).limit(bindparam("count"))
 NEXT_IDS: Final = FIRST_IDS.where(clients.c.id > bindparam("after"))
 
+FIRST_ROWS: Final = select(clients).order_by(clients.c.id).limit(bindparam("count"))
+NEXT_ROWS: Final = FIRST_ROWS.where(clients.c.id > bindparam("after"))
+
 PAGE: Final = (
-    _whole.where(
+    _whole.add_columns(clients.c.folded_name)
+    .where(
         clients.c.practice_id == bindparam("practice_id"),
         clients.c.client_list == bindparam("client_list"),
     )
@@ -72,7 +76,8 @@ CONTAINS: Final = {
 }
 
 WITH_DEADLINES: Final = (
-    _whole.where(clients.c.deadline >= bindparam("since"), clients.c.deadline < bindparam("until"))
+    _whole.add_columns(clients.c.deadline)
+    .where(clients.c.deadline >= bindparam("since"), clients.c.deadline < bindparam("until"))
     .order_by(clients.c.deadline, clients.c.id)
     .limit(bindparam("count"))
 )

@@ -25,6 +25,7 @@ from client_access.errors import CorruptRecord, EmailTaken, StaleClient
 from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.notices import Notice
+from client_access.questions.lists import StoredRow
 from client_access.repository import Claim
 from client_access.repository.erasing import erase_command, erase_event, erase_history, erase_notice
 from client_access.sql import statements
@@ -32,8 +33,11 @@ from client_access.sql.faults import is_email_conflict
 from client_access.sql.prepared import Prepared
 from client_access.sql.rows import (
     Row,
+    by_deadline,
     decode_notices,
     encode_notices,
+    in_list,
+    naming,
     of_client,
     of_event,
     of_notices,
@@ -97,7 +101,7 @@ def page(
     search: str,
     limit: int,
     after: tuple[str, UUID] | None,
-) -> list[Client]:
+) -> list[Client | StoredRow[str]]:
     """Return clients of one list in order, from a place on."""
     statement = statements.PAGE
     values: Row = {
@@ -111,7 +115,7 @@ def page(
     if after is not None:
         statement = statement.where(statements.AFTER)
         values["after_name"], values["after_key"] = after
-    return [to_client(row) for row in _rows(connection, statement, **values)]
+    return [in_list(row) for row in _rows(connection, statement, **values)]
 
 
 def with_deadlines(
@@ -121,7 +125,7 @@ def with_deadlines(
     practice_id: str | None,
     limit: int,
     after: tuple[datetime, UUID] | None,
-) -> list[Client]:
+) -> list[Client | StoredRow[datetime]]:
     """Return clients with a deadline between two moments, ordered by it, then by id."""
     statement = statements.WITH_DEADLINES
     values: Row = {"until": to_microseconds(until), "count": limit}
@@ -133,7 +137,7 @@ def with_deadlines(
         statement = statement.where(statements.AFTER_DEADLINE)
         since, values["after_key"] = after
     values["since"] = to_microseconds(since)
-    return [to_client(row) for row in _rows(connection, statement, **values)]
+    return [by_deadline(row) for row in _rows(connection, statement, **values)]
 
 
 def client_ids(connection: Connection, after: UUID | None) -> list[UUID]:
@@ -142,7 +146,15 @@ def client_ids(connection: Connection, after: UUID | None) -> list[UUID]:
         rows = _rows(connection, statements.FIRST_IDS, count=_AT_ONCE)
     else:
         rows = _rows(connection, statements.NEXT_IDS, after=after, count=_AT_ONCE)
-    return [client_id for (client_id,) in rows]
+    ids = [client_id for (client_id,) in rows]
+    check_order(ids, after)
+    return ids
+
+
+def check_order(ids: Sequence[UUID], after: UUID | None) -> None:
+    """Raise if paging by id would never end. SQLite stores any spelling of an id."""
+    if ids and after is not None and ids[-1] <= after:
+        raise CorruptRecord("its stored id is not in its only spelling", ids[-1])
 
 
 def history(connection: Connection, client_id: UUID) -> tuple[Event, ...]:
@@ -222,11 +234,12 @@ def erase(connection: Connection, client_id: UUID) -> None:
         return
     before = to_client(rows[0])
     events = history(connection, client_id)
-    erased = erase_history(events)
-    _overwrite_records(connection, client_id, events, erased)
-    after = replay(erased)
-    if after.version != before.version:
-        raise CorruptRecord("a client and its history do not belong together")
+    with naming(client_id):
+        erased = erase_history(events)
+        _overwrite_records(connection, client_id, events, erased)
+        after = replay(erased)
+        if after.version != before.version:
+            raise CorruptRecord("a client and its history do not belong together")
     _changed(connection, statements.OVERWRITE_CLIENT, key=client_id, **of_client(after))
 
 

@@ -10,11 +10,13 @@ from attrs import field, frozen
 
 from client_access.errors import InvalidValue
 from client_access.values import fold
-from client_access.values.validation import to_id, to_plain
+from client_access.values.validation import to_id, to_plain, to_text
 
-_PLACEHOLDER_DOMAIN = "placeholder.invalid"
-_ERASED_DOMAIN = "erased.invalid"
+_INVALID = ".invalid"  # reserved by RFC 2606
+_PLACEHOLDER_DOMAIN = f"placeholder{_INVALID}"
+_ERASED_DOMAIN = f"erased{_INVALID}"
 _ADDRESS_LENGTH = 254  # RFC 5321, §4.5.3.1.3
+_KEY_LENGTH = 1000  # folding and IDNA make an address longer
 
 # This pattern accepts most addresses, the plain ASCII ones, at a fiftieth of the cost of
 # email-validator, which checks the others. It accepts nothing that email-validator refuses; a
@@ -45,6 +47,21 @@ class EmailAddress:
         object.__setattr__(self, "key", _identity_key(address))
 
     @classmethod
+    def stored(cls, address: str, key: str) -> EmailAddress:
+        """Return an address that was accepted before, with the key that it had then.
+
+        Only the form is checked. Which addresses are valid, and how they are folded, may have
+        changed since, and what was accepted once stays readable.
+
+        Raises:
+            InvalidValue: one of the two does not have the form of an address: two parts around an
+                `@`, without spaces and control characters, and not under `.invalid`.
+        """
+        return cls._unchecked(
+            _formed("address", address, _ADDRESS_LENGTH), _formed("key", key, _KEY_LENGTH)
+        )
+
+    @classmethod
     def placeholder(cls, client_id: UUID) -> EmailAddress:
         """Return the unique, invalid address of a client that has no address (E2)."""
         return cls._invalid(client_id, _PLACEHOLDER_DOMAIN)
@@ -57,10 +74,13 @@ class EmailAddress:
     @classmethod
     def _invalid(cls, client_id: UUID, domain: str) -> EmailAddress:
         address = f"{to_id('client_id', client_id).hex}@{domain}"
-        # The constructor would refuse the domain.
+        return cls._unchecked(address, address)
+
+    @classmethod
+    def _unchecked(cls, address: str, key: str) -> EmailAddress:
         email = cls.__new__(cls)
         object.__setattr__(email, "address", address)
-        object.__setattr__(email, "key", address)
+        object.__setattr__(email, "key", key)
         return email
 
     @property
@@ -76,7 +96,7 @@ class EmailAddress:
     @property
     def is_mailable(self) -> bool:
         """Whether mail can be sent to it."""
-        return not self.key.endswith(".invalid")  # reserved by RFC 2606
+        return not self.key.endswith(_INVALID)
 
     def __str__(self) -> str:
         return self.address
@@ -101,6 +121,15 @@ def _identity_key(address: str) -> str:
     return f"{fold(parts.local_part)}@{parts.ascii_domain.lower()}"
 
 
+def _formed(name: str, value: str, limit: int) -> str:
+    """Return text that has the form of an address to which mail can be sent."""
+    text = to_text(name, value, limit)
+    local, _, domain = text.partition("@")
+    if not (local and domain) or "@" in domain or " " in text or text.endswith(_INVALID):
+        raise InvalidValue(name, "does not have the form of an address")
+    return text
+
+
 def parse_email(name: str, value: object) -> EmailAddress:
     """Return the address that somebody typed, or gave as an `EmailAddress`.
 
@@ -117,7 +146,8 @@ def parse_email(name: str, value: object) -> EmailAddress:
 def parse_kept_email(name: str, value: object) -> EmailAddress:
     """Return the address in a command: one that somebody typed, or an erased one.
 
-    A remembered command may have an erased address; it is not decided again.
+    White space around a typed address is ignored (E1). A remembered command may have an erased
+    address; it is not decided again.
 
     Raises:
         InvalidValue: it is not a valid address, or is a placeholder (E2). The error names the field
@@ -125,7 +155,7 @@ def parse_kept_email(name: str, value: object) -> EmailAddress:
     """
     if type(value) is not EmailAddress:
         try:
-            return EmailAddress(to_plain("address", value, str))
+            return EmailAddress(to_plain("address", value, str).strip())
         except InvalidValue as problem:
             raise InvalidValue(name, problem.reason) from None
     if value.is_placeholder:

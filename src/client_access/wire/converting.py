@@ -86,7 +86,7 @@ def _load_amount(value: object, _: object) -> Decimal:
     return _spelt(Decimal(text), _dump_amount, value)
 
 
-def _spelt(value: _T, spell: Callable[[_T], str], text: object) -> _T:
+def _spelt(value: _T, spell: Callable[[_T], object], text: object) -> _T:
     if spell(value) != text:
         raise CorruptRecord("a value is not in the spelling that is written")
     return value
@@ -100,10 +100,23 @@ def _dump_moment(moment: datetime) -> str:
     return (moment if moment.tzinfo is UTC else to_utc("at", moment)).isoformat()
 
 
+def _dump_email(email: EmailAddress) -> str | dict[str, str]:
+    """Return an address, with its key unless that is the address in lower case.
+
+    The key is stored and not made again, because folding changes with Unicode.
+    """
+    address, key = email.address, email.key
+    if address.isascii() and address.lower() == key:
+        return address
+    return {"address": address, "key": key}
+
+
 def _load_email(value: object, _: object) -> EmailAddress:
+    if type(value) is dict and value.keys() == {"address", "key"}:
+        return _spelt(EmailAddress.stored(value["address"], value["key"]), _dump_email, value)
     address = _exactly(str, value)
     if not address.endswith(".invalid"):
-        return EmailAddress(address)
+        return _spelt(EmailAddress.stored(address, address.lower()), _dump_email, value)
     client_id = UUID(address.partition("@")[0])
     for email in (EmailAddress.placeholder(client_id), EmailAddress.erased(client_id)):
         if email.address == address:
@@ -192,7 +205,7 @@ def _make_converter() -> Converter:
         (datetime, _load_moment, _dump_moment),
         (date, _load_date, date.isoformat),
         (Decimal, _load_amount, _dump_amount),
-        (EmailAddress, _load_email, str),
+        (EmailAddress, _load_email, _dump_email),
     ):
         converter.register_structure_hook(cls, load)
         if write is not None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from client_access.client import Client
 from client_access.questions.deadlines import deadlines_of
+from client_access.questions.lists import client_of
 from client_access.repository import Deadlines, Erasure
 from client_access.testing.checks.frame import FullRepository, check, expect, expect_equal
 from client_access.testing.checks.scene import Scene
@@ -54,9 +55,10 @@ def _found(
 ) -> Sequence[Client]:
     """Return the clients of a practice, or of all practices, that have a deadline."""
     practice_id = practice and practice.practice_id
-    return repository.with_deadlines(
+    rows = repository.with_deadlines(
         since, until, practice_id=practice_id, limit=limit, after=after
     )
+    return [client_of(row) for row in rows]
 
 
 def _found_anywhere(repository: FullRepository, client_id: UUID, at: datetime) -> bool:

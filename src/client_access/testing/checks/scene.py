@@ -9,7 +9,9 @@ from typing import final
 from uuid import UUID, uuid4
 
 from client_access.client import Client
+from client_access.questions.lists import client_of, place_of
 from client_access.repository import OutboxStore, Repository
+from client_access.testing.checks.frame import expect_equal
 from client_access.testing.clock import START, FixedClock
 from client_access.testing.examples import CATALOGUE, Example, examples
 from client_access.testing.life import Life
@@ -92,13 +94,21 @@ class Scene:
         after: tuple[str, UUID] | None = None,
     ) -> Sequence[Client]:
         """Return a page of a list of a practice, by default `self.practice`."""
-        return self.repository.page(
+        rows = self.repository.page(
             (practice or self.practice).practice_id,
             client_list,
             search=search,
             limit=limit,
             after=after,
         )
+        for row in rows:
+            expect_equal(
+                place_of(row),
+                place_of(client_of(row)),
+                "page() must return what was saved at the place that it was saved with: a "
+                "StoredRow has the stored folded name and id.",
+            )
+        return [client_of(row) for row in rows]
 
     def listed(
         self,
