@@ -299,7 +299,7 @@ class ClientAccess:
         """
         return Invoice(tuple(self.invoice_lines(practice_id)), self.catalogue.currency)
 
-    def invoice_lines(self, practice_id: str) -> Iterator[InvoiceLine]:
+    def invoice_lines(self, practice_id: str, *, limit: int | None = None) -> Iterator[InvoiceLine]:
         """Yield the lines of a practice's next invoice, a batch of clients at a time.
 
         They are ordered by folded business name, client id and service code. Memory holds the lines
@@ -309,15 +309,23 @@ class ClientAccess:
         reading. No line comes twice, and a client that activates is not missed. Only a client that
         is renamed may be missed (C2).
 
+        Parameters:
+            practice_id: the practice.
+            limit: how many lines are wanted, from 1; None for all. No more clients are loaded than
+                these lines need.
+
         Raises:
             InvalidValue, RepositoryError: as :meth:`next_invoice`.
         """
         practice_id = to_practice_id(practice_id)
-        reading = InvoiceReading(practice_id, self.catalogue)
-        for client in self._listed(practice_id, ClientList.INACTIVE):
-            reading.hold(client)
-        for client in self._listed(practice_id, ClientList.ACTIVE):
+        reading = InvoiceReading(practice_id, self.catalogue, limit)
+        for client in self._listed(practice_id, ClientList.INACTIVE, reading.batch):
+            if not reading.hold(client):
+                break
+        for client in self._listed(practice_id, ClientList.ACTIVE, reading.batch):
             yield from reading.up_to(client)
+            if not reading.left:
+                return
         yield from reading.rest()
 
     def next_invoice_total(self, practice_id: str) -> Decimal:
@@ -353,10 +361,10 @@ class ClientAccess:
     def _get(self, client_id: UUID) -> Client | None:
         return self.repository.get(to_id("client_id", client_id))
 
-    def _listed(self, practice_id: str, client_list: ClientList) -> Iterator[Client]:
+    def _listed(self, practice_id: str, client_list: ClientList, batch: int) -> Iterator[Client]:
         after = None
         while clients := self.repository.page(
-            practice_id, client_list, search="", limit=BATCH, after=after
+            practice_id, client_list, search="", limit=batch, after=after
         ):
             yield from clients
             after = place_of(clients[-1])
