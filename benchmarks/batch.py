@@ -34,6 +34,7 @@ ROUNDS = 5
 TABLES = ("client_access_client", "client_access_event")
 CATALOGUE = Catalogue([Service("payroll", "Payroll", Decimal(7))])
 PRACTICE = PracticeUser("practice")
+KEY = b"the key of the benchmark"
 
 
 def write_file(path: Path, rows: int) -> None:
@@ -60,7 +61,9 @@ def write_file(path: Path, rows: int) -> None:
 def read(path: Path) -> int:
     """Read the file and make commands; save nothing."""
     with path.open("rb") as file:
-        return sum(row.command is not None for row in read_clients_csv(file, by=PRACTICE))
+        return sum(
+            row.command is not None for row in read_clients_csv(file, by=PRACTICE, secret_key=KEY)
+        )
 
 
 def import_all(path: Path, database: Path) -> int:
@@ -68,7 +71,7 @@ def import_all(path: Path, database: Path) -> int:
     added = 0
     with SqlRepository.open(f"sqlite:///{database}") as repository, path.open("rb") as file:
         access = ClientAccess(repository, catalogue=CATALOGUE)
-        for outcome in import_clients(access, read_clients_csv(file, by=PRACTICE)):
+        for outcome in import_clients(access, read_clients_csv(file, by=PRACTICE, secret_key=KEY)):
             added += outcome.result is ImportResult.ADDED
     return added
 

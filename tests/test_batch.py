@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gc
+import hmac
 import io
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 import pytest
 from attrs import evolve
@@ -51,13 +52,14 @@ from client_access.batch.text import RECORD_LENGTH
 
 NORTH = PracticeUser("north", "nora")
 SOUTH = PracticeUser("south")
+KEY = b"the secret key of the tests"
 CATALOGUE = Catalogue([Service("payroll", "Payroll", Decimal(7))])
 EXAMPLE = (Path(__file__).parents[1] / "examples" / "tour" / "clients.csv").read_bytes()
 
 
 def rows_of(content: bytes | str, by: PracticeUser = NORTH) -> list[CsvRow]:
     raw = content.encode() if isinstance(content, str) else content
-    return list(read_clients_csv(io.BytesIO(raw), by=by))
+    return list(read_clients_csv(io.BytesIO(raw), by=by, secret_key=KEY))
 
 
 def problems_of(content: bytes | str) -> list[tuple[int, str | None, str]]:
@@ -79,7 +81,7 @@ def service() -> ClientAccess:
 
 
 def imported(access: ClientAccess, content: bytes, **options: Any) -> list[ImportOutcome]:
-    rows = read_clients_csv(io.BytesIO(content), by=NORTH)
+    rows = read_clients_csv(io.BytesIO(content), by=NORTH, secret_key=KEY)
     return list(import_clients(access, rows, **options))
 
 
@@ -172,7 +174,8 @@ def test_what_is_wrong_with_a_file_ends_the_reading(
     ("row", "expected"),
     [
         ("A", [(2, None, "wrong_number_of_cells")]),
-        ("A,,,,", [(2, None, "wrong_number_of_cells")]),
+        ("A,,,,x", [(2, None, "wrong_number_of_cells")]),
+        ("A,,,,, ", []),
         ('"A,,,', [(2, None, "bad_quoting")]),
         ('"A"x,,,', [(2, None, "bad_quoting")]),
         ("A" * RECORD_LENGTH + ",,,", [(2, None, "too_long")]),
@@ -241,8 +244,10 @@ def test_an_id_is_made_from_the_practice_and_the_reference_or_else_the_address_o
     assert by_name == ids_of(header + ",STRASSE,")
     assert by_name != ids_of(header + ",Strass,")
     # Ids must never change, or a file that is uploaded again would add its clients twice.
-    namespace = UUID("6f0f7f5c-3b0e-5f0a-9d53-0c6a3c1b7e21")
-    assert by_name == [uuid5(uuid5(namespace, "north"), "name strasse")]
+    purpose = b"client_access.batch: the clients of a practice, 1: north"
+    key = hmac.digest(KEY, purpose, "sha256")
+    id_bytes = hmac.digest(key, b"name strasse", "sha256")[:16]
+    assert by_name == [UUID(bytes=id_bytes, version=4)]
     # A reference, an address and a name never make the same id.
     assert len({*ids_of(header + "a,,"), *ids_of(header + "a,b,"), *ids_of(header + ",a,")}) == 3
 
@@ -316,7 +321,9 @@ def test_outcomes_come_in_the_order_of_the_rows_whatever_the_chunk(chunk: int) -
 
 def test_nothing_is_saved_before_an_outcome_is_asked_for() -> None:
     access = service()
-    outcomes = import_clients(access, read_clients_csv(io.BytesIO(EXAMPLE), by=NORTH), chunk=10)
+    outcomes = import_clients(
+        access, read_clients_csv(io.BytesIO(EXAMPLE), by=NORTH, secret_key=KEY), chunk=10
+    )
     (first,) = [row.command for row in rows_of(EXAMPLE)[:1]]
     assert first is not None
     assert access.repository.get(first.client_id) is None
@@ -359,7 +366,9 @@ def test_a_malformed_chunk_raises_at_once(chunk: Any) -> None:
 def test_one_client_twice_in_a_chunk_is_added_once_and_then_there() -> None:
     """L1: the outcome of a row is that of its own command, not of another with the same id."""
     content = b"business_name,email\nA,a@example.com\nB,\n"
-    once, again = (read_clients_csv(io.BytesIO(content), by=NORTH) for _ in range(2))
+    once, again = (
+        read_clients_csv(io.BytesIO(content), by=NORTH, secret_key=KEY) for _ in range(2)
+    )
     outcomes = list(import_clients(service(), chain(once, again)))
     assert [outcome.result.value for outcome in outcomes] == [
         "added",
@@ -375,7 +384,7 @@ def test_one_client_twice_in_a_chunk_is_left_out_only_if_its_address_is_taken() 
     access.handle(AddClient(uuid4(), NORTH, business_name="T", email="t@example.com"))
     header = b"reference,business_name,email\n"
     taken, free = (
-        read_clients_csv(io.BytesIO(header + row), by=NORTH)
+        read_clients_csv(io.BytesIO(header + row), by=NORTH, secret_key=KEY)
         for row in (b"1,A,t@example.com\n", b"1,A,a@example.com\n")
     )
     first, second = import_clients(access, chain(taken, free))
@@ -447,7 +456,7 @@ def test_a_file_that_cannot_be_read_or_written_raises_at_once(tmp_path: Path) ->
         no_sources: list[Any] = [closed, writing, io.BytesIO]
         for file in no_sources:
             with pytest.raises(InvalidValue, match="file must be a file opened for reading"):
-                read_clients_csv(file, by=NORTH)
+                read_clients_csv(file, by=NORTH, secret_key=KEY)
     with (tmp_path / "file").open("rb") as reading:
         no_targets: list[Any] = [closed, reading, io.BytesIO]
         for file in no_targets:
@@ -458,8 +467,8 @@ def test_a_file_that_cannot_be_read_or_written_raises_at_once(tmp_path: Path) ->
 def test_a_file_that_is_closed_too_early_raises() -> None:
     """Rows are read lazily, which is easy to forget around a `with`."""
     with io.BytesIO(EXAMPLE) as file:
-        none_read = read_clients_csv(file, by=NORTH)
-        some_read = read_clients_csv(file, by=NORTH)
+        none_read = read_clients_csv(file, by=NORTH, secret_key=KEY)
+        some_read = read_clients_csv(file, by=NORTH, secret_key=KEY)
         next(some_read)
     for rows in (none_read, some_read):
         with pytest.raises(InvalidValue, match="closed before it was read to its end"):
@@ -482,13 +491,13 @@ def test_a_file_stays_open_when_writing_fails() -> None:
 
 def test_other_malformed_arguments_raise_at_once() -> None:
     with pytest.raises(InvalidValue, match="by"):
-        read_clients_csv(io.BytesIO(), by="north")  # type: ignore[arg-type]  # the test
+        read_clients_csv(io.BytesIO(), by="north", secret_key=KEY)  # type: ignore[arg-type]  # the test
     with pytest.raises(InvalidValue, match="access"):
         import_clients("x", [])  # type: ignore[arg-type]  # the test
     with pytest.raises(InvalidValue, match="file"):
-        read_clients_csv("clients.csv", by=NORTH)  # type: ignore[arg-type]  # the test
+        read_clients_csv("clients.csv", by=NORTH, secret_key=KEY)  # type: ignore[arg-type]  # the test
     with pytest.raises(InvalidValue, match="file"):
-        read_clients_csv(io.StringIO(), by=NORTH)  # type: ignore[arg-type]  # the test
+        read_clients_csv(io.StringIO(), by=NORTH, secret_key=KEY)  # type: ignore[arg-type]  # the test
     with pytest.raises(InvalidValue, match="file"):
         write_clients_csv(io.StringIO(), [])  # type: ignore[arg-type]  # the test
     with pytest.raises(InvalidValue, match="command"):
@@ -501,10 +510,10 @@ def test_other_malformed_arguments_raise_at_once() -> None:
 
 def test_the_file_stays_open() -> None:
     file = io.BytesIO(EXAMPLE)
-    list(read_clients_csv(file, by=NORTH))
-    read_clients_csv(file, by=NORTH)
+    list(read_clients_csv(file, by=NORTH, secret_key=KEY))
+    read_clients_csv(file, by=NORTH, secret_key=KEY)
     file.seek(0)
-    next(read_clients_csv(file, by=NORTH))
+    next(read_clients_csv(file, by=NORTH, secret_key=KEY))
     write_clients_csv(file, [])
     assert not file.closed
 
@@ -656,7 +665,7 @@ def test_no_file_raises_anything(content: bytes) -> None:
 
 
 def test_a_reader_that_is_not_exhausted_leaves_nothing_behind() -> None:
-    rows: Iterator[CsvRow] = read_clients_csv(io.BytesIO(EXAMPLE), by=NORTH)
+    rows: Iterator[CsvRow] = read_clients_csv(io.BytesIO(EXAMPLE), by=NORTH, secret_key=KEY)
     next(rows)
     del rows
 

@@ -253,13 +253,16 @@ class _Meanwhile:
     def __init__(self, memory: ca.MemoryRepository, page: int, happens: Callable[[], Any]) -> None:
         self.get, self.save = memory.get, memory.save
         self.find_by_email = memory.find_by_email
-        self.pages, self._memory, self._page, self._happens = 0, memory, page, happens
+        self.pages, self.read = 0, 0
+        self._memory, self._page, self._happens = memory, page, happens
 
     def page(self, *args: Any, **more: Any) -> Sequence[ca.Client]:
         self.pages += 1
         if self.pages == self._page:
             self._happens()
-        return self._memory.page(*args, **more)
+        clients = self._memory.page(*args, **more)
+        self.read += len(clients)
+        return clients
 
 
 class _AwaitedMeanwhile:
@@ -288,8 +291,7 @@ def test_a_client_that_activates_before_any_page_is_neither_missed_nor_doubled(
     """S6: for every client that waits, before every page, with both services; also if the client is
     renamed at the same time, to come earlier or later.
     """
-    monkeypatch.setattr("client_access.service.BATCH", 3)
-    monkeypatch.setattr("client_access.service.awaited.BATCH", 3)
+    monkeypatch.setattr("client_access.questions.billing.BATCH", 3)
     pages = 0
     for page in range(1, 9):
         for who in range(5):
@@ -312,8 +314,7 @@ def test_a_client_that_is_renamed_while_an_invoice_is_read_is_on_it_once(
     monkeypatch: pytest.MonkeyPatch, awaited: bool
 ) -> None:
     """S6: its new name comes later in the order, and still it has its lines once."""
-    monkeypatch.setattr("client_access.service.BATCH", 3)
-    monkeypatch.setattr("client_access.service.awaited.BATCH", 3)
+    monkeypatch.setattr("client_access.questions.billing.BATCH", 3)
     for page in range(1, 9):
         for n in range(1, 14):
             office, _ = _waiting_and_active(8, 5)
@@ -322,6 +323,41 @@ def test_a_client_that_is_renamed_while_an_invoice_is_read_is_on_it_once(
             invoice = _read_by_both_services(inside, awaited)
             assert len({(line.client_id, line.service) for line in invoice.lines}) == 26
             assert len(invoice.lines) == 26, (page, n)
+
+
+async def _first_lines(store: Any, limit: int) -> list[ca.InvoiceLine]:
+    access = ca.AsyncClientAccess(store, catalogue=CATALOGUE)
+    return [line async for line in access.invoice_lines("north", limit=limit)]
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+@pytest.mark.parametrize(("active", "waiting"), [(100, 0), (0, 100), (60, 40)])
+@pytest.mark.parametrize("limit", [1, 2, 3, 10, 199, 200, 201])
+def test_the_first_lines_are_read_without_the_other_clients(
+    active: int, waiting: int, limit: int, awaited: bool
+) -> None:
+    """S6: they are the same as those of the whole invoice."""
+    office, _ = _waiting_and_active(active, waiting)
+    every = office.access.next_invoice("north").lines
+    assert len(every) == 200
+    inside = _Meanwhile(office.repository, 0, lambda: None)
+    if awaited:
+        lines = asyncio.run(_first_lines(_AwaitedMeanwhile(inside), limit))
+    else:
+        access = ca.ClientAccess(inside, catalogue=CATALOGUE)
+        lines = list(access.invoice_lines("north", limit=limit))
+    assert lines == list(every[:limit])
+    # From each of the two lists, and each client has two lines.
+    assert inside.read <= 2 * limit
+
+
+@pytest.mark.parametrize("limit", [0, -1, True, "5"])
+def test_a_malformed_limit_of_lines_raises(limit: Any) -> None:
+    """Every malformed argument raises InvalidValue."""
+    with pytest.raises(ca.InvalidValue, match="limit"):
+        list(Office().access.invoice_lines("north", limit=limit))
+    with pytest.raises(ca.InvalidValue, match="limit"):
+        asyncio.run(_first_lines(_AwaitedMeanwhile(_Meanwhile(Office().repository, 0, int)), limit))
 
 
 def test_prices_are_the_present_prices_of_the_catalogue() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from secrets import token_bytes
 from typing import IO
 from uuid import uuid4
 
@@ -37,6 +38,7 @@ from examples.tour.screen import MARGIN
 from examples.tour.stage import ALONE, VAT, Cast, Stage
 
 PROBLEMS_SHOWN = 5
+_KEY = token_bytes(32)  # each run of the tour has a practice of its own
 
 
 def add_clients(stage: Stage, cast: Cast) -> None:
@@ -77,7 +79,7 @@ def add_clients(stage: Stage, cast: Cast) -> None:
 
 def _import_twice(stage: Stage) -> None:
     """Import the file, and show that a second import adds nobody."""
-    call = "import_clients(access, read_clients_csv(file, by=…))"
+    call = "import_clients(access, read_clients_csv(file, by=…, secret_key=…))"
     stage.asks(f"imports {stage.file.name}.", call)
     problems = _import(stage)
     for problem in problems[:PROBLEMS_SHOWN]:
@@ -104,7 +106,7 @@ def _import(stage: Stage) -> list[Problem]:
 
 
 def _rows(stage: Stage, file: IO[bytes]) -> Iterator[CsvRow]:
-    for row in read_clients_csv(file, by=stage.practice):
+    for row in read_clients_csv(file, by=stage.practice, secret_key=_KEY):
         command = row.command
         yield row if command is None else attrs.evolve(row, command=stage.of_this_run(command))
 

@@ -18,7 +18,7 @@ from client_access.errors import InvalidValue
 from client_access.refusals import CommandRefused, RefusalCode
 from client_access.repository import Lookup, Repository
 from client_access.service import ClientAccess
-from client_access.values import Actor, PracticeUser
+from client_access.values import Actor, PracticeUser, fold
 from client_access.values.validation import check_type
 
 CHUNK = 2000
@@ -40,7 +40,8 @@ class ImportOutcome:
 
     Parameters:
         row: the row.
-        result: the result. A client that exists already is left unchanged.
+        result: the result. A client that exists already is left unchanged. It is there if it has
+            the row's address or its name; otherwise the row is left out.
         problems: why the row was left out; empty if it was not.
     """
 
@@ -120,14 +121,23 @@ def _outcome(
     if not _is_refused(outcome, RefusalCode.CLIENT_EXISTS):
         message = "The address is in use already, and each client needs its own."
         problem = Problem(row.number, EMAIL, ProblemCode.EMAIL_TAKEN, message)
-    elif _is_there(clients.get(command.client_id), command.by):
-        return ImportOutcome(row, ImportResult.ALREADY_THERE, ())
     else:
-        message = (
-            "This client was deleted, or the practice's access to it has ended. To add it again,"
-            " give the row a new reference."
-        )
-        problem = Problem(row.number, None, ProblemCode.CLIENT_GONE, message)
+        client = clients.get(command.client_id)
+        if client is None or not _manages(command.by, client):
+            message = (
+                "This client was deleted, or the practice's access to it has ended. To add it"
+                " again, give the row a new reference."
+            )
+            problem = Problem(row.number, None, ProblemCode.CLIENT_GONE, message)
+        elif _names(command, client):
+            return ImportOutcome(row, ImportResult.ALREADY_THERE, ())
+        else:
+            message = (
+                "A client was imported from such a row, and has another name and address now. If"
+                " this is a different client, give the row a new reference; if it is the same"
+                " client, remove the row."
+            )
+            problem = Problem(row.number, None, ProblemCode.DIFFERENT_CLIENT, message)
     return ImportOutcome(row, ImportResult.LEFT_OUT, (problem,))
 
 
@@ -135,11 +145,19 @@ def _is_refused(outcome: Change | CommandRefused, code: RefusalCode) -> bool:
     return isinstance(outcome, CommandRefused) and outcome.refusal.code is code
 
 
-def _is_there(client: Client | None, by: Actor) -> bool:
+def _manages(by: Actor, client: Client) -> bool:
     """Return whether a client still belongs to the practice that imports it."""
-    return (
-        client is not None and isinstance(by, PracticeUser) and client.practice_id == by.practice_id
-    )
+    return isinstance(by, PracticeUser) and client.practice_id == by.practice_id
+
+
+def _names(command: ImportClient, client: Client) -> bool:
+    """Return whether a client has the address or the name of a row.
+
+    A client may have changed both after it was imported, and the row may then be about another
+    client: one that uses the address that was freed, or one of the same name.
+    """
+    same_email = command.email is not None and command.email.key == client.email_key
+    return same_email or fold(command.business_name) == fold(client.business_name)
 
 
 def _clients(repository: Repository, client_ids: Sequence[UUID]) -> Mapping[UUID, Client]:

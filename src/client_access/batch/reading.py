@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import hmac
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from typing import IO, final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from client_access.batch.rows import (
     BUSINESS_NAME,
@@ -23,36 +25,58 @@ from client_access.errors import InvalidValue
 from client_access.machines.payer import Payer
 from client_access.values import ClientKind, ContactDetails, PracticeUser, fold
 from client_access.values.email_address import EmailAddress
-from client_access.values.validation import NAME_LENGTH, check_text, check_type, to_tuple
+from client_access.values.validation import (
+    NAME_LENGTH,
+    check_text,
+    check_type,
+    to_secret_key,
+    to_tuple,
+)
 
-_IDS = UUID("6f0f7f5c-3b0e-5f0a-9d53-0c6a3c1b7e21")
+_IDS_OF_PRACTICE = b"client_access.batch: the clients of a practice, 1: "
 _KINDS = {"": ClientKind.BUSINESS, **{kind.value: kind for kind in ClientKind}}
 _PAYERS = {"": None, **{payer.value: payer for payer in Payer}}
 _NOBODY = ContactDetails()
 
 
-def read_clients_csv(file: IO[bytes], *, by: PracticeUser) -> Iterator[CsvRow]:
+def read_clients_csv(
+    file: IO[bytes], *, by: PracticeUser, secret_key: str | bytes, encoding: str = "utf-8"
+) -> Iterator[CsvRow]:
     """Yield the rows of a CSV file, one by one; nothing is saved.
 
-    The file is UTF-8, with or without a byte order mark, and separates cells by commas or by
-    semicolons. The columns of :data:`COLUMNS` can be in any order and in any case. Unknown columns
-    are kept and not read. If something is wrong with the whole file, the only row is its header,
-    without columns.
+    The file separates cells by commas, semicolons or tabs, and may begin with a byte order mark.
+    The columns of :data:`COLUMNS` can be in any order and in any case. Unknown columns are kept and
+    not read. If something is wrong with the whole file, the only row is its header, without
+    columns. Whatever is wrong with a row, the next one is read as if it had been right.
 
     Parameters:
         file: opened for reading bytes; it stays open.
         by: who imports, for which practice.
+        secret_key: makes the ids of the clients, so that nobody else can compute them; at least 16
+            bytes, such as `secrets.token_bytes(32)`. Use the same key for every import: with
+            another one, a file that is imported again adds its clients again.
+        encoding: how the file encodes text, such as `cp1252`.
 
     Raises:
         InvalidValue: an argument is malformed, or the file was closed before its end was read.
             No content raises anything.
     """
     check_type("by", by, PracticeUser)
-    records = read_records(file)
-    return _rows(records, by)
+    new_id = _ids_of(by.practice_id, to_secret_key("secret_key", secret_key))
+    return _rows(read_records(file, encoding), by, new_id)
 
 
-def _rows(records: Iterator[tuple[int, list[str] | Fault]], by: PracticeUser) -> Iterator[CsvRow]:
+def _ids_of(practice_id: str, secret_key: bytes) -> Callable[[str], UUID]:
+    """Return a function that makes the id of a practice's client of what identifies its row."""
+    key = hmac.digest(secret_key, _IDS_OF_PRACTICE + practice_id.encode(), "sha256")
+    return lambda own: UUID(bytes=hmac.digest(key, own.encode(), "sha256")[:16], version=4)
+
+
+def _rows(
+    records: Iterator[tuple[int, list[str] | Fault]],
+    by: PracticeUser,
+    new_id: Callable[[str], UUID],
+) -> Iterator[CsvRow]:
     number, header = next(records, (1, None))
     if header is None:
         yield _broken(1, (), ProblemCode.EMPTY_FILE, None, "The file is empty.")
@@ -66,7 +90,7 @@ def _rows(records: Iterator[tuple[int, list[str] | Fault]], by: PracticeUser) ->
     if problems:
         yield CsvRow(number, (), columns, None, problems)
         return
-    reader = _RowReader(columns, names, by)
+    reader = _RowReader(columns, names, by, new_id)
     for number, cells in records:
         if isinstance(cells, Fault):
             yield _faulty(number, columns, cells)
@@ -92,9 +116,17 @@ def _name_of(column: str) -> str:
 
 
 def _problems_of_header(number: int, names: Sequence[str]) -> Iterator[Problem]:
-    if any(UNREADABLE_CHARACTER in name for name in names):
+    missing = BUSINESS_NAME not in names
+    if names[0].startswith("sep="):
+        message = (
+            "The first line names the separator for a spreadsheet: delete it, or save the file as"
+            ' "CSV UTF-8".'
+        )
+        yield Problem(number, None, ProblemCode.SEPARATOR_LINE, message)
+    # UTF-16 that is read as UTF-8 has a NUL in each character.
+    elif any(UNREADABLE_CHARACTER in name or (missing and "\0" in name) for name in names):
         yield _unreadable(number, None)
-    elif BUSINESS_NAME not in names:
+    elif missing:
         message = f"The column {BUSINESS_NAME} is missing: the first row must name the columns."
         yield Problem(number, BUSINESS_NAME, ProblemCode.MISSING_COLUMN, message)
     for column in COLUMNS:
@@ -107,10 +139,16 @@ def _problems_of_header(number: int, names: Sequence[str]) -> Iterator[Problem]:
 class _RowReader:
     """Makes rows of records, given the header. Remembers addresses and ids, to find doubles."""
 
-    def __init__(self, columns: tuple[str, ...], names: Sequence[str], by: PracticeUser) -> None:
+    def __init__(
+        self,
+        columns: tuple[str, ...],
+        names: Sequence[str],
+        by: PracticeUser,
+        new_id: Callable[[str], UUID],
+    ) -> None:
         self._columns = columns
         self._by = by
-        self._ids = uuid5(_IDS, by.practice_id)
+        self._new_id = new_id
         self._rows_by_email: dict[str, int] = {}
         self._rows_by_id: dict[int, int] = {}
         # A missing column is read from an empty cell that is added to each record.
@@ -120,6 +158,8 @@ class _RowReader:
     def read(self, number: int, cells: list[str]) -> CsvRow:
         """Return the row, with its command or with all its problems."""
         width = len(self._columns)
+        if len(cells) > width and not any(cells[width:]):
+            del cells[width:]
         if len(cells) != width:
             message = f"The row has {len(cells)} cells, and the header has {width}."
             code = ProblemCode.WRONG_NUMBER_OF_CELLS
@@ -151,16 +191,17 @@ class _RowReader:
         check_text(REFERENCE, reference, NAME_LENGTH, blank=True)
         mailbox = EmailAddress(email) if email else None
         if reference:
-            own = f"reference {reference}"
+            own = f"reference {unicodedata.normalize('NFC', reference)}"
         elif mailbox:
             own = f"email {mailbox.key}"
         else:
+            check_text(BUSINESS_NAME, business_name, NAME_LENGTH)  # before a long one is folded
             own = f"name {fold(business_name)}"
         contact = _NOBODY
         if contact_name or phone or address:
             contact = ContactDetails(contact_name, phone, _lines(address))
         return ImportClient(
-            uuid5(self._ids, own),
+            self._new_id(own),
             self._by,
             business_name=business_name,
             kind=_KINDS[kind.lower()],
@@ -250,8 +291,7 @@ def _email_or_none(text: str) -> EmailAddress | None:
 
 
 def _unreadable(number: int, column: str | None) -> Problem:
-    message = "Some characters cannot be read: save the file as UTF-8."
-    return Problem(number, column, ProblemCode.UNREADABLE_CHARACTERS, message)
+    return Problem(number, column, ProblemCode.UNREADABLE_CHARACTERS, _UNREADABLE)
 
 
 def _broken(
@@ -270,9 +310,14 @@ def _faulty(number: int, columns: tuple[str, ...], fault: Fault) -> CsvRow:
     return _broken(number, columns, ProblemCode(fault.value), None, _FAULTS[fault])
 
 
+_UNREADABLE = (
+    'Some characters cannot be read: save the file as "CSV UTF-8", or import it with its own'
+    " encoding, such as cp1252 or utf-16."
+)
 _FAULTS = {
     Fault.BAD_QUOTING: "A quotation mark is not closed, or is inside a quoted cell. The rows"
     " that it spans were left out.",
-    Fault.TOO_LONG: "The row is too long. Perhaps a quotation mark is not closed, and it spans the"
-    " rows after it.",
+    Fault.TOO_LONG: "The row is too long. Perhaps a quotation mark is not closed; the rows that it"
+    " spans were left out.",
+    Fault.UNREADABLE: _UNREADABLE,
 }

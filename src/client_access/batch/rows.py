@@ -30,6 +30,7 @@ class ProblemCode(Enum):
     """The problems of a file, a row or a cell."""
 
     EMPTY_FILE = "empty_file"
+    SEPARATOR_LINE = "separator_line"
     MISSING_COLUMN = "missing_column"
     DOUBLED_COLUMN = "doubled_column"
     BAD_QUOTING = "bad_quoting"
@@ -44,6 +45,7 @@ class ProblemCode(Enum):
     # Found when a row is imported:
     EMAIL_TAKEN = "email_taken"
     CLIENT_GONE = "client_gone"
+    DIFFERENT_CLIENT = "different_client"
 
 
 @final
@@ -72,7 +74,8 @@ class CsvRow:
     Parameters:
         number: as a spreadsheet counts: the header is row 1, and blank rows count too.
         columns: the header of the file; empty if the whole file has a problem.
-        cells: the texts of the row, without white space around them.
+        cells: the texts of the row, without white space around them. If the row has a problem,
+            there may be more or fewer than columns.
         command: the command that imports the client; None if there are problems.
         problems: all the problems.
     """

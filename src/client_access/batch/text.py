@@ -13,7 +13,7 @@ from itertools import islice
 from typing import IO, final
 
 from client_access.errors import InvalidValue
-from client_access.values.validation import check_type
+from client_access.values.validation import check_type, to_plain
 
 RECORD_LENGTH = 65_536
 """The longest record, in characters. It bounds the memory that a record can take."""
@@ -21,11 +21,28 @@ RECORD_LENGTH = 65_536
 UNREADABLE_CHARACTER = "\ufffd"
 """Replaces bytes that cannot be decoded."""
 
-# The start of a cell that a spreadsheet would execute as a formula. It may ignore white space and
-# apostrophes before it, and in some languages it accepts full-width characters.
-_FORMULA = re.compile(r"['\s]*[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001 - the full-width forms are meant
-# A quoted cell, up to its end or the end of the line. Other quotation marks are ordinary text.
-_QUOTED = re.compile('(?:^|(?<=[,;])) *"(?:[^"]|"")*(?:"|$)')
+_DELIMITERS = ",;\t"
+
+# A quoted cell, up to its end. Other quotation marks are ordinary text.
+_QUOTED = re.compile(rf'(?:\A|(?<=[{_DELIMITERS}])) *+"(?:[^"]++|"")*+(?:"|\Z)')
+_BLANK = re.compile(rf'[\s"{_DELIMITERS}]*+')
+
+
+def _before_formulas(mark: str) -> re.Pattern[str]:
+    """Return a pattern of the places, with this mark, where a spreadsheet would find a formula.
+
+    It would at the start of a cell. It would also inside of one, if it opens the file with a
+    delimiter that the file does not have. It may ignore white space, apostrophes and quotation
+    marks before a formula, and in some languages it accepts full-width characters.
+    """
+    begins = r"=+\-@\t\r＝＋－＠"  # noqa: RUF001 - the full-width forms are meant
+    return re.compile(
+        rf"""\A{mark}(?=['"\s]*?[{begins}\n])"""
+        rf"""|(?<=[,;:|\t\r\n]){mark}(?=(?:['"]|[^\S\n])*?[{begins}])"""
+    )
+
+
+_FORMULAS, _HARMLESS_FORMULAS = _before_formulas(""), _before_formulas("'")
 
 
 class Fault(Enum):
@@ -33,6 +50,7 @@ class Fault(Enum):
 
     BAD_QUOTING = "bad_quoting"
     TOO_LONG = "too_long"
+    UNREADABLE = "unreadable_characters"
 
 
 class _TooLong(Exception):
@@ -40,74 +58,145 @@ class _TooLong(Exception):
 
 
 @final
-class _Lines:
-    """The lines of a file, for `csv.reader`. Raises _TooLong for a record that is too long."""
+class _Quotation:
+    """Follows the quotation marks of a record that comes in pieces, which may end anywhere.
+
+    Whatever is wrong with them, it finds the end of the record where `csv.reader` does if it is not
+    strict.
+
+    Parameters:
+        delimiters: what can separate cells.
+    """
+
+    def __init__(self, delimiters: str) -> None:
+        other, quoted = f"[^{delimiters}]", r'"(?:[^"]++|"")*+'
+        self._cells = re.compile(
+            rf'(?: *+(?:{quoted}"|(?!")){other}*+[{delimiters}])*+ *+'
+            rf'(?:{quoted}(?:(?P<closed>")(?P<after>{other}++)?+|(?P<open>\Z))|(?P<bare>{other}++))?+'
+        )
+        self._before = ""
+
+    def add(self, piece: str) -> bool:
+        """Add a piece, and return whether the record goes on after it."""
+        cells = self._cells.match(self._before + piece)
+        assert cells is not None  # the pattern matches any text
+        self._before = _SAME_END[cells.lastgroup]
+        return self._before == '"' or not piece.endswith(("\n", "\r"))
+
+
+_SAME_END = {None: "", "bare": "x", "after": "x", "open": '"', "closed": '""'}
+"""A short text that ends as the cells do: before a cell, in one, in a quotation, or after it."""
+
+
+@final
+class _Records:
+    """The records of a file as texts, for `csv.reader`. Raises _TooLong for one that is too long.
+
+    Each ends at the first line end outside of a quotation, whether or not `csv.reader` accepts it.
+    So whatever is wrong with a record, the next one begins in its place.
+
+    Attributes:
+        blank: how many blank records were skipped at the start.
+        delimiter: what separates the cells.
+    """
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
-        self._room = RECORD_LENGTH
-        self._first: list[str] = []
+        self._ahead: list[str] = []  # pieces to read again, the last one first
+        self.blank = 0
+        self.delimiter = self._find_delimiter()
 
-    def __iter__(self) -> _Lines:
+    def __iter__(self) -> _Records:
         return self
 
     def __next__(self) -> str:
-        line = self._first.pop() if self._first else self._read(RECORD_LENGTH + 1)
-        if not line:
+        record = self._read()
+        if '"' in record or len(record) > RECORD_LENGTH:
+            record = "".join(self._whole(record, self.delimiter))
+            if len(record) > RECORD_LENGTH:
+                raise _TooLong
+        if not record:
             raise StopIteration
-        self._room -= len(line)
-        if self._room < 0:
-            while line and not line.endswith(("\n", "\r")):
-                line = self._read(RECORD_LENGTH)
-            raise _TooLong
-        return line
+        return record
 
-    def begin_record(self) -> None:
-        """Count the length of a record from here."""
-        self._room = RECORD_LENGTH
+    def _find_delimiter(self) -> str:
+        """Return what separates most cells of the first record that is not blank."""
+        first = self._read().removeprefix("\ufeff")  # the byte order mark
+        while True:
+            pieces = self._whole(first, _DELIMITERS)
+            record = "".join(pieces)
+            if not record or len(record) > RECORD_LENGTH or not _BLANK.fullmatch(record):
+                self._ahead += reversed(pieces)
+                return max(_DELIMITERS, key=_QUOTED.sub("", record).count)
+            self.blank += 1
+            first = self._read()
 
-    def delimiter(self) -> str:
-        """Return what separates the cells of the first line: a comma or a semicolon."""
-        line = self._read(RECORD_LENGTH + 1)
-        self._first.append(line)
-        bare = _QUOTED.sub("", line)
-        return ";" if bare.count(";") > bare.count(",") else ","
+    def _whole(self, first: str, delimiters: str) -> list[str]:
+        """Read the rest of a record. Return its pieces, and of one that is too long only some."""
+        quotation = _Quotation(delimiters)
+        pieces, piece, length = [first], first, len(first)
+        while quotation.add(piece) and (piece := self._read()):
+            if length <= RECORD_LENGTH:
+                pieces.append(piece)
+            length += len(piece)
+        # The last piece may end between the two characters of a line end.
+        if length > RECORD_LENGTH and piece.endswith("\r") and (after := self._read()) != "\n":
+            self._ahead.append(after)
+        return pieces
 
-    def _read(self, length: int) -> str:
+    def _read(self) -> str:
+        """Return a line, or a piece of one that is longer than any record."""
+        if self._ahead:
+            return self._ahead.pop()
         try:
-            return self._text.readline(length)
+            return self._text.readline(RECORD_LENGTH + 1)
+        except UnicodeError:  # a few encodings cannot replace what they cannot decode
+            raise
         except ValueError:
             raise _closed() from None
 
 
-def read_records(file: IO[bytes]) -> Iterator[tuple[int, list[str] | Fault]]:
+def read_records(
+    file: IO[bytes], encoding: str = "utf-8"
+) -> Iterator[tuple[int, list[str] | Fault]]:
     """Yield the records of a CSV file with their numbers, from 1. Skip blank ones, but count them.
 
-    The file is UTF-8, with or without a byte order mark; U+FFFD replaces what is not UTF-8. Cells
-    have no white space around them, and no apostrophe that :func:`write_records` added.
+    A byte order mark is not read, and U+FFFD replaces what cannot be decoded. Cells have no white
+    space around them, and no apostrophe that :func:`write_records` added.
 
     Parameters:
         file: opened for reading bytes; it stays open.
+        encoding: how the file encodes text.
 
     Raises:
-        InvalidValue: the file is not open for reading bytes, or was closed meanwhile.
+        InvalidValue: the file is not open for reading bytes, or was closed meanwhile; or the
+            encoding is not known.
     """
     _check(file, "readable", "reading")
-    return _records(file)
+    return _records(file, _to_encoding(encoding))
 
 
-def _records(file: IO[bytes]) -> Iterator[tuple[int, list[str] | Fault]]:
+def _to_encoding(name: object) -> str:
+    encoding = to_plain("encoding", name, str)
     try:
-        text = io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")
+        b"a".decode(encoding, "replace")
+    except (LookupError, ValueError):
+        raise InvalidValue("encoding", "is not the name of a text encoding") from None
+    return encoding
+
+
+def _records(file: IO[bytes], encoding: str) -> Iterator[tuple[int, list[str] | Fault]]:
+    try:
+        text = io.TextIOWrapper(file, encoding, errors="replace", newline="")
     except ValueError:
         raise _closed() from None
+    number = 1
     try:
-        lines = _Lines(text)
-        reader = csv.reader(lines, delimiter=lines.delimiter(), skipinitialspace=True, strict=True)
-        number = 0
+        records = _Records(text)
+        number += records.blank
+        delimiter = records.delimiter
+        reader = csv.reader(records, delimiter=delimiter, skipinitialspace=True, strict=True)
         while True:
-            number += 1
-            lines.begin_record()
             try:
                 cells = [_bare(cell) if "'" in cell else cell.strip() for cell in next(reader)]
             except StopIteration:
@@ -119,6 +208,9 @@ def _records(file: IO[bytes]) -> Iterator[tuple[int, list[str] | Fault]]:
             else:
                 if any(cells):
                     yield number, cells
+            number += 1
+    except UnicodeError:
+        yield number, Fault.UNREADABLE
     finally:
         with suppress(ValueError):  # the file was closed meanwhile
             text.detach()
@@ -127,7 +219,8 @@ def _records(file: IO[bytes]) -> Iterator[tuple[int, list[str] | Fault]]:
 def write_records(file: IO[bytes], records: Iterable[Iterable[str]]) -> None:
     """Write records as CSV, in UTF-8 with a byte order mark, by which spreadsheets recognise it.
 
-    An apostrophe is added before any cell that a spreadsheet would execute as a formula.
+    An apostrophe is added where a spreadsheet would find a formula: at the start of a cell, and
+    after what it may take for a delimiter.
 
     Parameters:
         file: opened for writing bytes; it stays open.
@@ -142,8 +235,8 @@ def write_records(file: IO[bytes], records: Iterable[Iterable[str]]) -> None:
     text = codecs.getwriter("utf-8-sig")(file)
     each = ([_harmless(cell) for cell in cells] for cells in records)
     for header in islice(each, 1):
-        # Readers guess the separator from the header, and a bare semicolon would mislead them.
-        if any(";" in cell for cell in header):
+        # Readers guess the delimiter from the header, and another one outside quotes would mislead.
+        if any(other in cell for cell in header for other in _DELIMITERS[1:]):
             csv.writer(text, quoting=csv.QUOTE_ALL).writerow(header)
         else:
             csv.writer(text).writerow(header)
@@ -172,12 +265,9 @@ def _harmless(cell: str) -> str:
         raise InvalidValue(
             "rows", "have half of a surrogate pair, which is not a character"
         ) from None
-    return "'" + cell if _FORMULA.match(cell) else cell
+    return _FORMULAS.sub("'", cell)
 
 
 def _bare(cell: str) -> str:
     """Undo :func:`_harmless` for a cell with an apostrophe, and remove white space around it."""
-    cell = cell.lstrip()
-    if cell[0] == "'" and _FORMULA.match(cell, 1):
-        cell = cell[1:]
-    return cell.strip()
+    return _HARMLESS_FORMULAS.sub("", cell.lstrip()).strip()

@@ -79,14 +79,20 @@ def add_catalogue(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_limit(parser: argparse.ArgumentParser, of_what: str) -> None:
+SHOWN = 50
+
+
+def add_limit(
+    parser: argparse.ArgumentParser, of_what: str, *, default: int | None = SHOWN
+) -> None:
     """Add `--limit`."""
     parser.add_argument(
         "--limit",
         metavar="N",
         type=_count,
-        default=50,
-        help=f"how many {of_what} to show at most; default: 50",
+        default=default,
+        help=f"how many {of_what} to show at most; default: {SHOWN}"
+        + ("" if default else ", and all with --json"),
     )
 
 

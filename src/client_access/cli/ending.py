@@ -41,8 +41,8 @@ def ended(program: Callable[[], int]) -> int:
     except BrokenPipeError:
         finish()
         return PIPE_CLOSED
-    except KeyboardInterrupt:
-        message, status = "Interrupted.", INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        message, status = str(interrupt) or "Interrupted.", INTERRUPTED
     except Failure as failure:
         message = str(failure)
     except CommandRefused as refused:

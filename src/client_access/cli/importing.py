@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import sys
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import BinaryIO, Literal, final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from client_access import ClientAccess
+from client_access import ClientAccess, PracticeUser
 from client_access.batch import (
     CsvRow,
     ImportOutcome,
@@ -27,11 +28,11 @@ from client_access.batch import (
     unknown_columns,
     write_clients_csv,
 )
-from client_access.cli import arguments, words
+from client_access.cli import arguments, keys, words
 from client_access.cli.arguments import Commands
 from client_access.cli.ending import Failure, harmless
 from client_access.cli.screen import Screen, print_json
-from client_access.cli.stores import file_of, opened
+from client_access.cli.stores import file_of, on_server, opened
 
 PROBLEMS_SHOWN = 20
 PROBLEMS_COLUMN = "problems"
@@ -68,6 +69,19 @@ def add_to(commands: Commands) -> None:
     arguments.add_database(parser)
     arguments.add_practice(parser)
     parser.add_argument(
+        "--key-file",
+        metavar="FILE",
+        type=Path,
+        help="the secret key that makes the ids of clients; made if it does not exist; default: the"
+        f" database's file with {keys.ENDING} added",
+    )
+    parser.add_argument(
+        "--encoding",
+        metavar="NAME",
+        default="utf-8",
+        help="how the file encodes text, such as cp1252 or utf-16; default: utf-8",
+    )
+    parser.add_argument(
         "--left-out",
         metavar="FILE",
         type=Path,
@@ -95,26 +109,49 @@ def template(options: argparse.Namespace) -> int:
 def import_file(options: argparse.Namespace) -> int:
     """Import a file; the exit status is 1 if a row was left out."""
     by = arguments.practice_of(options)
+    if options.key_file is None and on_server(options.database):
+        raise Failure("Name a file for the secret key with --key-file: the database has none.")
     _check_left_out(options.left_out, options.file, "the file to import")
     report = _Report(keep=None if options.json else PROBLEMS_SHOWN)
+    try:
+        _import(options, by, report)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(words.interrupted(report.last_row, report.counts)) from None
+    if options.json:
+        print_json(report.as_json())
+    else:
+        report.show(Screen(), options.left_out)
+    return 1 if report.counts[ImportResult.LEFT_OUT] else 0
+
+
+def _import(options: argparse.Namespace, by: PracticeUser, report: _Report) -> None:
     with (
         _reading(options.file) as file,
         opened(options.database, make=True) as repository,
         _progress() as progress,
     ):
         # Not before: opening the database may have created its file.
-        _check_left_out_of_database(options.left_out, options.database)
+        secret_key = _secret_key(options, file_of(options.database))
         size = os.fstat(file.fileno()).st_size
         counted = progress.wrap_file(file, size, description=harmless(options.file.name))
         access = ClientAccess(repository, catalogue=arguments.EXAMPLE)  # no price is needed
-        rows = _rows(options.file, read_clients_csv(counted, by=by))
-        outcomes = _in_doubt_left_out(import_clients(access, rows))
+        rows = read_clients_csv(counted, by=by, secret_key=secret_key, encoding=options.encoding)
+        outcomes = _in_doubt_left_out(import_clients(access, _rows(options.file, rows)))
         _write_left_out(options.left_out, report.of(outcomes))
-    if options.json:
-        print_json(report.as_json())
-    else:
-        report.show(Screen(), options.left_out)
-    return 1 if report.counts[ImportResult.LEFT_OUT] else 0
+
+
+def _secret_key(options: argparse.Namespace, database: Path | None) -> bytes:
+    """Return the secret key, once it is certain that --left-out does not overwrite anything."""
+    if database is not None:
+        _check_left_out(options.left_out, database, "the database")
+        for ending in _BESIDE_A_DATABASE:
+            file = database.with_name(database.name + ending)
+            _check_left_out(options.left_out, file, "a file of the database")
+    key_file = options.key_file or (database and keys.beside(database))
+    if key_file is None:  # a database in memory, which nothing is imported into again
+        return secrets.token_bytes(32)
+    _check_left_out(options.left_out, key_file, "the secret key")
+    return keys.key_in(key_file)
 
 
 @final
@@ -130,6 +167,7 @@ class _Report:
         self.counts: Counter[ImportResult] = Counter()
         self._kept: list[Problem] = []
         self._problems = 0
+        self.last_row = 0
         self._ignored: list[str] = []
         self._has_rows = True
 
@@ -140,6 +178,7 @@ class _Report:
                 columns = outcome.row.columns
                 self._ignored = unknown_columns(columns[_places_of_problems(columns) :])
                 self._has_rows = bool(columns)
+            self.last_row = outcome.row.number
             self.counts[outcome.result] += 1
             self._problems += len(outcome.problems)
             room = len(outcome.problems) if self._keep is None else self._keep - len(self._kept)
@@ -201,21 +240,6 @@ def _check_left_out(left_out: Path | None, file: Path, what: str) -> None:
     by_name = os.path.realpath(left_out) == os.path.realpath(file)
     if by_name or (left_out.exists() and file.exists() and left_out.samefile(file)):
         raise Failure(f"--left-out must be a different file: {left_out} is {what}.")
-
-
-def _check_left_out_of_database(left_out: Path | None, url: str) -> None:
-    """Check that the rows that are left out do not overwrite a file of the database.
-
-    Raises:
-        Failure: they would.
-    """
-    database = None if left_out is None else file_of(url)
-    if database is None:
-        return
-    _check_left_out(left_out, database, "the database")
-    for ending in _BESIDE_A_DATABASE:
-        beside = database.with_name(database.name + ending)
-        _check_left_out(left_out, beside, "a file of the database")
 
 
 def _rows(path: Path, rows: Iterator[CsvRow]) -> Iterator[CsvRow]:

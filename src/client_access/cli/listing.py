@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from itertools import islice
 from uuid import UUID
 
@@ -13,7 +14,9 @@ from client_access.cli.arguments import Commands
 from client_access.cli.ending import Failure
 from client_access.cli.screen import Screen, print_json
 from client_access.cli.stores import opened
-from client_access.questions.billing import total_of
+from client_access.questions.billing import total_of, total_of_counts
+from client_access.repository import ServiceCounts
+from client_access.values.catalogue import InvoiceLine, exact
 
 _PAGE = 1000
 
@@ -39,7 +42,7 @@ def add_to(commands: Commands) -> None:
     payer.add_argument("--practice", metavar="ID", help="the practice's id")
     payer.add_argument("--client", metavar="ID", help="the client's id")
     arguments.add_catalogue(parser)
-    arguments.add_limit(parser, "lines")
+    arguments.add_limit(parser, "lines", default=None)
     arguments.add_json(parser)
 
 
@@ -112,32 +115,52 @@ def _row_as_json(which: ClientList, row: Row) -> dict[str, object]:
     }
 
 
+def _of_practice(
+    access: ClientAccess, options: argparse.Namespace, limit: int | None
+) -> tuple[Sequence[InvoiceLine], int, Decimal]:
+    """Return the first lines of a practice's next invoice, the number of all lines, and the total.
+
+    If there may be more, the number and the total come from counts: no client is loaded for them.
+    """
+    practice_id = arguments.practice_of(options).practice_id
+    lines = tuple(access.invoice_lines(practice_id, limit=limit))
+    if limit is None or len(lines) < limit:
+        return lines, len(lines), total_of(lines)
+    assert isinstance(access.repository, ServiceCounts)  # as every repository in a database
+    counts = access.repository.service_counts(practice_id)
+    return lines, sum(counts.values()), total_of_counts(counts, access.catalogue)
+
+
 def invoice(options: argparse.Namespace) -> int:
     """Show the next invoice of a practice, or of a client that pays for itself."""
+    limit = options.limit or (None if options.json else arguments.SHOWN)
     with arguments.access_to(options) as access:
+        currency = access.catalogue.currency
         if options.client is None:
-            of = access.next_invoice(arguments.practice_of(options).practice_id)
+            lines, count, total = _of_practice(access, options, limit)
         else:
-            of = access.next_invoice_of_client(arguments.client_in(access, options).id)
+            invoice = access.next_invoice_of_client(arguments.client_in(access, options).id)
+            lines, count, total = invoice.lines[:limit], len(invoice.lines), invoice.total
     if options.json:
-        lines = [
+        shown = [
             {
                 "client_id": str(line.client_id),
                 "business_name": line.business_name,
                 "service": line.service,
                 "monthly_price": str(line.monthly_price),
             }
-            for line in of.lines
+            for line in lines
         ]
-        print_json({"currency": of.currency, "total": str(of.total), "lines": lines})
+        print_json({"currency": currency, "total": str(total), "lines": shown})
         return 0
     rows = [
-        (line.business_name, line.service_name, words.money(line.monthly_price, of.currency))
-        for line in of.lines[: options.limit]
+        (line.business_name, line.service_name, words.money(line.monthly_price, currency))
+        for line in lines
     ]
-    if rest := of.lines[options.limit :]:
-        rows.append((f"… {len(rest):,} more lines", "", words.money(total_of(rest), of.currency)))
-    rows.append(("Total a month", "", words.money(of.total, of.currency)))
+    if count > len(lines):
+        rest = exact().subtract(total, total_of(lines))
+        rows.append((f"… {count - len(lines):,} more lines", "", words.money(rest, currency)))
+    rows.append(("Total a month", "", words.money(total, currency)))
     screen = Screen()
     screen.table(("client", "service", "price"), rows, right=(2,))
     if options.catalogue is None:

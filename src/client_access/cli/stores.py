@@ -51,6 +51,15 @@ def opened(url: str, *, make: bool = False) -> Iterator[SqlRepository]:
         yield repository
 
 
+def on_server(url: str) -> bool:
+    """Return whether a database is on a server.
+
+    Raises:
+        Failure: the URL is not valid.
+    """
+    return _parsed(url).get_backend_name() != "sqlite"
+
+
 def file_of(url: str) -> Path | None:
     """Return the file of an existing database, or None if it is not in a file.
 
@@ -59,13 +68,12 @@ def file_of(url: str) -> Path | None:
     Raises:
         Failure: the database cannot be opened.
     """
-    parsed = _parsed(url)
-    if parsed.get_backend_name() != "sqlite":
+    if on_server(url):
         return None
     question = "SELECT file FROM pragma_database_list WHERE name = 'main'"
     with (
         _opening(shown(url)),
-        create_engine(parsed, poolclass=NullPool).connect() as connection,
+        create_engine(_parsed(url), poolclass=NullPool).connect() as connection,
     ):
         in_file = connection.exec_driver_sql(question).scalar()
     return Path(in_file) if in_file else None

@@ -347,3 +347,12 @@ def imported(counts: Mapping[ImportResult, int]) -> str:
     ]
     noun = "row" if rows == 1 else "rows"
     return f"{rows:,} {noun}: {listed(parts)}." if rows else "The file has no rows."
+
+
+def interrupted(last_row: int, counts: Mapping[ImportResult, int]) -> str:
+    """Return how far an import came, and what to do next."""
+    came = f"after row {last_row:,}. {imported(counts)}" if last_row else "before the first row."
+    return (
+        f"Interrupted {came} Import the file again to go on: what was imported is saved, and no"
+        " client is added twice."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
@@ -123,22 +124,37 @@ class InvoiceReading:
     Parameters:
         practice_id: the practice.
         catalogue: the services and their prices.
+        limit: how many lines are wanted, from 1; None for all.
+
+    Attributes:
+        batch: how many clients to load at once.
+        left: how many more lines are wanted. At 0, no more clients need to be read.
+
+    Raises:
+        InvalidValue: the limit is malformed.
     """
 
-    def __init__(self, practice_id: str, catalogue: Catalogue) -> None:
+    def __init__(self, practice_id: str, catalogue: Catalogue, limit: int | None = None) -> None:
+        self.left = sys.maxsize if limit is None else to_plain("limit", limit, int)
+        if self.left < 1:
+            raise InvalidValue("limit", "must be at least 1")
+        self.batch = min(BATCH, self.left)
         self._practice_id = practice_id
         self._catalogue = catalogue
         self._held: deque[tuple[Cursor, tuple[InvoiceLine, ...]]] = deque()
+        self._held_lines = 0
         self._seen: set[UUID] = set()
 
-    def hold(self, row: Client | StoredRow[str]) -> None:
-        """Take the next client of the inactive list.
+    def hold(self, row: Client | StoredRow[str]) -> bool:
+        """Take the next client of the inactive list; return whether to read on in it.
 
         Raises:
             CorruptRecord: it cannot be read.
         """
         if lines := self._lines_of(client_of(row)):
             self._held.append((place_of(row), lines))
+            self._held_lines += len(lines)
+        return self._held_lines < self.left
 
     def up_to(self, row: Client | StoredRow[str]) -> Iterator[InvoiceLine]:
         """Take the next client of the active list; yield the lines up to and including its own.
@@ -148,13 +164,18 @@ class InvoiceReading:
         """
         place = place_of(row)
         while self._held and self._held[0][0] < place:
-            yield from self._held.popleft()[1]
-        yield from self._lines_of(client_of(row))
+            yield from self._wanted(self._held.popleft()[1])
+        yield from self._wanted(self._lines_of(client_of(row)))
 
     def rest(self) -> Iterator[InvoiceLine]:
         """Yield the lines that come after those of the active list."""
         for _, lines in self._held:
-            yield from lines
+            yield from self._wanted(lines)
+
+    def _wanted(self, lines: tuple[InvoiceLine, ...]) -> Iterator[InvoiceLine]:
+        for line in lines[: self.left]:
+            self.left -= 1
+            yield line
 
     def _lines_of(self, client: Client) -> tuple[InvoiceLine, ...]:
         """Return a client's lines the first time that it has any, and none after that."""

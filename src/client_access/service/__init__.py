@@ -309,7 +309,7 @@ class ClientAccess:
         """
         return Invoice(tuple(self.invoice_lines(practice_id)), self.catalogue.currency)
 
-    def invoice_lines(self, practice_id: str) -> Iterator[InvoiceLine]:
+    def invoice_lines(self, practice_id: str, *, limit: int | None = None) -> Iterator[InvoiceLine]:
         """Yield the lines of a practice's next invoice, a batch of clients at a time.
 
         They are ordered by folded business name, client id and service code. Memory holds the lines
@@ -319,16 +319,24 @@ class ClientAccess:
         reading. No line comes twice, and a client that activates is not missed. Only a client that
         is renamed may be missed (C2).
 
+        Parameters:
+            practice_id: the practice.
+            limit: how many lines are wanted, from 1; None for all. No more clients are loaded than
+                these lines need.
+
         Raises:
             CatalogueIncomplete, CorruptRecord, InvalidValue, RepositoryError: as
                 :meth:`next_invoice`.
         """
         practice_id = to_practice_id(practice_id)
-        reading = InvoiceReading(practice_id, self.catalogue)
-        for row in self._listed(practice_id, ClientList.INACTIVE):
-            reading.hold(row)
-        for row in self._listed(practice_id, ClientList.ACTIVE):
+        reading = InvoiceReading(practice_id, self.catalogue, limit)
+        for row in self._listed(practice_id, ClientList.INACTIVE, reading.batch):
+            if not reading.hold(row):
+                break
+        for row in self._listed(practice_id, ClientList.ACTIVE, reading.batch):
             yield from reading.up_to(row)
+            if not reading.left:
+                return
         yield from reading.rest()
 
     def next_invoice_total(self, practice_id: str) -> Decimal:
@@ -365,11 +373,11 @@ class ClientAccess:
         return self.repository.get(to_id("client_id", client_id))
 
     def _listed(
-        self, practice_id: str, client_list: ClientList
+        self, practice_id: str, client_list: ClientList, batch: int
     ) -> Iterator[Client | StoredRow[str]]:
         after = None
         while rows := self.repository.page(
-            practice_id, client_list, search="", limit=BATCH, after=after
+            practice_id, client_list, search="", limit=batch, after=after
         ):
             yield from rows
             after = next_after(after, place_of(rows[-1]))

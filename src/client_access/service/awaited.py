@@ -211,15 +211,20 @@ class AsyncClientAccess:
         lines = [line async for line in self.invoice_lines(practice_id)]
         return Invoice(tuple(lines), self.catalogue.currency)
 
-    async def invoice_lines(self, practice_id: str) -> AsyncIterator[InvoiceLine]:
+    async def invoice_lines(
+        self, practice_id: str, *, limit: int | None = None
+    ) -> AsyncIterator[InvoiceLine]:
         """Yield the lines of a practice's next invoice, a batch of clients at a time."""
         practice_id = to_practice_id(practice_id)
-        reading = InvoiceReading(practice_id, self.catalogue)
-        async for row in self._listed(practice_id, ClientList.INACTIVE):
-            reading.hold(row)
-        async for row in self._listed(practice_id, ClientList.ACTIVE):
+        reading = InvoiceReading(practice_id, self.catalogue, limit)
+        async for row in self._listed(practice_id, ClientList.INACTIVE, reading.batch):
+            if not reading.hold(row):
+                break
+        async for row in self._listed(practice_id, ClientList.ACTIVE, reading.batch):
             for line in reading.up_to(row):
                 yield line
+            if not reading.left:
+                return
         for line in reading.rest():
             yield line
 
@@ -244,11 +249,11 @@ class AsyncClientAccess:
         return await self.repository.get(to_id("client_id", client_id))
 
     async def _listed(
-        self, practice_id: str, client_list: ClientList
+        self, practice_id: str, client_list: ClientList, batch: int
     ) -> AsyncIterator[Client | StoredRow[str]]:
         after = None
         while rows := await self.repository.page(
-            practice_id, client_list, search="", limit=BATCH, after=after
+            practice_id, client_list, search="", limit=batch, after=after
         ):
             for row in rows:
                 yield row

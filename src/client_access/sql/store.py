@@ -203,7 +203,7 @@ def _save_clients(connection: Connection, changes: Sequence[Change]) -> None:
             savepoint.rollback()
     for row, change in zip(rows, changes, strict=True):
         try:
-            written = statement.execute(connection, [row]).rowcount
+            written = _changed(connection, statement, **row)
         except IntegrityError as error:
             if is_email_conflict(error):
                 raise EmailTaken(change.after.id) from None
@@ -305,8 +305,7 @@ def save_once(
     """Store a change and remember it."""
     _changed(connection, statements.FORGET, at=to_microseconds(at))
     remember = statements.REMEMBER[connection.dialect.name]
-    outcome = of_outcome(command_id, change, until)
-    if remember.execute(connection, [outcome]).rowcount != 1:
+    if _changed(connection, remember, **of_outcome(command_id, change, until)) != 1:
         raise StaleClient(change.after.id)
     if change.event is not None:
         save(connection, (change,))
@@ -394,8 +393,10 @@ def _rows(
         raise CorruptRecord("an id is not a UUID") from None
 
 
-def _changed(connection: Connection, statement: Executable, **values: object) -> int:
+def _changed(connection: Connection, statement: Executable | Prepared, **values: object) -> int:
     """Execute a statement and return how many rows it changed."""
+    if isinstance(statement, Prepared):
+        return statement.execute(connection, [values]).rowcount
     return connection.execute(statement, values).rowcount
 
 

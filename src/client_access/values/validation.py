@@ -127,7 +127,7 @@ def is_text(
     def check(instance: object, attribute: Attribute[str], value: str) -> None:
         # What nearly every text is; `check_text` decides about the others.
         if type(value) is not str or not (
-            value.isprintable() and not value.isspace() and len(value) <= limit and (blank or value)
+            len(value) <= limit and value.isprintable() and not value.isspace() and (blank or value)
         ):
             text = keep(instance, attribute, value, str)
             check_text(attribute.name, text, limit, blank=blank, lines=lines)
@@ -259,6 +259,30 @@ def to_tuple(field: str, values: Iterable[T]) -> tuple[T, ...]:
     except TypeError:
         raise InvalidValue(field, "must be an iterable") from None
     return tuple(items)
+
+
+_SHORTEST_KEY = 16
+
+
+def to_secret_key(field: str, value: object) -> bytes:
+    """Return a secret key as bytes: a text in UTF-8, or bytes. Errors do not repeat it.
+
+    Raises:
+        InvalidValue: it is neither, or has fewer than 16 bytes.
+    """
+    match value:
+        case str():
+            try:
+                key = value.encode()
+            except UnicodeEncodeError:
+                raise InvalidValue(field, "cannot be encoded in UTF-8") from None
+        case bytes():
+            key = bytes(value)
+        case _:
+            raise InvalidValue(field, "must be a str or bytes")
+    if len(key) < _SHORTEST_KEY:
+        raise InvalidValue(field, f"has fewer than {_SHORTEST_KEY} bytes")
+    return key
 
 
 def check_id(field: str, value: object) -> None:
