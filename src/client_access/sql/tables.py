@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 
 from client_access.errors import CorruptRecord
@@ -110,18 +111,20 @@ notices: Final = Table(
         "client_id", "parked", "version", "position", name="client_access_notice_order"
     ),
 )
+# SQLite uses a partial index only for a condition in these very words.
+_first = text("first = 1")
 Index(
     "client_access_notice_due",
     notices.c.due,
     notices.c.client_id,
-    sqlite_where=notices.c.first,
+    sqlite_where=_first,
     postgresql_where=notices.c.first,
 )
 Index(
     "client_access_notice_first",
     notices.c.client_id,
     unique=True,
-    sqlite_where=notices.c.first,
+    sqlite_where=_first,
     postgresql_where=notices.c.first,
 )
 Index(
