@@ -227,7 +227,7 @@ def test_a_relay_that_is_slower_than_its_lease_leaves_the_rest_to_be_claimed_aga
 ) -> None:
     """A relay does not deliver a notice when its lease has ended."""
     repository = filled(resent=0)
-    relay = Relay(repository, ca.RelayPolicy(lease=HOUR), awaited=awaited)
+    relay = Relay(repository, ca.RelayPolicy(lease=HOUR, batch=10), awaited=awaited)
     taken, tick = relay.taken, relay.clock
 
     class Slow(list[ca.Notice]):
