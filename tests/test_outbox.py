@@ -69,11 +69,20 @@ class AwaitedStore:
     async def failed(self, claim: ca.Claim, *, retry_at: datetime | None) -> bool:
         return self.memory.failed(claim, retry_at=retry_at)
 
+    async def released(self, claim: ca.Claim) -> bool:
+        return self.memory.released(claim)
+
     async def waiting(self, *, parked: bool, limit: int) -> Sequence[ca.Claim]:
         return self.memory.waiting(parked=parked, limit=limit)
 
     async def retry(self, notice_id: UUID, *, at: datetime) -> bool:
         return self.memory.retry(notice_id, at=at)
+
+    async def discard(self, notice_id: UUID) -> bool:
+        return self.memory.discard(notice_id)
+
+    async def outbox_state(self) -> ca.OutboxState:
+        return self.memory.outbox_state()
 
 
 class Relay:
@@ -218,7 +227,7 @@ def test_a_relay_that_is_slower_than_its_lease_leaves_the_rest_to_be_claimed_aga
 ) -> None:
     """A relay does not deliver a notice when its lease has ended."""
     repository = filled(resent=0)
-    relay = Relay(repository, ca.RelayPolicy(lease=HOUR), awaited=awaited)
+    relay = Relay(repository, ca.RelayPolicy(lease=HOUR, batch=10), awaited=awaited)
     taken, tick = relay.taken, relay.clock
 
     class Slow(list[ca.Notice]):
@@ -265,22 +274,8 @@ def test_a_relay_that_cannot_keep_a_lease_stops(awaited: bool) -> None:
         return claim(at=at, lease=lease, limit=limit)
 
     repository.claim = slow  # type: ignore[method-assign]  # slow on purpose
-    assert relay.run() == ca.RelayReport(0, ())
+    assert relay.run() == ca.RelayReport(0, (), released=1, end=ca.RelayEnd.LEASE_TOO_SHORT)
     assert len(claimed) == 1
-
-
-def test_a_relay_that_died_is_not_a_failed_attempt(awaited: bool) -> None:
-    """Failed deliveries park a notice, not claims."""
-    repository = filled(resent=0)
-    relay = Relay(repository, ca.RelayPolicy(lease=HOUR, attempts=2), awaited=awaited)
-    for _ in range(5):
-        assert repository.claim(at=relay.clock.now, lease=HOUR, limit=100)
-        relay.clock.now += HOUR
-    relay.failing = {claim.notice.id for claim in repository.waiting(parked=False, limit=100)}
-    assert [failure.retry_at is None for failure in relay.run().failures] == [False, False]
-    relay.clock.now += HOUR
-    failures = relay.run().failures
-    assert [failure.retry_at is None for failure in failures[:2]] == [True, True]
 
 
 def test_a_clock_without_a_zone_is_malformed(awaited: bool) -> None:

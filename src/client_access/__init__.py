@@ -141,6 +141,7 @@ from client_access.repository import (
     History,
     HostTransaction,
     Lookup,
+    OutboxState,
     OutboxStore,
     Repository,
     ServiceCounts,
@@ -161,6 +162,7 @@ from client_access.service.awaited import AsyncClientAccess
 from client_access.service.clock import utc_now
 from client_access.service.outbox import (
     FailedDelivery,
+    RelayEnd,
     RelayPolicy,
     RelayReport,
     relay,
@@ -196,6 +198,7 @@ __all__ = [
     "relay_async",
     "RelayPolicy",
     "RelayReport",
+    "RelayEnd",
     "FailedDelivery",
     # Pure functions
     "decide",
@@ -362,6 +365,7 @@ __all__ = [
     "HostTransaction",
     "OutboxStore",
     "Claim",
+    "OutboxState",
     "AsyncRepository",
     "AsyncLookup",
     "AsyncHistory",

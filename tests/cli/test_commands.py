@@ -807,5 +807,15 @@ def test_the_help_names_every_command(arguments: list[str]) -> None:
         check=True,
         text=True,
     )
-    for command in ("template", "import", "list", "invoice", "show", "history", "outbox", "retry"):
+    for command in (
+        "template",
+        "import",
+        "list",
+        "invoice",
+        "show",
+        "history",
+        "outbox",
+        "retry",
+        "discard",
+    ):
         assert f"  {command} " in done.stdout

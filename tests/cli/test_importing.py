@@ -18,7 +18,6 @@ import pytest
 
 from client_access import (
     AddClient,
-    Client,
     ClientAccess,
     Payer,
     PracticeUser,

@@ -76,6 +76,26 @@ def test_outbox_shows_waiting_and_parked_notices_and_retry_makes_them_due(
     assert "UTC, not tried yet" in shown
 
 
+def test_the_outbox_is_counted_and_a_parked_notice_is_discarded(
+    sqlite: str, parked: UUID, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The exit status is 1 if a notice is not parked; a discarded one is never delivered."""
+    to = ["--database", sqlite]
+    (shown,) = lines(capsys, "outbox", "--count", *to)
+    assert shown.startswith("1 waiting, the oldest since 2")
+    assert shown.endswith(" UTC; 2 parked")
+    counted = json.loads("".join(lines(capsys, "outbox", "--count", "--json", *to)))
+    assert (counted["waiting"], counted["parked"]) == (1, 2)
+    assert lines(capsys, "discard", str(parked), *to) == [f"    ✓ {parked} is discarded"]
+    assert lines(capsys, "discard", str(parked), *to, status=1) == [f"    ✗ {parked} is not parked"]
+    with SqlRepository.open(sqlite) as repository:
+        delivered: list[UUID] = []
+        relay(repository, lambda notice: delivered.append(notice.id))
+        assert parked not in delivered
+    (shown,) = lines(capsys, "outbox", "--count", *to)
+    assert shown == "0 waiting; 1 parked"
+
+
 def test_retry_without_valid_notices_is_an_error(
     sqlite: str, parked: UUID, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -55,7 +55,10 @@ class Delegating:
     delivered = _forward(MemoryRepository.delivered)
     failed = _forward(MemoryRepository.failed)
     waiting = _forward(MemoryRepository.waiting)
+    released = _forward(MemoryRepository.released)
     retry = _forward(MemoryRepository.retry)
+    discard = _forward(MemoryRepository.discard)
+    outbox_state = _forward(MemoryRepository.outbox_state)
 
     # ── Helpers for faults ───────────────────────────────────────────────────────────────────────
 

@@ -14,6 +14,7 @@ from testing import (  # noqa: F401  # importing plants the faults
     faults_in_paging,
     faults_in_saving,
     faults_in_saving_once,
+    faults_in_settling,
 )
 from testing.delegating import FAULTS, Delegating, offering
 

@@ -1,8 +1,10 @@
-"""`outbox` and `retry`: the notices that wait for delivery, and those that were parked."""
+"""`outbox`, `retry` and `discard`: the notices that wait for delivery, and those parked."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from uuid import UUID
 
 from client_access import Claim, utc_now
 from client_access.cli import arguments, words
@@ -16,20 +18,26 @@ _EVERY = 1_000_000
 
 
 def add_to(commands: Commands) -> None:
-    """Add the two commands."""
+    """Add the three commands."""
     parser = arguments.add(commands, "outbox", outbox, "show the notices that wait for delivery")
     arguments.add_database(parser)
     parser.add_argument("--parked", action="store_true", help="those that failed too often instead")
+    parser.add_argument("--count", action="store_true", help="only how many, and since when")
     arguments.add_limit(parser, "notices")
     arguments.add_json(parser)
     parser = arguments.add(commands, "retry", retry, "make parked notices due again")
     parser.add_argument("notice", metavar="NOTICE", nargs="*", help="a notice's id")
     parser.add_argument("--all", action="store_true", help="every parked notice")
     arguments.add_database(parser)
+    parser = arguments.add(commands, "discard", discard, "forget parked notices undelivered")
+    parser.add_argument("notice", metavar="NOTICE", nargs="+", help="a notice's id")
+    arguments.add_database(parser)
 
 
 def outbox(options: argparse.Namespace) -> int:
-    """Show the notices that wait, or those that are parked."""
+    """Show the notices that wait, or those that are parked, or how many they are."""
+    if options.count:
+        return _count(options)
     with opened(options.database) as repository:
         found = repository.waiting(parked=options.parked, limit=options.limit + 1)
     shown = found[: options.limit]
@@ -68,13 +76,43 @@ def retry(options: argparse.Namespace) -> int:
         else:
             notice_ids = [arguments.to_id(text, "notice") for text in options.notice]
         now = utc_now()
-        retried = [repository.retry(notice_id, at=now) for notice_id in notice_ids]
+        retried = [(each, repository.retry(each, at=now)) for each in notice_ids]
+    return _report(retried, "is due again")
+
+
+def discard(options: argparse.Namespace) -> int:
+    """Forget parked notices, which are never delivered then."""
+    notice_ids = [arguments.to_id(text, "notice") for text in options.notice]
+    with opened(options.database) as repository:
+        discarded = [(each, repository.discard(each)) for each in notice_ids]
+    return _report(discarded, "is discarded")
+
+
+def _report(outcomes: Sequence[tuple[UUID, bool]], success: str) -> int:
     screen = Screen()
-    if not notice_ids:
+    if not outcomes:
         screen.paragraph("nothing", style="dim")
-    for notice_id, done in zip(notice_ids, retried, strict=True):
-        screen.verdict(f"{notice_id} {'is due again' if done else 'is not parked'}", good=done)
-    return 0 if all(retried) else 1
+    for notice_id, done in outcomes:
+        screen.verdict(f"{notice_id} {success if done else 'is not parked'}", good=done)
+    return 0 if all(done for _, done in outcomes) else 1
+
+
+def _count(options: argparse.Namespace) -> int:
+    with opened(options.database) as repository:
+        state = repository.outbox_state()
+    oldest = state.oldest
+    if options.json:
+        print_json(
+            {
+                "waiting": state.waiting,
+                "parked": state.parked,
+                "oldest": oldest and oldest.isoformat(),
+            }
+        )
+    else:
+        since = "" if oldest is None else f", the oldest since {oldest:%Y-%m-%d %H:%M} UTC"
+        Screen().line(f"{state.waiting:,} waiting{since}; {state.parked:,} parked")
+    return 0
 
 
 def _as_json(claim: Claim) -> dict[str, object]:

@@ -21,7 +21,7 @@ from client_access.notices import (
     ToPractice,
 )
 from client_access.questions.lists import StoredRow, next_after
-from client_access.values import IdentityEnum, to_utc
+from client_access.values import IdentityEnum, later, to_utc
 from client_access.values.validation import check_type, to_plain, to_tuple
 
 _log = logging.getLogger(__name__)
@@ -144,7 +144,7 @@ def reminders(
         for span in sorted(set(spans), reverse=True):
             # Nobody is reminded before the deadline is fixed, nor at that very moment.
             if span < deadline.at - _fixed_at(client):
-                remind_at = deadline.at - span
+                remind_at = later(deadline.at, -span)
                 if since <= remind_at < until:
                     found += _reminders(deadline, remind_at)
     return tuple(found)

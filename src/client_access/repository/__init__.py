@@ -198,7 +198,8 @@ class OutboxStore(Protocol):
 
     Notices are saved in the transaction of their change. A claimed notice is leased: it is not
     claimed again until its lease ends, so a relay that dies loses nothing. Times are compared as
-    moments, whatever their time zones.
+    moments, whatever their time zones. So is the end of a lease: `at` and `lease` add up to a
+    moment, also when the clocks change.
     """
 
     def get(self, client_id: UUID) -> Client | None:
@@ -208,8 +209,12 @@ class OutboxStore(Protocol):
     def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
         """Lease up to `limit` notices that are due, only the first undelivered one of each client.
 
-        They have been leased when this returns. A parked notice does not hold up those after it. A
-        notice that cannot be read holds up only those of its own client.
+        They have been leased when this returns. A claim is `unanswered` if the lease before it
+        ended without `delivered`, `failed` or `released`. A parked notice does not hold up those
+        after it. A notice that cannot be read holds up only those of its own client.
+
+        The notices that wait behind the first one of a client cost a claim nothing, however many
+        they are.
         """
         ...
 
@@ -223,6 +228,13 @@ class OutboxStore(Protocol):
         Parameters:
             claim: the claimed notice.
             retry_at: when it is due again; None to park it.
+        """
+        ...
+
+    def released(self, claim: Claim) -> bool:
+        """Give a notice back whose delivery has not begun: it is due, and no failure is counted.
+
+        Return False if another relay has claimed it since.
         """
         ...
 
@@ -240,6 +252,14 @@ class OutboxStore(Protocol):
         """
         ...
 
+    def discard(self, notice_id: UUID) -> bool:
+        """Forget a parked notice, which is never delivered then; False if it is not parked."""
+        ...
+
+    def outbox_state(self) -> OutboxState:
+        """Return how much waits, including what cannot be read, and since when."""
+        ...
+
 
 @final
 @frozen
@@ -251,9 +271,28 @@ class Claim:
         attempts: how many deliveries of it have failed.
         lease: the id of this claim, which a later claim of the same notice does not have.
         due: when it may be claimed next; None if it is parked.
+        unanswered: whether the lease before this one ended without an answer. The relay that held
+            it has died, perhaps of this very delivery.
     """
 
     notice: Notice
     attempts: int
     lease: UUID
     due: datetime | None
+    unanswered: bool = False
+
+
+@final
+@frozen
+class OutboxState:
+    """How much an outbox holds.
+
+    Parameters:
+        waiting: how many notices wait for delivery, whether due or not.
+        parked: how many are parked.
+        oldest: when the oldest of those that wait was made; None if none waits.
+    """
+
+    waiting: int
+    parked: int
+    oldest: datetime | None

@@ -14,7 +14,7 @@ from client_access.change import Change
 from client_access.client import Client
 from client_access.events import Event
 from client_access.questions.lists import StoredRow
-from client_access.repository import Claim
+from client_access.repository import Claim, OutboxState
 from client_access.values import ClientList
 
 
@@ -138,10 +138,22 @@ class AsyncOutboxStore(Protocol):
         """Give a notice back, and count the failure; False if another relay has claimed it."""
         ...
 
+    async def released(self, claim: Claim) -> bool:
+        """Give a notice back whose delivery has not begun, without counting a failure."""
+        ...
+
     async def waiting(self, *, parked: bool, limit: int) -> Sequence[Claim]:
         """Return notices that wait, or those that are parked, oldest first, and lease none."""
         ...
 
     async def retry(self, notice_id: UUID, *, at: datetime) -> bool:
         """Make a parked notice due at a time; return False if it is not parked."""
+        ...
+
+    async def discard(self, notice_id: UUID) -> bool:
+        """Forget a parked notice, which is never delivered then; False if it is not parked."""
+        ...
+
+    async def outbox_state(self) -> OutboxState:
+        """Return how much waits, including what cannot be read, and since when."""
         ...

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import count
+from heapq import nsmallest
+from itertools import chain, count
 from threading import RLock
 from typing import final
 from uuid import UUID, uuid4
 
-from attrs import define
+from attrs import Factory, define, field
 
 from client_access.change import Change
 from client_access.client import Client, invoice_payer
@@ -23,9 +24,9 @@ from client_access.machines.lifecycle import Status
 from client_access.machines.payer import Payer
 from client_access.notices import Notice
 from client_access.questions.deadlines import deadlines_of
-from client_access.repository import Claim
+from client_access.repository import Claim, OutboxState
 from client_access.repository.erasing import erase_command, erase_event, erase_history, erase_notice
-from client_access.values import ClientList
+from client_access.values import ClientList, later, to_utc
 
 
 @final
@@ -191,8 +192,9 @@ class MemoryRepository:
                 next((entry for entry in entries if not entry.parked), None)
                 for entries in self._outbox.values()
             )
-            due = [entry for entry in firsts if entry is not None and entry.is_due(at)][:limit]
-            return [entry.claim(at + lease) for entry in due]
+            now, until = to_utc("at", at), later(at, lease)
+            due = [entry for entry in firsts if entry is not None and entry.due <= now][:limit]
+            return [entry.claim(until) for entry in due]
 
     def delivered(self, claim: Claim) -> bool:
         """Forget a delivered notice; return False if another relay has claimed it since."""
@@ -210,24 +212,52 @@ class MemoryRepository:
             if entry is None:
                 return False
             entry.lease, entry.attempts = None, entry.attempts + 1
-            entry.due, entry.parked = retry_at or entry.due, retry_at is None
+            if retry_at is None:
+                entry.parked = True
+            else:
+                entry.due = to_utc("retry_at", retry_at)
+            return True
+
+    def released(self, claim: Claim) -> bool:
+        """Give a notice back whose delivery has not begun, without counting a failure."""
+        with self._lock:
+            entry = self._claimed(claim)
+            if entry is None:
+                return False
+            entry.lease, entry.due = None, entry.made_at
             return True
 
     def waiting(self, *, parked: bool, limit: int) -> Sequence[Claim]:
         """Return notices that wait, or those that are parked, oldest first."""
         with self._lock:
-            entries = [entry for waiting in self._outbox.values() for entry in waiting]
-            entries.sort(key=lambda entry: entry.number)
-            return [entry.shown() for entry in entries if entry.parked is parked][:limit]
+            entries = (entry for entry in self._entries() if entry.parked is parked)
+            oldest = nsmallest(limit, entries, key=lambda entry: entry.number)
+            return [entry.shown() for entry in oldest]
 
     def retry(self, notice_id: UUID, *, at: datetime) -> bool:
         """Make a parked notice due at a time; return False if it is not parked."""
         with self._lock:
-            for entry in (entry for waiting in self._outbox.values() for entry in waiting):
-                if entry.notice.id == notice_id and entry.parked:
-                    entry.parked, entry.due, entry.attempts = False, at, 0
-                    return True
-            return False
+            entry = self._parked(notice_id)
+            if entry is None:
+                return False
+            entry.parked, entry.due, entry.attempts = False, to_utc("at", at), 0
+            return True
+
+    def discard(self, notice_id: UUID) -> bool:
+        """Forget a parked notice; return False if it is not parked."""
+        with self._lock:
+            entry = self._parked(notice_id)
+            if entry is None:
+                return False
+            self._outbox[entry.notice.client_id].remove(entry)
+            return True
+
+    def outbox_state(self) -> OutboxState:
+        """Return how much waits, and since when."""
+        with self._lock:
+            parked = sum(entry.parked for entry in self._entries())
+            made = [entry.made_at for entry in self._entries() if not entry.parked]
+            return OutboxState(len(made), parked, min(made, default=None))
 
     def _check(self, changes: Sequence[Change]) -> None:
         """Check every change before the first is stored, so that none is stored if one fails."""
@@ -290,6 +320,15 @@ class MemoryRepository:
                 remembered.command = erase_command(remembered.command)
                 remembered.notices = _erased(remembered.notices)
 
+    def _entries(self) -> Iterator[_Waiting]:
+        return chain.from_iterable(self._outbox.values())
+
+    def _parked(self, notice_id: UUID) -> _Waiting | None:
+        for entry in self._entries():
+            if entry.notice.id == notice_id and entry.parked:
+                return entry
+        return None
+
     def _claimed(self, claim: Claim) -> _Waiting | None:
         for entry in self._outbox.get(claim.notice.client_id, ()):
             if entry.notice.id == claim.notice.id and entry.lease == claim.lease:
@@ -302,19 +341,18 @@ class _Waiting:
     """A notice in the outbox."""
 
     notice: Notice
-    due: datetime
+    made_at: datetime
     number: int
+    due: datetime = field(default=Factory(lambda self: self.made_at, takes_self=True))
     attempts: int = 0
     parked: bool = False
     lease: UUID | None = None
 
-    def is_due(self, at: datetime) -> bool:
-        return self.due <= at
-
     def claim(self, until: datetime) -> Claim:
         """Lease the notice: it is not due until the lease ends."""
+        unanswered = self.lease is not None
         self.lease, self.due = uuid4(), until
-        return Claim(self.notice, self.attempts, self.lease, until)
+        return Claim(self.notice, self.attempts, self.lease, until, unanswered)
 
     def shown(self) -> Claim:
         return Claim(self.notice, self.attempts, UUID(int=0), None if self.parked else self.due)

@@ -18,7 +18,7 @@ from client_access.client import Client
 from client_access.errors import InvalidValue
 from client_access.events import Event
 from client_access.questions.lists import StoredRow
-from client_access.repository import Claim
+from client_access.repository import Claim, OutboxState
 from client_access.sql import refreshing, store
 from client_access.sql.engines import (
     check_bind,
@@ -204,6 +204,9 @@ class AsyncSqlRepository:
 
     async def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
         """Lease notices that are due, only the first undelivered one of each client."""
+        # On SQLite, a relay that finds nothing must not keep writers waiting.
+        if not await self._read(store.is_due, at):
+            return []
         return await self._write(store.claim, at, lease, limit)
 
     async def delivered(self, claim: Claim) -> bool:
@@ -213,6 +216,10 @@ class AsyncSqlRepository:
     async def failed(self, claim: Claim, *, retry_at: datetime | None) -> bool:
         """Give a notice back, to be tried again from a time on; park it if that is None."""
         return await self._write(store.failed, claim, retry_at)
+
+    async def released(self, claim: Claim) -> bool:
+        """Give a notice back whose delivery has not begun, without counting a failure."""
+        return await self._write(store.released, claim)
 
     async def waiting(self, *, parked: bool, limit: int) -> Sequence[Claim]:
         """Return waiting or parked notices, oldest first, without leasing them."""
@@ -234,6 +241,14 @@ class AsyncSqlRepository:
                 written += await self._write(refreshing.rewrite, rows)
             rows, last = await self._read(refreshing.outdated, last)
         return tuple(written)
+
+    async def discard(self, notice_id: UUID) -> bool:
+        """Forget a parked notice; return False if it is not parked."""
+        return await self._write(store.discard, notice_id)
+
+    async def outbox_state(self) -> OutboxState:
+        """Return how much waits, including what cannot be read, and since when."""
+        return await self._read(store.outbox_state)
 
     # ── Transactions ─────────────────────────────────────────────────────────────────────────────
 

@@ -17,7 +17,7 @@ from client_access.client import Client
 from client_access.errors import InvalidValue
 from client_access.events import Event
 from client_access.questions.lists import StoredRow
-from client_access.repository import Claim
+from client_access.repository import Claim, OutboxState
 from client_access.sql import refreshing, store
 from client_access.sql.engines import (
     check_bind,
@@ -200,6 +200,9 @@ class SqlRepository:
 
     def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
         """Lease notices that are due, only the first undelivered one of each client."""
+        # On SQLite, a relay that finds nothing must not keep writers waiting.
+        if not self._read(store.is_due, at):
+            return []
         return self._write(store.claim, at, lease, limit)
 
     def delivered(self, claim: Claim) -> bool:
@@ -209,6 +212,10 @@ class SqlRepository:
     def failed(self, claim: Claim, *, retry_at: datetime | None) -> bool:
         """Give a notice back, to be tried again from a time on; park it if that is None."""
         return self._write(store.failed, claim, retry_at)
+
+    def released(self, claim: Claim) -> bool:
+        """Give a notice back whose delivery has not begun, without counting a failure."""
+        return self._write(store.released, claim)
 
     def waiting(self, *, parked: bool, limit: int) -> Sequence[Claim]:
         """Return waiting or parked notices, oldest first, without leasing them."""
@@ -236,6 +243,14 @@ class SqlRepository:
                 written += self._write(refreshing.rewrite, rows)
             rows, last = self._read(refreshing.outdated, last)
         return tuple(written)
+
+    def discard(self, notice_id: UUID) -> bool:
+        """Forget a parked notice; return False if it is not parked."""
+        return self._write(store.discard, notice_id)
+
+    def outbox_state(self) -> OutboxState:
+        """Return how much waits, including what cannot be read, and since when."""
+        return self._read(store.outbox_state)
 
     # ── Transactions ─────────────────────────────────────────────────────────────────────────────
 

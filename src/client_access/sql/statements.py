@@ -12,7 +12,6 @@ from sqlalchemy import (
     Table,
     bindparam,
     delete,
-    exists,
     func,
     insert,
     not_,
@@ -118,30 +117,48 @@ OVERWRITE_EVENT: Final = update(events).where(
 
 _one_notice = notices.c.id == bindparam("key")
 _leased = _one_notice & (notices.c.lease == bindparam("claimed"))
-_earlier = notices.alias("earlier")
+_one_parked = _one_notice & notices.c.parked
+_due = notices.c.first & (notices.c.due <= bindparam("at"))
+_line = notices.alias("line")
+_head = (
+    select(_line.c.id)
+    .where(_line.c.client_id == bindparam("key"), not_(_line.c.parked))
+    .order_by(_line.c.version, _line.c.position)
+    .limit(1)
+    .scalar_subquery()
+)
 
 ADD_NOTICE: Final = Prepared(insert(notices))
+IS_DUE: Final = select(notices.c.id).where(_due).limit(1)
 DUE: Final = (
-    select(notices.c.id, notices.c.attempts, notices.c.data)
-    .where(
-        not_(notices.c.parked),
-        notices.c.due <= bindparam("at"),
-        ~exists().where(
-            _earlier.c.client_id == notices.c.client_id,
-            not_(_earlier.c.parked),
-            tuple_(_earlier.c.version, _earlier.c.position)
-            < tuple_(notices.c.version, notices.c.position),
-        ),
-    )
+    select(notices.c.id, notices.c.attempts, notices.c.lease, notices.c.data)
+    .where(_due)
     .order_by(notices.c.due, notices.c.client_id)
     .limit(bindparam("count"))
-    .with_for_update(skip_locked=True, of=notices)
+    .with_for_update(skip_locked=True)
 )
 UPDATE_NOTICE: Final = update(notices).where(_one_notice)
 DROP_NOTICE: Final = delete(notices).where(_one_notice)
 DELIVERED: Final = delete(notices).where(_leased)
 FAILED: Final = update(notices).where(_leased).values(lease=None, attempts=notices.c.attempts + 1)
-RETRY: Final = UPDATE_NOTICE.where(notices.c.parked).values(parked=False, attempts=0)
+PARK: Final = FAILED.values(parked=True, first=False)
+RELEASED: Final = update(notices).where(_leased).values(lease=None, due=notices.c.made_at)
+RETRY: Final = update(notices).where(_one_parked).values(parked=False, attempts=0)
+DISCARD: Final = delete(notices).where(_one_parked)
+# The order of a client's notices changes only while its row is locked, by these two statements. The
+# second writes the first notice even if it was the first before: a transaction whose snapshot is
+# older than that fails, instead of leaving the client without a first notice.
+LOCK_LINE: Final = select(clients.c.id).where(_one_client).with_for_update(key_share=True)
+STEP_BACK: Final = (
+    update(notices)
+    .where(notices.c.client_id == bindparam("key"), notices.c.first)
+    .values(first=False)
+)
+STEP_FORWARD: Final = update(notices).where(notices.c.id == _head).values(first=True)
+CLIENT_OF: Final = select(notices.c.client_id).where(_one_notice)
+OUTBOX_STATE: Final = select(notices.c.parked, func.count(), func.min(notices.c.made_at)).group_by(
+    notices.c.parked
+)
 WAITING: Final = (
     select(notices.c.id, notices.c.data, notices.c.attempts, notices.c.due)
     .where(notices.c.parked == bindparam("is_parked"))

@@ -26,7 +26,7 @@ from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.notices import Notice
 from client_access.questions.lists import StoredRow
-from client_access.repository import Claim
+from client_access.repository import Claim, OutboxState
 from client_access.repository.erasing import erase_command, erase_event, erase_history, erase_notice
 from client_access.sql import statements
 from client_access.sql.faults import is_email_conflict
@@ -49,7 +49,7 @@ from client_access.sql.rows import (
     to_notice,
 )
 from client_access.sql.tables import to_microseconds, to_moment
-from client_access.values import ClientList
+from client_access.values import ClientList, later
 from client_access.wire import decode, encode, load_command
 
 T = TypeVar("T")
@@ -182,6 +182,11 @@ def save(connection: Connection, changes: Sequence[Change]) -> None:
     statements.ADD_EVENT.execute(connection, [of_event(change) for change in changes])
     if told := [row for change in changes for row in of_notices(change)]:
         statements.ADD_NOTICE.execute(connection, told)
+        _each(
+            connection,
+            statements.STEP_FORWARD,
+            [{"key": key} for key in {change.after.id for change in changes if change.notices}],
+        )
     for change in changes:
         if change.after.status is Status.DELETED:
             events = history(connection, change.after.id)
@@ -268,6 +273,8 @@ def _overwrite_records(
             kept.append({"key": notice_id, "data": encode(notice)})
     _each(connection, statements.UPDATE_NOTICE, kept)
     _each(connection, statements.DROP_NOTICE, dropped)
+    if dropped:
+        _changed(connection, statements.STEP_FORWARD, key=client_id)
     _each(
         connection,
         statements.OVERWRITE_OUTCOME,
@@ -324,30 +331,67 @@ def _is_as_decided(connection: Connection, client: Client) -> bool:
 
 def claim(connection: Connection, at: datetime, lease: timedelta, limit: int) -> list[Claim]:
     """Lease notices that are due, only the first undelivered one of each client."""
-    claimed, until = uuid4(), at + lease
-    leased: Row = {"lease": claimed, "due": to_microseconds(until)}
+    claimed, until = uuid4(), later(at, lease)
     while rows := _rows(connection, statements.DUE, at=to_microseconds(at), count=limit):
-        # A notice that cannot be read is leased too, so that it does not hold up the others.
-        _each(connection, statements.UPDATE_NOTICE, [{"key": key, **leased} for key, _, _ in rows])
+        found = [
+            (key, attempts, former, _notice_or_none(key, data))
+            for key, attempts, former, data in rows
+        ]
+        # A notice that cannot be read is withheld too, so that it does not hold up the others.
+        # Nobody has it, so no answer is due.
+        _each(
+            connection,
+            statements.UPDATE_NOTICE,
+            [
+                {
+                    "key": key,
+                    "lease": None if notice is None else claimed,
+                    "due": to_microseconds(until),
+                }
+                for key, _, _, notice in found
+            ],
+        )
         claims = [
-            Claim(notice, attempts, claimed, until)
-            for key, attempts, data in rows
-            if (notice := _notice_or_none(key, data)) is not None
+            Claim(notice, attempts, claimed, until, unanswered=former is not None)
+            for _, attempts, former, notice in found
+            if notice is not None
         ]
         if claims:
             return claims
     return []
 
 
+def is_due(connection: Connection, at: datetime) -> bool:
+    """Return whether a claim would find a notice. This takes no lock."""
+    return bool(_rows(connection, statements.IS_DUE, at=to_microseconds(at)))
+
+
 def delivered(connection: Connection, claim: Claim) -> bool:
     """Forget a notice that was delivered."""
-    return _changed(connection, statements.DELIVERED, **_lease_of(claim)) == 1
+    return _leave(connection, statements.DELIVERED, claim)
 
 
 def failed(connection: Connection, claim: Claim, retry_at: datetime | None) -> bool:
     """Give a notice back, or park it."""
-    again: Row = {"parked": True} if retry_at is None else {"due": to_microseconds(retry_at)}
-    return _changed(connection, statements.FAILED, **_lease_of(claim), **again) == 1
+    if retry_at is None:
+        return _leave(connection, statements.PARK, claim)
+    due = to_microseconds(retry_at)
+    return _changed(connection, statements.FAILED, **_lease_of(claim), due=due) == 1
+
+
+def released(connection: Connection, claim: Claim) -> bool:
+    """Give a notice back that was not tried."""
+    return _changed(connection, statements.RELEASED, **_lease_of(claim)) == 1
+
+
+def _leave(connection: Connection, statement: Executable, claim: Claim) -> bool:
+    """Take a notice out of its client's line; the next one becomes the first."""
+    line: Row = {"key": claim.notice.client_id}
+    _rows(connection, statements.LOCK_LINE, **line)
+    done = _changed(connection, statement, **_lease_of(claim)) == 1
+    if done:
+        _changed(connection, statements.STEP_FORWARD, **line)
+    return done
 
 
 def waiting(connection: Connection, parked: bool, limit: int) -> list[Claim]:
@@ -361,8 +405,29 @@ def waiting(connection: Connection, parked: bool, limit: int) -> list[Claim]:
 
 
 def retry(connection: Connection, notice_id: UUID, at: datetime) -> bool:
-    """Make a parked notice due again."""
-    return _changed(connection, statements.RETRY, key=notice_id, due=to_microseconds(at)) == 1
+    """Make a parked notice due again, at its old place in its client's line."""
+    for (client_id,) in _rows(connection, statements.CLIENT_OF, key=notice_id):
+        _rows(connection, statements.LOCK_LINE, key=client_id)
+        if _changed(connection, statements.RETRY, key=notice_id, due=to_microseconds(at)):
+            _changed(connection, statements.STEP_BACK, key=client_id)
+            _changed(connection, statements.STEP_FORWARD, key=client_id)
+            return True
+    return False
+
+
+def discard(connection: Connection, notice_id: UUID) -> bool:
+    """Forget a parked notice, which is in no line."""
+    return _changed(connection, statements.DISCARD, key=notice_id) == 1
+
+
+def outbox_state(connection: Connection) -> OutboxState:
+    """Return how much waits, and since when."""
+    found = {
+        parked: (count, made_at)
+        for parked, count, made_at in _rows(connection, statements.OUTBOX_STATE)
+    }
+    (waiting, oldest), (parked, _) = found.get(False, (0, None)), found.get(True, (0, None))
+    return OutboxState(waiting, parked, None if oldest is None else to_moment(oldest))
 
 
 def _lease_of(claim: Claim) -> Row:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 
 from client_access.errors import CorruptRecord
@@ -100,13 +101,40 @@ notices: Final = Table(
     Column("made_at", BigInteger, nullable=False),
     Column("due", BigInteger, nullable=False),
     Column("parked", Boolean, nullable=False),
+    # Whether no earlier notice of the client waits. Only such a notice is claimed.
+    Column("first", Boolean, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("lease", Uuid),
     Column("data", Text, nullable=False),
     PrimaryKeyConstraint("id", name="client_access_notice_pkey"),
-    UniqueConstraint("client_id", "version", "position", name="client_access_notice_order"),
+    UniqueConstraint(
+        "client_id", "parked", "version", "position", name="client_access_notice_order"
+    ),
 )
-Index("client_access_notice_due", notices.c.parked, notices.c.due, notices.c.client_id)
+# SQLite uses a partial index only for a condition in these very words.
+_first = text("first = 1")
+Index(
+    "client_access_notice_due",
+    notices.c.due,
+    notices.c.client_id,
+    sqlite_where=_first,
+    postgresql_where=notices.c.first,
+)
+Index(
+    "client_access_notice_first",
+    notices.c.client_id,
+    unique=True,
+    sqlite_where=_first,
+    postgresql_where=notices.c.first,
+)
+Index(
+    "client_access_notice_age",
+    notices.c.parked,
+    notices.c.made_at,
+    notices.c.client_id,
+    notices.c.version,
+    notices.c.position,
+)
 
 outcomes: Final = Table(
     "client_access_outcome",

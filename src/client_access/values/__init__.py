@@ -197,7 +197,7 @@ class DirectDebit:
         Raises:
             InvalidValue: the moment has no time zone.
         """
-        moment = to_aware("at", at)
+        moment = to_utc("at", at)
         return self.due is not None and moment >= self.due
 
 
@@ -248,13 +248,17 @@ DEFAULT_POLICY = Policy()
 
 
 def later(at: datetime, span: timedelta) -> datetime:
-    """Return the moment that is later by this span.
+    """Return the moment that is later by this span, in UTC.
+
+    Python adds to the hands of a clock, and not to a moment, if the time zone is not UTC. The sum
+    is then wrong by an hour when the clocks change, so nothing else here adds to a caller's time.
 
     Raises:
         InvalidValue: the moment has no time zone, or the result would be after the year 9999.
     """
+    moment = to_utc("at", at)
     try:
-        return to_aware("at", at) + span
+        return moment + span
     except OverflowError:
         raise InvalidValue("at", "is too close to the year 9999") from None
 

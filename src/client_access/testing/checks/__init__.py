@@ -13,6 +13,7 @@ from client_access.testing.checks import (
     remembering,
     saving,
     searching,
+    settling,
     writers,
 )
 from client_access.testing.checks.frame import (
@@ -38,5 +39,6 @@ __all__ = [
     "remembering",
     "saving",
     "searching",
+    "settling",
     "writers",
 ]

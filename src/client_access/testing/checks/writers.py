@@ -11,6 +11,7 @@ from uuid import UUID
 from client_access.change import Change
 from client_access.deciding import replay
 from client_access.errors import EmailTaken, StaleClient
+from client_access.notices import Notice
 from client_access.repository import CommandMemory, Erasure, History, OutboxStore, Repository
 from client_access.testing.checks.frame import (
     ConformanceError,
@@ -267,3 +268,42 @@ def relays_side_by_side_are_given_different_notices(repository: FullRepository) 
         "statement, or lock what you select (FOR UPDATE SKIP LOCKED).",
     )
     expect(set(ours) == wanted, "Concurrent claims must return every notice that is due.")
+
+
+@check(OutboxStore, threads=True)
+def a_notice_saved_beside_a_delivery_is_delivered(repository: FullRepository) -> None:
+    """OutboxStore: "Notices are saved in the transaction of their change", whoever delivers."""
+    empty_outbox(repository)
+    scene = Scene(repository)
+    lives = [
+        scene.life().add("Awaiting", scene.email(f"a{number}")).subscribe({"bookkeeping": None})
+        for number in range(2)
+    ]
+    scene.save(*lives)
+    at, lease = START + timedelta(days=200), timedelta(minutes=5)
+    given: list[Notice] = []
+
+    def write() -> None:
+        for life in lives * ROUNDS:
+            scene.save(life.resend())
+
+    def relay() -> None:
+        for _ in range(4 * ROUNDS):
+            for claim in repository.claim(at=at, lease=lease, limit=1):
+                given.append(claim.notice)
+                repository.delivered(claim)
+
+    raised = _at_once(write, relay, relay)
+    expect_equal(raised, [None] * 3, "save() failed beside a concurrent claim() or delivered().")
+    while claims := repository.claim(at=at, lease=lease, limit=9):
+        for claim in claims:
+            given.append(claim.notice)
+            repository.delivered(claim)
+    for life in lives:
+        expect_equal(
+            [notice for notice in given if notice.client_id == life.client_id],
+            [notice for change in life.changes for notice in change.notices],
+            "Every notice must be claimed once, and those of a client in order, also if some are "
+            "saved while the one before them is delivered: let both lock the client's row, if you "
+            "keep which notice is the first.",
+        )
