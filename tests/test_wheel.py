@@ -79,3 +79,21 @@ def test_importing_the_installed_package_imports_no_package_of_an_extra(wheel: P
     where, extras = done.stdout.splitlines()
     assert where.startswith(str(wheel))
     assert extras == "[]"
+
+
+def test_hypothesis_finds_the_types_of_the_installed_package(wheel: Path) -> None:
+    """`from_type(Client)` works without an import of the test kit."""
+    program = (
+        "from hypothesis import given, settings, strategies as st; import client_access, sys;"
+        "assert 'client_access.testing.strategies' not in sys.modules;"
+        "check = given(st.from_type(client_access.Client))(lambda client: print(type(client)));"
+        "settings(max_examples=1)(check)()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(wheel), "PATH": ""},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "<class 'client_access.client.Client'>\n"

@@ -87,7 +87,11 @@ class LogsBeforeItSaves(_OwnLog):
         super().save(changes)
 
 
-@caught_by("erase_takes_the_person_out_of_the_history", "deleting_erases_too")
+@caught_by(
+    "erase_takes_the_person_out_of_the_history",
+    "deleting_erases_too",
+    "history_of_a_deleted_client_keeps_no_person",
+)
 class ErasesNoHistory(_OwnLog):
     def save(self, changes: Sequence[ca.Change]) -> None:
         super().save(changes)

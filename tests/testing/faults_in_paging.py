@@ -32,7 +32,7 @@ class Asked:
     after: Place | None
 
 
-class _Paging(Delegating):
+class Paging(Delegating):
     """Reads a whole list and makes a page of it, in steps that faults override."""
 
     def order(self, client: ca.Client) -> tuple[object, ...]:
@@ -72,77 +72,77 @@ class _Paging(Delegating):
 
 
 @caught_by("page_orders_names_by_code_point")
-class OrdersByCollation(_Paging):
+class OrdersByCollation(Paging):
     def order(self, client: ca.Client) -> tuple[object, ...]:
         name = unicodedata.normalize("NFD", place_of(client)[0])
         return ("".join(letter for letter in name if letter.isalnum()), *place_of(client))
 
 
 @caught_by("page_orders_names_by_code_point")
-class OrdersByUtf16(_Paging):
+class OrdersByUtf16(Paging):
     def order(self, client: ca.Client) -> tuple[object, ...]:
         return place_of(client)[0].encode("utf-16-be"), client.id
 
 
 @caught_by("page_orders_names_by_code_point")
-class OrdersUnfolded(_Paging):
+class OrdersUnfolded(Paging):
     def order(self, client: ca.Client) -> tuple[object, ...]:
         return client.business_name, client.id
 
 
 @caught_by("page_compares_the_longest_names_whole")
-class OrdersByNamesCutOff(_Paging):
+class OrdersByNamesCutOff(Paging):
     def order(self, client: ca.Client) -> tuple[object, ...]:
         return place_of(client)[0][:200], client.id
 
 
 @caught_by("page_compares_the_longest_names_whole")
-class SearchesNamesCutOff(_Paging):
+class SearchesNamesCutOff(Paging):
     def finds(self, search: str, text: str) -> bool:
         return search in text[:255]
 
 
 @caught_by("page_orders_equal_names_by_id")
-class OrdersIdsAsSignedNumbers(_Paging):
+class OrdersIdsAsSignedNumbers(Paging):
     def order(self, client: ca.Client) -> tuple[object, ...]:
         number = client.id.int
         return place_of(client)[0], number - (1 << 128) if number >> 127 else number
 
 
 @caught_by("page_gives_no_more_than_the_limit")
-class IgnoresTheLimit(_Paging):
+class IgnoresTheLimit(Paging):
     def answer(self, asked: Asked) -> Sequence[ca.Client]:
         return super().answer(evolve(asked, limit=ALL))
 
 
 @caught_by("page_goes_on_after_a_row")
-class BeginsWithTheCursorsRow(_Paging):
+class BeginsWithTheCursorsRow(Paging):
     def comes_after(self, client: ca.Client, after: Place) -> bool:
         return place_of(client) >= after
 
 
 @caught_by("page_neither_skips_nor_repeats")
-class SkipsEqualNames(_Paging):
+class SkipsEqualNames(Paging):
     def comes_after(self, client: ca.Client, after: Place) -> bool:
         return place_of(client)[0] > after[0]
 
 
 @caught_by("page_neither_skips_nor_repeats")
-class ComparesNameAndIdApart(_Paging):
+class ComparesNameAndIdApart(Paging):
     def comes_after(self, client: ca.Client, after: Place) -> bool:
         name, client_id = place_of(client)
         return name >= after[0] and client_id > after[1]
 
 
 @caught_by("page_goes_on_after_a_place_without_a_row")
-class LooksForTheCursorsRow(_Paging):
+class LooksForTheCursorsRow(Paging):
     def comes_after(self, client: ca.Client, after: Place) -> bool:
         row = self.good.get(after[1])
         return row is not None and place_of(client) > place_of(row)
 
 
 @caught_by("page_is_not_moved_by_what_comes_and_goes")
-class PagesByOffset(_Paging):
+class PagesByOffset(Paging):
     def __init__(self) -> None:
         super().__init__()
         self.offsets: dict[UUID, int] = {}
@@ -157,20 +157,20 @@ class PagesByOffset(_Paging):
 
 
 @caught_by("page_takes_search_literally")
-class TreatsSearchAsAPattern(_Paging):
+class TreatsSearchAsAPattern(Paging):
     def finds(self, search: str, text: str) -> bool:
         pattern = re.escape(search).replace("%", ".*").replace("_", ".")
         return re.search(pattern, text, re.DOTALL) is not None
 
 
 @caught_by("page_finds_what_the_name_contains")
-class SearchesBeginnings(_Paging):
+class SearchesBeginnings(Paging):
     def finds(self, search: str, text: str) -> bool:
         return text.startswith(search)
 
 
 @caught_by("page_finds_what_the_name_contains")
-class SearchesWithoutAccents(_Paging):
+class SearchesWithoutAccents(Paging):
     def finds(self, search: str, text: str) -> bool:
         def plain(text: str) -> str:
             marks = unicodedata.normalize("NFD", text)
@@ -180,7 +180,7 @@ class SearchesWithoutAccents(_Paging):
 
 
 @caught_by("page_finds_what_the_name_contains")
-class TrimsTheSearch(_Paging):
+class TrimsTheSearch(Paging):
     """White space around a search is the service's business (C2)."""
 
     def finds(self, search: str, text: str) -> bool:
@@ -192,19 +192,19 @@ class TrimsTheSearch(_Paging):
     "page_finds_a_client_by_its_present_address",
     "page_does_not_search_the_address_of_a_client_that_only_invites",
 )
-class SearchesNamesOnly(_Paging):
+class SearchesNamesOnly(Paging):
     def searched(self, client: ca.Client) -> str:
         return place_of(client)[0]
 
 
 @caught_by("page_finds_a_client_by_part_of_its_address")
-class SearchesAddressesOnly(_Paging):
+class SearchesAddressesOnly(Paging):
     def searched(self, client: ca.Client) -> str:
         return client.email_key
 
 
 @caught_by("page_finds_a_client_by_part_of_its_address")
-class SearchesAcrossNameAndAddress(_Paging):
+class SearchesAcrossNameAndAddress(Paging):
     def searched(self, client: ca.Client) -> str:
         return super().searched(client).replace("\n", " ")
 
@@ -213,20 +213,20 @@ class SearchesAcrossNameAndAddress(_Paging):
     "page_does_not_search_placeholders",
     "page_does_not_search_the_address_of_a_client_that_only_invites",
 )
-class SearchesEveryAddress(_Paging):
+class SearchesEveryAddress(Paging):
     def searched(self, client: ca.Client) -> str:
         return f"{place_of(client)[0]}\n{client.email_key}"
 
 
 @caught_by("page_counts_only_what_it_finds")
-class LimitsBeforeItSearches(_Paging):
+class LimitsBeforeItSearches(Paging):
     def answer(self, asked: Asked) -> Sequence[ca.Client]:
         page = super().answer(evolve(asked, search=""))
         return [client for client in page if asked.search in self.searched(client)]
 
 
 @caught_by("page_gives_whole_clients")
-class PlacesClientsElsewhere(_Paging):
+class PlacesClientsElsewhere(Paging):
     def page(  # type: ignore[override]  # the protocol allows a StoredRow
         self,
         practice_id: str,
@@ -241,14 +241,14 @@ class PlacesClientsElsewhere(_Paging):
 
 
 @caught_by("page_gives_whole_clients")
-class GivesThinClients(_Paging):
+class GivesThinClients(Paging):
     def lists(self, practice_id: str, client_list: ClientList) -> list[ca.Client]:
         found = super().lists(practice_id, client_list)
         return [evolve(client, version=client.version + 1) for client in found]
 
 
 @caught_by("page_keeps_practices_apart")
-class MixesPractices(_Paging):
+class MixesPractices(Paging):
     def __init__(self) -> None:
         super().__init__()
         self.practices: set[str] = set()
@@ -264,19 +264,19 @@ class MixesPractices(_Paging):
 
 
 @caught_by("page_keeps_lists_apart", "page_follows_a_client_from_list_to_list")
-class MixesLists(_Paging):
+class MixesLists(Paging):
     def lists(self, practice_id: str, client_list: ClientList) -> list[ca.Client]:
         return [c for one in ClientList for c in self.whole_list(practice_id, one)]
 
 
 @caught_by("page_shows_closed_clients_in_a_list_of_their_own")
-class HidesClosedClients(_Paging):
+class HidesClosedClients(Paging):
     def lists(self, practice_id: str, client_list: ClientList) -> list[ca.Client]:
         return [] if client_list is ClientList.CLOSED else super().lists(practice_id, client_list)
 
 
 @caught_by("page_shows_closed_clients_in_a_list_of_their_own")
-class ShowsClosedClientsAsActive(_Paging):
+class ShowsClosedClientsAsActive(Paging):
     def lists(self, practice_id: str, client_list: ClientList) -> list[ca.Client]:
         closed = ClientList.CLOSED
         also = super().lists(practice_id, closed) if client_list is ClientList.ACTIVE else []
@@ -284,12 +284,12 @@ class ShowsClosedClientsAsActive(_Paging):
 
 
 @caught_by("page_shows_an_invitation_to_the_invited_practice")
-class HidesInvitations(_Paging):
+class HidesInvitations(Paging):
     def lists(self, practice_id: str, client_list: ClientList) -> list[ca.Client]:
         return [c for c in super().lists(practice_id, client_list) if c.practice_id]
 
 
-class _FirstListings(_Paging):
+class _FirstListings(Paging):
     """Keeps the first listing of each client."""
 
     def __init__(self) -> None:

@@ -298,7 +298,10 @@ class DistinguishesCase(_OwnKeys):
         return email.address
 
 
-@caught_by("save_keeps_addresses_with_different_keys_apart")
+@caught_by(
+    "save_keeps_addresses_with_different_keys_apart",
+    "find_by_email_finds_a_client_by_exactly_its_key",
+)
 class IgnoresAccents(_OwnKeys):
     def key(self, email: ca.EmailAddress) -> str:
         return unicodedata.normalize("NFD", email.key).encode("ascii", "ignore").decode()

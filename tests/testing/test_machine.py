@@ -103,7 +103,10 @@ def test_the_machine_reads_every_page_of_a_list() -> None:
     machine = machine_for(lambda: nullcontext(ca.MemoryRepository()))()
     practice = machine._practices[0]
     by = ca.PracticeUser(practice)
-    machine._handle([ca.AddClient(UUID(int=number), by, business_name="A") for number in range(3)])
+    for service in machine._services:
+        service.handle_all(
+            [ca.AddClient(UUID(int=number), by, business_name="A") for number in range(3)]
+        )
     drawn = cast("st.DataObject", Drawn(practice))
     machine.page_through_a_list(drawn, ca.ClientList.INACTIVE, "", 1)
     machine.teardown()

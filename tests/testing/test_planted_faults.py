@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from contextlib import nullcontext
 
 import pytest
 from testing import (  # noqa: F401  # importing plants the faults
@@ -15,11 +16,12 @@ from testing import (  # noqa: F401  # importing plants the faults
     faults_in_saving,
     faults_in_saving_once,
     faults_in_settling,
+    sabotages,
 )
 from testing.delegating import FAULTS, Delegating, offering
 
 from client_access import repository as protocols
-from client_access.testing import CHECKS, Check, ConformanceError
+from client_access.testing import CHECKS, Check, ConformanceError, run_checks
 from client_access.testing.checks import writers
 
 
@@ -34,6 +36,17 @@ def test_a_check_catches_the_fault_that_is_planted_for_it(
     with pytest.raises(ConformanceError) as caught:
         CHECKS[name](fault())
     assert len(str(caught.value)) > 40
+
+
+@pytest.mark.parametrize("sabotage", sabotages.ADVICE, ids=lambda sabotage: sabotage.__name__)
+def test_a_typical_mistake_is_caught_by_a_check_that_says_what_to_do(
+    sabotage: type[Delegating],
+) -> None:
+    """Six mistakes that adapters make; run_checks() reports each with its mend."""
+    name, advice = sabotages.ADVICE[sabotage]
+    report = run_checks(lambda: nullcontext(sabotage()), only=[name])
+    assert not report.conforms
+    assert advice in str(report)
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=lambda check: check.name)

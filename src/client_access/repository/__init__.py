@@ -38,6 +38,10 @@ class Repository(Protocol):
         If `before` is None, the id must never have existed. Otherwise the stored client must have
         the `version` and the `erasures` of `before`. Every change has an event.
 
+        A change to a deleted client erases the person from the client's stored events, in the same
+        transaction: each event is replaced by ``client_access.repository.erasing.erase_event`` of
+        it (L5). An adapter that keeps no events has nothing to erase: `after` is erased already.
+
         Raises:
             StaleClient: another writer was first, or the id exists.
             EmailTaken: after one of the changes, two clients would have the same `email_key`.
@@ -86,7 +90,10 @@ class History(Protocol):
     """A repository that keeps every event."""
 
     def history(self, client_id: UUID) -> Sequence[Event]:
-        """Return a client's events in order; empty if there is no such client."""
+        """Return a client's events in order; empty if there is no such client.
+
+        After a deletion, each event is there and names no person (L5): see :meth:`Repository.save`.
+        """
         ...
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, TypeVar, cast
 from uuid import UUID, uuid4
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -26,7 +26,7 @@ from client_access.errors import EmailTaken, InvalidValue, StaleClient
 from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.notices import Notice
-from client_access.refusals import CommandRefused
+from client_access.refusals import CommandRefused, Refusal
 from client_access.repository import (
     Claim,
     CommandMemory,
@@ -43,6 +43,7 @@ from client_access.testing.checks.scene import empty_outbox
 from client_access.testing.clock import START, FixedClock
 from client_access.testing.conformance import OpenRepository
 from client_access.testing.examples import CATALOGUE
+from client_access.testing.story import outcome
 from client_access.testing.strategies import accepted_commands, commands, walks
 from client_access.testing.strategies.commanding import creating_commands
 from client_access.values import ClientList
@@ -321,6 +322,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         is_new: bool = True,
     ) -> None:
         wanted, found = (_answers(ask, service) for service in self._services)
+        note(f"-> {'; '.join(map(_outcome, wanted))}")
         expect_equal(found, wanted, _differs("a command"))
         for change in wanted:
             if is_new and isinstance(change, Change) and change.event is not None:
@@ -400,6 +402,16 @@ def _differs(what: str) -> str:
         "steps. Find the check of client_access.testing.CHECKS that covers it, or replay the steps "
         "that Hypothesis prints."
     )
+
+
+def _outcome(answer: object) -> str:
+    match answer:
+        case Change():
+            return outcome(answer)
+        case (_, Refusal() as refusal):
+            return f"refused: {refusal.code.value}"
+        case _:
+            return f"refused: {answer}"
 
 
 def _answers(

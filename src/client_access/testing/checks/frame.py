@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Protocol, TypeVar, cast, final
 from uuid import UUID
 
-from attrs import AttrsInstance, asdict, frozen, has
+from attrs import AttrsInstance, asdict, fields, frozen, has
 
 from client_access.errors import EmailTaken, RepositoryError, StaleClient
 from client_access.repository import (
@@ -128,6 +128,49 @@ def shown(value: object) -> str:
     return f"{type(value).__name__}({asdict(cast('AttrsInstance', value))})"
 
 
+_MANY = 6
+_LONG = 100
+
+
+def differences(found: object, wanted: object, where: str = "") -> Iterator[str]:
+    """Yield what differs between two values, one line for each part that differs.
+
+    Parameters:
+        found, wanted: the values; attrs classes, sequences and mappings are taken apart.
+        where: the path that leads to them.
+    """
+    if found == wanted and type(found) is type(wanted):
+        return
+    if isinstance(found, list | tuple) and isinstance(wanted, list | tuple):
+        if len(found) != len(wanted):
+            yield f"{where or 'the answer'}: {len(found)} found, {len(wanted)} wanted"
+        for index, (one, other) in enumerate(zip(found, wanted, strict=False)):
+            yield from differences(one, other, f"{where}[{index}]")
+    elif isinstance(found, dict) and isinstance(wanted, dict):
+        for key in dict.fromkeys([*wanted, *found]):
+            yield from differences(
+                found.get(key, _MISSING), wanted.get(key, _MISSING), f"{where}[{key!r}]"
+            )
+    elif type(found) is type(wanted) and has(type(found)):
+        for each in fields(cast("type[AttrsInstance]", type(found))):
+            one, other = getattr(found, each.name), getattr(wanted, each.name)
+            yield from differences(one, other, f"{where}.{each.name}".lstrip("."))
+    else:
+        yield f"{where or 'the answer'}: {_cut(shown(found))} found, {_cut(shown(wanted))} wanted"
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+_MISSING = _Missing()
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONG else f"{text[:_LONG]}..."
+
+
 def expect(holds: bool, advice: str) -> None:
     """Raise :class:`ConformanceError` with some advice unless something holds."""
     if not holds:
@@ -135,9 +178,12 @@ def expect(holds: bool, advice: str) -> None:
 
 
 def expect_equal(found: object, wanted: object, advice: str) -> None:
-    """Raise :class:`ConformanceError` with both values unless they are equal."""
+    """Raise :class:`ConformanceError` with what differs unless two values are equal."""
     if found != wanted:
-        raise ConformanceError(f"{advice}\n  found:  {shown(found)}\n  wanted: {shown(wanted)}")
+        lines = list(differences(found, wanted))
+        if len(lines) > _MANY:
+            lines[_MANY:] = [f"and {len(lines) - _MANY} more"]
+        raise ConformanceError("\n  ".join([advice, *lines]))
 
 
 @contextmanager

@@ -25,11 +25,14 @@ from client_access.testing.checks.frame import (
     expect_equal,
     expect_error,
     expect_saved,
+    shown,
 )
 from client_access.testing.checks.scene import Scene
+from client_access.testing.examples import SETUP
 from client_access.values import ContactDetails, PracticeUser
 
 MANY = 1500
+_SECRET = ContactDetails("Secret Person", "secret phone", "Secret Road 1")
 
 # ── Lookup ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -174,6 +177,37 @@ def history_keeps_nothing_of_a_failed_save(repository: FullRepository) -> None:
     expect_equal(list(repository.history(life.client_id)), wanted, advice)
     for client_id in (new.client_id, late.client_id, other.client_id):
         expect_equal(list(repository.history(client_id)), [], advice)
+
+
+@check(History)
+def history_of_a_deleted_client_keeps_no_person(repository: FullRepository) -> None:
+    """History.history: "names no person" once the client is deleted (L5), with `Erasure` or not."""
+    scene = Scene(repository)
+    life = scene.life().add("Secret Ltd", scene.email("secret"), contact=_SECRET)
+    life.rename("Secret & Sons").change_email(scene.email("secret.too")).change_contact(_SECRET)
+    life.subscribe({"start": SETUP})
+    scene.save(life)
+    scene.save(life.delete())
+    events = repository.history(life.client_id)
+    text = shown(list(events))
+    for secret in ("Secret", "secret", SETUP.vat_number):
+        expect(
+            secret not in text,
+            f"history() still shows {secret!r} of a client that was deleted: in the transaction "
+            "that saves a deletion, replace each stored event of the client by "
+            "client_access.repository.erasing.erase_event(event).",
+        )
+    expect_equal(
+        [event.version for event in events],
+        list(range(1, life.client.version + 1)),
+        "history() must keep what happened to a deleted client: erase the person from the events, "
+        "and keep every event.",
+    )
+    expect_equal(
+        replay(events),
+        repository.get(life.client_id),
+        "The erased events of a deleted client must replay to the client that get() returns.",
+    )
 
 
 # ── Service counts ───────────────────────────────────────────────────────────────────────────────

@@ -60,7 +60,8 @@ def find_by_email_finds_a_client_by_exactly_its_key(repository: Repository) -> N
     scene = Scene(repository)
     locals_ = ("a_b", "a%b", "axb", "ab", "a.b", "jose", "jos\u00e9", "i", "\u0131", "'or'1'='1")
     lives = [scene.life().add(f"Named {local}", scene.email(local)) for local in locals_]
-    scene.save(*lives)
+    with expect_saved("these addresses have different keys: compare keys by code point."):
+        scene.save(*lives)
     for life in lives:
         expect_equal(
             repository.find_by_email(life.client.email_key),

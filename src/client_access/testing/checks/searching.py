@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from client_access.questions.lists import place_of
 from client_access.repository import Repository
 from client_access.testing.checks.frame import check, expect_equal
 from client_access.testing.checks.scene import Scene
 from client_access.values import ClientList, fold
+
+MANY = 1100
 
 _IN_SEARCHED = (
     "store change.after.listing.searched with every change, and look for the search there and "
@@ -80,3 +83,20 @@ def page_does_not_search_the_address_of_a_client_that_only_invites(repository: R
         "page() must find a client by its address once the practice has accepted it: "
         f"{_IN_SEARCHED}.",
     )
+
+
+@check()
+def page_finds_the_only_match_late_in_a_long_list(repository: Repository) -> None:
+    """Repository.page: "search: folded text that `listing.searched` must contain", to the end."""
+    scene = Scene(repository)
+    lives = [scene.life().add(f"Hay {number:04}") for number in range(MANY)]
+    late = scene.life().add("Needle")
+    scene.save(*lives, late)
+    for after in (None, place_of(lives[0].client)):
+        found = [client.id for client in scene.page(search="needle", limit=1, after=after)]
+        expect_equal(
+            found,
+            [late.client_id],
+            f"page() must find the only match although {MANY:,} clients come before it: if you "
+            "read the list in chunks, go on after a chunk without a match, until the list ends.",
+        )

@@ -4,6 +4,7 @@ There are strategies for addresses, names and other values, for catalogues, acto
 for clients and histories, which accepted commands lead to.
 """
 
+from client_access.testing.registering import register
 from client_access.testing.strategies.commanding import accepted_commands, commands
 from client_access.testing.strategies.values import (
     actors,
@@ -38,3 +39,5 @@ __all__ = [
     "service_setups",
     "walks",
 ]
+
+register()  # for a checkout, whose entry points Hypothesis cannot see

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from itertools import product
+from typing import Any, Generic, TypeAlias, TypeVar, final
 from uuid import UUID
 
+from attrs import frozen
 from hypothesis import strategies as st
 
 from client_access.testing.clock import START
-from client_access.testing.examples import NORTH, SOUTH
+from client_access.testing.examples import CONTACT, NORTH, SETUP, SOUTH
 from client_access.values import (
     Actor,
     ClientUser,
@@ -25,6 +28,11 @@ from client_access.values import (
 )
 from client_access.values.catalogue import Catalogue, Service
 from client_access.values.email_address import EmailAddress
+
+T = TypeVar("T")
+
+Draw: TypeAlias = Callable[[st.SearchStrategy[Any]], Any]
+"""Draws an example from a strategy."""
 
 _BIDIRECTIONAL = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 # Text has no control characters, lone surrogates, or separators of lines and paragraphs.
@@ -43,6 +51,21 @@ _NAMES = (
 )
 _LOCALS = ("hello", "accounts.payable", "o'hara", "jos\u00e9", "\u017c\u00f3\u0142\u0107", "a+b")
 _DOMAINS = ("example.com", "example.org", "b\u00fccher.example.net", "mail.example.co.uk")
+_CONTACTS = (
+    ContactDetails(),
+    ContactDetails("Ann"),
+    ContactDetails(phone="020 7946 0000"),
+    ContactDetails(address="1 High Street\nLeeds"),
+    CONTACT,
+)
+_SETUPS = (
+    *(
+        ServiceSetup(scheme)
+        for scheme in (VatScheme.NOT_REGISTERED, VatScheme.STANDARD, VatScheme.CASH)
+    ),
+    ServiceSetup(VatScheme.NOT_REGISTERED, accounts_start=date(2025, 4, 6)),
+    SETUP,
+)
 _LABELS = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=12)
 _ATOMS = st.text(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+/=?^_`{|}~-",
@@ -51,17 +74,63 @@ _ATOMS = st.text(
 )
 
 
+@cache
+def _below(number: int) -> st.SearchStrategy[int]:
+    return st.integers(0, number - 1)
+
+
+def choose(draw: Draw, options: Sequence[T]) -> T:
+    """Draw one of some options, the first being the simplest.
+
+    Making a strategy of options that are new with each draw takes longer than drawing.
+    """
+    if len(options) == 1:
+        return options[0]
+    option: T = options[draw(_below(len(options)))]
+    return option
+
+
+@final
+@frozen
+class Pool(Generic[T]):
+    """Known values, which are quick to draw and to read, and a strategy that builds others.
+
+    Parameters:
+        known: the known values, the simplest first; most of what is drawn.
+        built: builds any value.
+    """
+
+    known: tuple[T, ...]
+    built: st.SearchStrategy[T]
+
+    def draw(self, draw: Draw) -> T:
+        """Draw a value, without a strategy around it: that would take twice as long."""
+        number = draw(_below(len(self.known) + len(self.known) // 3 + 1))
+        value: T = self.known[number] if number < len(self.known) else draw(self.built)
+        return value
+
+
+@st.composite
+def _values(draw: st.DrawFn, pool: Pool[T]) -> T:
+    return pool.draw(draw)
+
+
 def _texts(limit: int, more: str = "") -> st.SearchStrategy[str]:
     letters = st.one_of(_ANY, st.sampled_from(more)) if more else _ANY
     return st.text(letters, max_size=limit)
 
 
 @cache
+def name_pool() -> Pool[str]:
+    """Return the pool of business names."""
+    half = st.text(_ANY, max_size=99)
+    return Pool(_NAMES, st.builds(lambda a, seen, b: f"{a}{seen}{b}", half, _VISIBLE, half))
+
+
+@cache
 def business_names() -> st.SearchStrategy[str]:
     """Return names of 200 characters at most, in any script, with a visible one."""
-    half = st.text(_ANY, max_size=99)
-    built = st.builds(lambda a, seen, b: f"{a}{seen}{b}", half, _VISIBLE, half)
-    return st.one_of(st.sampled_from(_NAMES), built)
+    return _values(name_pool())
 
 
 @cache
@@ -74,36 +143,48 @@ def email_addresses(
         domains: the domains of most addresses.
         any_domain: whether there are other domains too.
     """
-    locals_ = st.one_of(
-        st.sampled_from(_LOCALS), st.lists(_ATOMS, min_size=1, max_size=4).map(".".join)
-    )
+    known = [EmailAddress(f"{local}@{host}") for local, host in product(_LOCALS, sorted(domains))]
+    locals_ = st.lists(_ATOMS, min_size=1, max_size=4).map(".".join)
     hosts: st.SearchStrategy[str] = st.sampled_from(sorted(domains))
     if any_domain:
         ends = st.sampled_from(("com", "org", "COM", "de", "co.uk"))
         hosts = st.one_of(hosts, st.builds(lambda label, end: f"{label}.{end}", _LABELS, ends))
-    return st.builds(lambda local, host: EmailAddress(f"{local}@{host}"), locals_, hosts)
+    built = st.builds(lambda local, host: EmailAddress(f"{local}@{host}"), locals_, hosts)
+    return _values(Pool(tuple(known), built))
+
+
+@cache
+def contact_pool() -> Pool[ContactDetails]:
+    """Return the pool of contact details."""
+    texts = {"name": _texts(200), "phone": _texts(50), "address": _texts(300, more="\n ")}
+    return Pool(_CONTACTS, st.builds(ContactDetails, **texts))
 
 
 @cache
 def contact_details() -> st.SearchStrategy[ContactDetails]:
     """Return contact details; each part may be empty, and the address may have several lines."""
-    return st.builds(
-        ContactDetails, name=_texts(200), phone=_texts(50), address=_texts(300, more="\n ")
-    )
+    return _values(contact_pool())
 
 
 @cache
-def service_setups() -> st.SearchStrategy[ServiceSetup]:
-    """Return setups, without a VAT number if not registered for VAT."""
+def setup_pool() -> Pool[ServiceSetup]:
+    """Return the pool of setups."""
     starts = st.none() | st.dates(date(1990, 1, 1), date(2100, 1, 1))
     numbers = st.one_of(st.just(""), st.sampled_from(("GB123456789", "DE 12\u00b73")), _texts(20))
     registered = st.sampled_from([s for s in VatScheme if s is not VatScheme.NOT_REGISTERED])
-    return st.one_of(
+    built = st.one_of(
         st.builds(
             ServiceSetup, st.just(VatScheme.NOT_REGISTERED), st.just(""), accounts_start=starts
         ),
         st.builds(ServiceSetup, registered, numbers, accounts_start=starts),
     )
+    return Pool(_SETUPS, built)
+
+
+@cache
+def service_setups() -> st.SearchStrategy[ServiceSetup]:
+    """Return setups, without a VAT number if not registered for VAT."""
+    return _values(setup_pool())
 
 
 @cache
@@ -142,9 +223,16 @@ def catalogues(*, max_services: int = 6, currency: str = "GBP") -> st.SearchStra
 
 @st.composite
 def _held_services(draw: st.DrawFn, offered: list[Service]) -> tuple[HeldService, ...]:
-    chosen = draw(st.lists(st.sampled_from(offered), min_size=1, unique_by=lambda s: s.code))
+    return choose_services(draw, offered)
+
+
+def choose_services(draw: Draw, offered: Sequence[Service]) -> tuple[HeldService, ...]:
+    """Draw one or more services on offer, each with the setup that it needs."""
+    left = list(offered)
+    number = 1 + draw(_below(len(left)))
+    chosen = [left.pop(draw(_below(len(left)))) for _ in range(number)]
     return tuple(
-        HeldService(service.code, draw(service_setups()) if service.needs_setup else None)
+        HeldService(service.code, setup_pool().draw(draw) if service.needs_setup else None)
         for service in chosen
     )
 
@@ -166,13 +254,20 @@ def policies() -> st.SearchStrategy[Policy]:
     return st.builds(Policy, lifetimes, unpaid)
 
 
+@cache
+def spans(longest: timedelta) -> st.SearchStrategy[timedelta]:
+    """Return spans of time from nothing on, to the microsecond."""
+    unit = timedelta(microseconds=1)
+    return st.integers(0, longest // unit).map(lambda number: number * unit)
+
+
 def moments(*, since: datetime = START) -> st.SearchStrategy[datetime]:
     """Return times within ten years, to the microsecond.
 
     Parameters:
         since: the earliest.
     """
-    return st.timedeltas(timedelta(0), timedelta(days=3650)).map(lambda span: since + span)
+    return spans(timedelta(days=3650)).map(lambda span: since + span)
 
 
 def practice_users(
@@ -183,8 +278,10 @@ def practice_users(
     Parameters:
         practices: the ids of those practices.
     """
-    users = st.sampled_from(("", "nora", "Zo\u00eb"))
-    return st.builds(PracticeUser, st.sampled_from(sorted(practices)), users)
+    users = ("", "nora", "Zo\u00eb")
+    return st.sampled_from(
+        [PracticeUser(each, user) for user in users for each in sorted(practices)]
+    )
 
 
 def actors(
@@ -198,6 +295,6 @@ def actors(
     """
     return st.one_of(
         practice_users(practices=practices),
-        st.builds(ClientUser, st.just(client_id), st.sampled_from(("", "carl"))),
-        st.builds(PlatformUser, st.sampled_from(("", "petra"))),
+        st.sampled_from([ClientUser(client_id, user) for user in ("", "carl")]),
+        st.sampled_from([PlatformUser(user) for user in ("", "petra")]),
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Any, final
+from functools import cache
+from itertools import groupby
+from typing import Any, TypeAlias, final
 from uuid import UUID
 
 import attrs
-from attrs import frozen
+from attrs import Factory, define, frozen
 from hypothesis import strategies as st
 
 from client_access import commands as cmd
@@ -20,18 +22,21 @@ from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.machines.payer import Payer
 from client_access.testing.examples import CATALOGUE
+from client_access.testing.story import life_lines
 from client_access.testing.strategies.commanding import (
     EVERY_COMMAND,
+    IDS,
     PRACTICES,
-    accepted_commands,
-    creating_commands,
+    Emails,
+    Ways,
+    accepted_command,
+    accepted_kinds,
+    creating_kinds,
 )
-from client_access.testing.strategies.values import email_addresses, moments
+from client_access.testing.strategies.values import Draw, choose, email_addresses, moments, spans
 from client_access.values import DEFAULT_POLICY, Policy, SignIn
 from client_access.values.catalogue import Catalogue
 from client_access.values.email_address import EmailAddress
-
-Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 
 @final
@@ -76,68 +81,156 @@ _DETAILS = tuple(kind for kind in EVERY_COMMAND if kind not in _TURNS)
 """The commands that do not change the status: any number of them fits between two turns."""
 
 _ROUNDS = 2
+Route: TypeAlias = tuple[_Turn, ...]
 
 
-def _route(
-    draw: Draw, status: Status, *, invited: bool = False, rounds: int = _ROUNDS
-) -> list[_Turn]:
-    """Draw the turns that lead to a status, from the lifecycle's table (rules §2) read backwards.
+@cache
+def _routes(status: Status, *, invited: bool = False, rounds: int = _ROUNDS) -> tuple[Route, ...]:
+    """Return the turns that lead to a status, from the lifecycle's table (rules §2) read backwards.
+
+    The shortest come first, so that a failing example shrinks to one of them.
 
     Parameters:
-        draw: draws an example.
         status: the status to reach.
         invited: whether the practice must have invited the client and pay, as for `disabled`.
         rounds: for how many more turns the route may lead back to an earlier status.
     """
+    found: list[Route] = []
 
-    def choose(*ways: Callable[[], list[_Turn]]) -> list[_Turn]:
-        turns: list[_Turn] = draw(st.sampled_from(ways))()
-        return turns
-
-    def via(before: Status, *turns: _Turn, invited: bool = invited) -> Callable[[], list[_Turn]]:
-        return lambda: [*_route(draw, before, invited=invited, rounds=rounds - 1), *turns]
+    def via(before: Status, *turns: _Turn, invited: bool = invited) -> None:
+        found.extend(
+            (*route, *turns) for route in _routes(before, invited=invited, rounds=rounds - 1)
+        )
 
     match status:
         case Status.INACTIVE:
-            return choose(lambda: [_ADD], lambda: [_IMPORT])
+            found += [(_ADD,), (_IMPORT,)]
         case Status.PRACTICE_ONLY:
-            ways = [via(Status.INACTIVE, _ALONE)]
+            via(Status.INACTIVE, _ALONE)
             if rounds > 0:
-                ways += [
-                    via(Status.AWAITING_ACTIVATION, _WITHDRAW, invited=True),
-                    via(Status.DISABLED, _WITHDRAW),
-                    via(Status.CLOSED, _REOPEN),
-                ]
-            return choose(*ways)
+                via(Status.AWAITING_ACTIVATION, _WITHDRAW, invited=True)
+                via(Status.DISABLED, _WITHDRAW)
+                via(Status.CLOSED, _REOPEN)
         case Status.AWAITING_ACTIVATION:
-            ways = [via(Status.INACTIVE, _TOGETHER), via(Status.PRACTICE_ONLY, _GIVE)]
+            via(Status.INACTIVE, _TOGETHER)
+            via(Status.PRACTICE_ONLY, _GIVE)
             if not invited:
-                ways.append(via(Status.INACTIVE, _TOGETHER_CLIENT_PAYS))
-            return choose(*ways)
+                via(Status.INACTIVE, _TOGETHER_CLIENT_PAYS)
         case Status.BOTH_ACCESS:
-            ways = [via(Status.AWAITING_ACTIVATION, _ACTIVATE)]
+            via(Status.AWAITING_ACTIVATION, _ACTIVATE)
             if rounds > 0:
-                ways.append(via(Status.DISABLED, _ENABLE))
+                via(Status.DISABLED, _ENABLE)
             if rounds > 0 and not invited:
-                ways.append(via(Status.UNMANAGED, _ACCEPT))
-            return choose(*ways)
+                via(Status.UNMANAGED, _ACCEPT)
         case Status.DISABLED:
-            return choose(via(Status.BOTH_ACCESS, _DISABLE, invited=True))
+            via(Status.BOTH_ACCESS, _DISABLE, invited=True)
         case Status.UNMANAGED:
-            return choose(
-                lambda: [_REGISTER],
-                via(Status.BOTH_ACCESS, _STOP, invited=False),
-                via(Status.DISABLED, _STOP),
-            )
+            found.append((_REGISTER,))
+            via(Status.BOTH_ACCESS, _STOP, invited=False)
+            via(Status.DISABLED, _STOP)
         case Status.CLOSED:
-            return choose(via(Status.PRACTICE_ONLY, _CLOSE))
+            via(Status.PRACTICE_ONLY, _CLOSE)
         case _:
-            return choose(
-                via(Status.INACTIVE, _DELETE),
-                via(Status.CLOSED, _DELETE),
-                via(Status.INACTIVE, _TOGETHER, _DELETE),
-                via(Status.INACTIVE, _TOGETHER_CLIENT_PAYS, _DELETE),
-            )
+            via(Status.INACTIVE, _DELETE)
+            via(Status.CLOSED, _DELETE)
+            via(Status.INACTIVE, _TOGETHER, _DELETE)
+            via(Status.INACTIVE, _TOGETHER_CLIENT_PAYS, _DELETE)
+    return tuple(sorted(found, key=len))
+
+
+@cache
+def _by_length(status: Status) -> tuple[tuple[Route, ...], ...]:
+    """Return the routes to a status by their length; most are long."""
+    return tuple(tuple(routes) for _, routes in groupby(_routes(status), len))
+
+
+_STATUSES = tuple(Status)
+_LONGEST = max(len(route) for status in Status for route in _routes(status))
+_GAPS = st.integers(0, _LONGEST - 1)
+_ENDS = 4
+"""Of the numbers that a detail is drawn from, how many end the details: a fifth to a third."""
+_NUMBERS = st.integers(0, _ENDS + len(_DETAILS) - 1)
+
+
+def _plan(draw: Draw, route: Route, max_details: int) -> list[tuple[type[Command], ...]]:
+    """Draw the commands that keep the status, after each turn of a route.
+
+    What is drawn depends neither on the route nor on the client. So when Hypothesis shrinks, it can
+    shorten the route and leave out one command, and the others stay as they are.
+    """
+    drawn: list[tuple[int, type[Command]]] = []
+    while len(drawn) < 3 * max_details and (number := draw(_NUMBERS)) >= _ENDS:
+        drawn.append((draw(_GAPS), _DETAILS[number - _ENDS]))
+    drawn.sort(key=lambda detail: detail[0])
+    last = len(route) - (2 if route[-1] is _DELETE else 1)
+    gaps: list[list[type[Command]]] = [[] for _ in route]
+    for gap, kind in drawn:
+        gaps[min(gap, last)].append(kind)
+    return [tuple(gap[:max_details]) for gap in gaps]
+
+
+@final
+@define
+class _Walker:
+    """Draws the commands of one client, and handles each."""
+
+    draw: Draw
+    client_id: UUID
+    catalogue: Catalogue
+    policy: Policy
+    emails: Emails
+    practices: tuple[str, ...]
+    at: datetime
+    pace: timedelta
+    changes: list[Change] = Factory(list)
+
+    @property
+    def client(self) -> Client:
+        return self.changes[-1].after
+
+    def ways(self) -> Ways:
+        client = self.client if self.changes else None
+        return Ways(self.catalogue, self.emails, self.practices, client)
+
+    def handle(self, command: Command) -> None:
+        before = self.client if self.changes else None
+        change = decide(before, command, at=self.at, catalogue=self.catalogue, policy=self.policy)
+        if change.event is not None:
+            self.changes.append(change)
+        self.at += self.pace
+
+    def begin(self, turn: _Turn) -> None:
+        """Create the client."""
+        ways = self.ways()
+        kinds = creating_kinds(ways, (turn.kind,))
+        self.handle(accepted_command(self.draw, ways, self.client_id, kinds))
+
+    def accepted(self, *kinds: type[Command]) -> Command:
+        """Draw a command of the first of these kinds that the client accepts."""
+        ways = self.ways()
+        found = (
+            accepted_kinds(ways, at=self.at, policy=self.policy, kinds=(kind,)) for kind in kinds
+        )
+        return accepted_command(self.draw, ways, self.client_id, next(filter(None, found)))
+
+    def detail(self, kind: type[Command]) -> None:
+        """Handle a command that keeps the status; of the next kind that the client accepts."""
+        start = _DETAILS.index(kind)
+        self.handle(self.accepted(*_DETAILS[start:], *_DETAILS[:start]))
+
+    def prepare(self, turn: _Turn) -> None:
+        """Provide what a turn needs: an address to sign in with, an invitation to accept."""
+        if turn.sign_in is SignIn.PRACTICE_AND_CLIENT and not self.client.email.is_mailable:
+            self.handle(self.accepted(cmd.ChangeEmail))
+        if turn is _ACCEPT and self.client.practice_invitation is None:
+            self.handle(self.accepted(cmd.InvitePractice))
+
+    def take(self, turn: _Turn) -> None:
+        self.prepare(turn)
+        command = self.accepted(turn.kind)
+        if isinstance(command, cmd.Subscribe):
+            command = attrs.evolve(command, payer=turn.payer, sign_in=turn.sign_in)
+        self.handle(command)
 
 
 @st.composite
@@ -147,72 +240,60 @@ def _walks(
     client_ids: st.SearchStrategy[UUID],
     catalogue: Catalogue,
     policy: Policy,
-    emails: st.SearchStrategy[EmailAddress],
+    emails: Emails,
     practices: tuple[str, ...],
-    since: datetime,
+    begins: st.SearchStrategy[datetime],
     max_details: int,
-) -> tuple[Change, ...]:
-    changes: list[Change] = []
-    client_id = draw(client_ids)
-    at = since
+) -> Walk:
+    route = choose(draw, choose(draw, _by_length(status or choose(draw, _STATUSES))))
+    plan = _plan(draw, route, max_details)
     # Short enough that no activation expires before it is used.
     longest = min(policy.activation_lifetime / (2 * max_details + 4), timedelta(days=1))
-    steps = st.timedeltas(timedelta(0), longest)
-
-    def handle(command: Command) -> None:
-        nonlocal at
-        before = changes[-1].after if changes else None
-        change = decide(before, command, at=at, catalogue=catalogue, policy=policy)
-        if change.event is not None:
-            changes.append(change)
-        at += draw(steps)
-
-    def accepted(*kinds: type[Command]) -> st.SearchStrategy[Command]:
-        return accepted_commands(
-            changes[-1].after,
-            at=at,
-            kinds=kinds,
-            catalogue=catalogue,
-            policy=policy,
-            emails=emails,
-            practices=practices,
-        )
-
-    def prepare(turn: _Turn) -> None:
-        """Provide what a turn needs: an address to sign in with, an invitation to accept."""
-        client = changes[-1].after
-        if turn.sign_in is SignIn.PRACTICE_AND_CLIENT and not client.email.is_mailable:
-            handle(draw(accepted(cmd.ChangeEmail)))
-        if turn is _ACCEPT and client.practice_invitation is None:
-            handle(draw(accepted(cmd.InvitePractice)))
-
-    def take(turn: _Turn) -> None:
-        prepare(turn)
-        command = draw(accepted(turn.kind))
-        if isinstance(command, cmd.Subscribe):
-            command = attrs.evolve(command, payer=turn.payer, sign_in=turn.sign_in)
-        handle(command)
-
-    first, *turns = _route(draw, draw(st.sampled_from(Status)) if status is None else status)
-    handle(
-        draw(
-            creating_commands(
-                client_id=client_id,
-                kinds=(first.kind,),
-                catalogue=catalogue,
-                emails=emails,
-                practices=practices,
-            )
-        )
+    walker = _Walker(
+        draw,
+        draw(client_ids),
+        catalogue,
+        policy,
+        emails,
+        practices,
+        draw(begins),
+        draw(spans(longest)),
     )
-    for turn in (*turns, None):
-        for _ in range(draw(st.integers(0, max_details))):
-            details = accepted(*_DETAILS)
-            if changes[-1].after.status is not Status.DELETED:
-                handle(draw(details))
-        if turn is not None:
-            take(turn)
-    return tuple(changes)
+    for turn, details in zip(route, plan, strict=True):
+        if walker.changes:
+            walker.take(turn)
+        else:
+            walker.begin(turn)
+        for kind in details:
+            walker.detail(kind)
+    return Walk(walker.changes)
+
+
+@final
+class Walk(tuple[Change, ...]):
+    """The changes of a client, which a failing test prints one line each."""
+
+    __slots__ = ()
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        """Print the lines, as Hypothesis asks for them."""
+        for number, line in enumerate(life_lines(self)):
+            if number:
+                printer.break_()
+            printer.text(line)
+
+
+# Hypothesis prints what it maps: the call of one of these functions, with the walk.
+
+
+def client_after(walk: Walk) -> Client:
+    """Return the client at the end of a walk."""
+    return walk[-1].after
+
+
+def events_of(walk: Walk) -> tuple[Event, ...]:
+    """Return the events of a walk."""
+    return tuple(change.event for change in walk if change.event is not None)
 
 
 def walks(
@@ -225,7 +306,7 @@ def walks(
     practices: Collection[str] = PRACTICES,
     since: datetime | None = None,
     max_details: int = 2,
-) -> st.SearchStrategy[tuple[Change, ...]]:
+) -> st.SearchStrategy[Walk]:
     """Return lives: the changes of a client from its first command on, each with an event.
 
     Parameters:
@@ -239,17 +320,15 @@ def walks(
         max_details: how many commands that keep the status come between two that change it, at
             most.
     """
-    return (moments() if since is None else st.just(since)).flatmap(
-        lambda begin: _walks(
-            status,
-            st.uuids() if client_ids is None else client_ids,
-            catalogue,
-            policy,
-            email_addresses() if emails is None else emails,
-            tuple(practices),
-            begin,
-            max_details,
-        )
+    return _walks(
+        status,
+        IDS if client_ids is None else client_ids,
+        catalogue,
+        policy,
+        email_addresses() if emails is None else emails,
+        tuple(practices),
+        moments() if since is None else st.just(since),
+        max_details,
     )
 
 
@@ -270,7 +349,7 @@ def clients(
         policy=policy,
         emails=emails,
         practices=practices,
-    ).map(lambda changes: changes[-1].after)
+    ).map(client_after)
 
 
 def histories(
@@ -290,4 +369,4 @@ def histories(
         policy=policy,
         emails=emails,
         practices=practices,
-    ).map(lambda changes: tuple(change.event for change in changes if change.event is not None))
+    ).map(events_of)
