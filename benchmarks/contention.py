@@ -23,6 +23,7 @@ from time import perf_counter
 from uuid import UUID, uuid4
 
 from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from client_access import (
     AddClient,
@@ -100,7 +101,9 @@ def in_tasks(url: str) -> Iterable[Given]:
         return given
 
     async def write_all() -> list[Given]:
-        async with await AsyncSqlRepository.open(url) as repository:
+        # Most tasks wait for a connection, some of them long.
+        engine = create_async_engine(url.replace("sqlite:", "sqlite+aiosqlite:"), pool_timeout=3600)
+        async with AsyncSqlRepository(engine) as repository:
             access = AsyncClientAccess(repository, catalogue=CATALOGUE)
             return await asyncio.gather(
                 *(write_async(access, COMMANDS // TASKS) for _ in range(TASKS))

@@ -185,6 +185,8 @@ def undo(connection: Connection, transaction: Transaction, error: BaseException)
     a host's connection to SQLite after a full disk: SQLite then has undone the whole transaction,
     and the host must not commit the rest.
     """
+    if connection.closed:  # by the host, which has undone the transaction
+        return
     if _is_waiting(connection):
         connection.invalidate(error)
     try:
@@ -215,7 +217,7 @@ def _set_autocommit(connection: Connection, wanted: bool) -> None:
 
 def _is_waiting(connection: Connection) -> bool:
     """Return whether the driver waits for an answer. That of SQLite never does."""
-    if connection.closed or connection.invalidated or connection.dialect.name == "sqlite":
+    if connection.invalidated or connection.dialect.name == "sqlite":
         return False
     return bool(_driver(connection).info.transaction_status.name == "ACTIVE")
 
