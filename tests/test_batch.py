@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import gc
 import hmac
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import chain
 from pathlib import Path
@@ -18,9 +19,11 @@ import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
+from test_async_service import AwaitedMemory, WithoutMemory
 
 from client_access import (
     AddClient,
+    AsyncClientAccess,
     Catalogue,
     Client,
     ClientAccess,
@@ -43,6 +46,7 @@ from client_access.batch import (
     Problem,
     ProblemCode,
     import_clients,
+    import_clients_async,
     read_clients_csv,
     texts_of,
     unknown_columns,
@@ -693,3 +697,25 @@ def test_a_client_of_another_practice_is_left_out() -> None:
     moved = evolve(stored, practice_id="south")
     repository._clients[stored.id] = moved  # what stop managing and an invitation lead to
     assert [o.result for o in imported(access, content)] == [ImportResult.LEFT_OUT]
+
+
+@pytest.mark.parametrize("repository", [AwaitedMemory, WithoutMemory])
+@pytest.mark.parametrize("chunk", [1, 7, 2000])
+def test_the_async_service_imports_with_the_same_outcomes(
+    repository: Callable[..., Any], chunk: int
+) -> None:
+    """Twice the same file, through a repository with and without lookup of many clients."""
+    inner = AwaitedMemory()
+    other = AsyncClientAccess(
+        inner if repository is AwaitedMemory else repository(inner), catalogue=CATALOGUE
+    )
+
+    async def import_async() -> list[ImportOutcome]:
+        rows = read_clients_csv(io.BytesIO(EXAMPLE), by=NORTH, secret_key=KEY)
+        return [outcome async for outcome in import_clients_async(other, rows, chunk=chunk)]
+
+    access = service()
+    for _ in range(2):
+        assert asyncio.run(import_async()) == imported(access, EXAMPLE, chunk=chunk)
+    with pytest.raises(InvalidValue, match="access"):
+        import_clients_async(access, [])  # type: ignore[arg-type]  # the test

@@ -31,8 +31,8 @@ CORE = """
     questions  questions.lists  questions.billing  questions.sign_in  questions.consequences
     questions.deadlines
     repository  repository.awaited  repository.erasing  repository.memory
-    service.clock  service.retries  service.unit  service.once  service  service.awaited
-    service.outbox
+    service.clock  service.retries  service.observing  service.unit  service.once  service
+    service.awaited  service.outbox
     client_access
 """
 """The modules of the core from the bottom up: each imports only from those before it."""

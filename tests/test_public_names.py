@@ -50,7 +50,7 @@ CALLS = {
     "deadlines_of": "(client)",
     "reminders": "(client, since, until, *, before=)",
     "monthly_lines": "(client, catalogue)",
-    "ClientAccess": "(repository, *, catalogue, policy=, clock=, remember_for=)",
+    "ClientAccess": "(repository, *, catalogue, policy=, clock=, remember_for=, observe=)",
     "ClientAccess.handle": "(self, command, *, command_id=)",
     "ClientAccess.handle_all": "(self, commands)",
     "ClientAccess.preview": "(self, command)",

@@ -160,6 +160,7 @@ from client_access.repository.memory import MemoryRepository
 from client_access.service import ClientAccess
 from client_access.service.awaited import AsyncClientAccess
 from client_access.service.clock import utc_now
+from client_access.service.observing import Observation
 from client_access.service.outbox import (
     FailedDelivery,
     RelayEnd,
@@ -193,6 +194,7 @@ __all__ = [
     # The service, on a repository, and the relays that deliver its notices
     "ClientAccess",
     "AsyncClientAccess",
+    "Observation",
     "utc_now",
     "relay",
     "relay_async",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -30,7 +31,7 @@ from client_access import (
     replay,
 )
 from client_access.questions.lists import place_of
-from client_access.sql import SqlRepository, engines, store
+from client_access.sql import AsyncSqlRepository, SqlRepository, engines, store
 
 FIRST, OTHER = UUID(int=1), UUID(int=2)
 
@@ -360,7 +361,8 @@ def test_a_transaction_is_tried_again_after_a_collision(
         assert repository.history(change.after.id) == (change.event,)
 
 
-def test_a_transaction_is_tried_again_ten_times(contended: Engine, postgresql: str) -> None:
+@pytest.mark.usefixtures("no_pauses")
+def test_a_transaction_is_tried_again_20_times(contended: Engine, postgresql: str) -> None:
     """Then the error shows the SQLSTATE."""
     fail_first(contended, 1000)
     with SqlRepository.open(postgresql) as repository:
@@ -368,7 +370,30 @@ def test_a_transaction_is_tried_again_ten_times(contended: Engine, postgresql: s
             repository.save([added()])
         with contended.connect() as connection:
             tried = connection.execute(text("SELECT last_value FROM failures")).scalar_one()
-    assert tried == 11
+    assert tried == 20
+
+
+def test_a_question_is_asked_again_after_a_collision(contended: Engine, postgresql: str) -> None:
+    """A read can fail with 40001 too, such as on a standby."""
+    with SqlRepository.open(postgresql) as repository:
+        change = saved(repository)
+        execute(contended, "ALTER TABLE client_access_client RENAME TO held")
+        execute(
+            contended,
+            "CREATE FUNCTION collide() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN"
+            " IF nextval('failures') % 3 > 0 THEN"
+            " RAISE EXCEPTION USING ERRCODE = '40001'; END IF; RETURN true; END $$",
+        )
+        execute(contended, "CREATE VIEW client_access_client AS SELECT * FROM held WHERE collide()")
+        assert repository.get(change.after.id) == change.after
+
+        async def ask() -> None:
+            async with await AsyncSqlRepository.open(postgresql) as other:
+                assert await other.get(change.after.id) == change.after
+
+        asyncio.run(ask())
+        with contended.connect() as connection, pytest.raises(RepositoryError, match="40001"):
+            SqlRepository(connection).get(change.after.id)
 
 
 def test_a_transaction_of_the_host_is_never_tried_again(contended: Engine) -> None:

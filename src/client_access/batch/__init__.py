@@ -14,7 +14,13 @@ Rows are read one by one. Only their addresses and ids are kept, to find doubles
 100,000 rows.
 """
 
-from client_access.batch.importing import CHUNK, ImportOutcome, ImportResult, import_clients
+from client_access.batch.importing import (
+    CHUNK,
+    ImportOutcome,
+    ImportResult,
+    import_clients,
+    import_clients_async,
+)
 from client_access.batch.reading import read_clients_csv, unknown_columns
 from client_access.batch.rows import COLUMNS, CsvRow, Problem, ProblemCode
 from client_access.batch.writing import texts_of, write_clients_csv
@@ -28,6 +34,7 @@ __all__ = [
     "Problem",
     "ProblemCode",
     "import_clients",
+    "import_clients_async",
     "read_clients_csv",
     "texts_of",
     "unknown_columns",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from itertools import islice
 from typing import final
@@ -16,8 +16,10 @@ from client_access.client import Client
 from client_access.commands import ImportClient
 from client_access.errors import InvalidValue
 from client_access.refusals import CommandRefused, RefusalCode
-from client_access.repository import Lookup, Repository
+from client_access.repository import Lookup
+from client_access.repository.awaited import AsyncLookup
 from client_access.service import ClientAccess
+from client_access.service.awaited import AsyncClientAccess
 from client_access.values import Actor, PracticeUser, fold
 from client_access.values.validation import check_type
 
@@ -70,6 +72,21 @@ def import_clients(
         StaleClient, EmailTaken, RepositoryError: as :meth:`~client_access.ClientAccess.handle`.
     """
     check_type("access", access, ClientAccess)
+    return _outcomes(access, _chunks(rows, chunk))
+
+
+def import_clients_async(
+    access: AsyncClientAccess, rows: Iterable[CsvRow], *, chunk: int = CHUNK
+) -> AsyncIterator[ImportOutcome]:
+    """Do as :func:`import_clients`, with a service that is awaited.
+
+    Rows are read from their file in the event loop, a chunk at a time.
+    """
+    check_type("access", access, AsyncClientAccess)
+    return _outcomes_async(access, _chunks(rows, chunk))
+
+
+def _chunks(rows: Iterable[CsvRow], chunk: int) -> Iterator[_Chunk]:
     check_type("chunk", chunk, int)
     if chunk < 1:
         raise InvalidValue("chunk", "must be at least 1")
@@ -77,24 +94,61 @@ def import_clients(
         each = iter(rows)
     except TypeError:
         raise InvalidValue("rows", "must be an iterable") from None
-    return _outcomes(access, each, chunk)
+    return (_Chunk(part) for part in iter(lambda: list(islice(each, chunk)), []))
 
 
-def _outcomes(access: ClientAccess, rows: Iterator[CsvRow], chunk: int) -> Iterator[ImportOutcome]:
-    while part := list(islice(rows, chunk)):
-        for row in part:
+def _outcomes(access: ClientAccess, chunks: Iterator[_Chunk]) -> Iterator[ImportOutcome]:
+    for part in chunks:
+        decided = access.handle_each(part.commands)
+        exist = part.existing(decided)
+        repository = access.repository
+        if isinstance(repository, Lookup):
+            clients = repository.get_many(exist)
+        else:
+            clients = _found((key, repository.get(key)) for key in exist)
+        yield from part.outcomes(decided, clients)
+
+
+async def _outcomes_async(
+    access: AsyncClientAccess, chunks: Iterator[_Chunk]
+) -> AsyncIterator[ImportOutcome]:
+    for part in chunks:
+        decided = await access.handle_each(part.commands)
+        exist = part.existing(decided)
+        repository = access.repository
+        if isinstance(repository, AsyncLookup):
+            clients = await repository.get_many(exist)
+        else:
+            clients = _found([(key, await repository.get(key)) for key in exist])
+        for outcome in part.outcomes(decided, clients):
+            yield outcome
+
+
+class _Chunk:
+    """Rows that are decided on and saved together, and what is said of them, without I/O."""
+
+    def __init__(self, rows: Sequence[CsvRow]) -> None:
+        for row in rows:
             _check_row(row)
-        commands = [row.command for row in part if row.command is not None]
-        decided = access.handle_each(commands)
+        self.rows = rows
+        self.commands = [row.command for row in rows if row.command is not None]
+
+    def existing(self, decided: Sequence[Change | CommandRefused]) -> Sequence[UUID]:
+        """Return the ids of the clients that exist already."""
         exist = {
             command.client_id
-            for command, outcome in zip(commands, decided, strict=True)
+            for command, outcome in zip(self.commands, decided, strict=True)
             if _is_refused(outcome, RefusalCode.CLIENT_EXISTS)
         }
-        clients = _clients(access.repository, list(exist))
+        return list(exist)
+
+    def outcomes(
+        self, decided: Sequence[Change | CommandRefused], clients: Mapping[UUID, Client]
+    ) -> Iterator[ImportOutcome]:
+        """Yield the outcome of each row, given those of the commands and the existing clients."""
         # Outcomes are matched to rows by place, because two rows of a chunk may share an id.
         outcomes = iter(decided)
-        for row in part:
+        for row in self.rows:
             if row.command is None:
                 yield ImportOutcome(row, ImportResult.LEFT_OUT, row.problems)
             else:
@@ -160,8 +214,5 @@ def _names(command: ImportClient, client: Client) -> bool:
     return same_email or fold(command.business_name) == fold(client.business_name)
 
 
-def _clients(repository: Repository, client_ids: Sequence[UUID]) -> Mapping[UUID, Client]:
-    if isinstance(repository, Lookup):
-        return repository.get_many(client_ids)
-    found = {client_id: repository.get(client_id) for client_id in client_ids}
-    return {client_id: client for client_id, client in found.items() if client is not None}
+def _found(clients: Iterable[tuple[UUID, Client | None]]) -> Mapping[UUID, Client]:
+    return {client_id: client for client_id, client in clients if client is not None}

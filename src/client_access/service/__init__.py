@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -40,6 +41,7 @@ from client_access.questions.sign_in import (
 from client_access.refusals import CommandRefused
 from client_access.repository import CommandMemory, Deadlines, Lookup, Repository, ServiceCounts
 from client_access.service.clock import utc_now
+from client_access.service.observing import Observer, Watch
 from client_access.service.once import (
     LONGEST_MEMORY,
     NO_MEMORY,
@@ -84,6 +86,9 @@ class ClientAccess:
         clock: returns the present time, with a time zone.
         remember_for: how long the outcome of a command with a `command_id` is remembered; at most
             10,000 days.
+        observe: is called with an :class:`~client_access.Observation` for each command that was
+            handled, changed nothing, was refused or failed; not for previews. If it raises an
+            error, that is logged by `client_access.service`, and the call goes on.
 
     Raises:
         InvalidValue: an argument is malformed.
@@ -97,15 +102,19 @@ class ClientAccess:
         policy: Policy = DEFAULT_POLICY,
         clock: Callable[[], datetime] = utc_now,
         remember_for: timedelta = REMEMBER_FOR,
+        observe: Observer | None = None,
     ) -> None:
         check_methods("repository", repository, Repository)
         check_type("catalogue", catalogue, Catalogue)
         check_type("policy", policy, Policy)
         check_callable("clock", clock)
+        if observe is not None:
+            check_callable("observe", observe)
         self.repository = repository
         self.catalogue = catalogue
         self.policy = policy
         self.clock = clock
+        self.observe = observe
         self.remember_for: timedelta = to_span("remember_for", remember_for, LONGEST_MEMORY)
 
     # ── Commands ─────────────────────────────────────────────────────────────────────────────────
@@ -126,7 +135,8 @@ class ClientAccess:
             CommandRefused: a rule refuses the command; nothing has changed.
             InvalidValue: the command or `command_id` is malformed, `command_id` was given to
                 another command, or the repository does not remember commands.
-            StaleClient, EmailTaken: other writers were first each time that it was tried.
+            StaleClient, EmailTaken: other writers were first at each of 20 attempts. Between them
+                are random pauses that grow to a second.
             RepositoryError: the repository failed.
         """
         if command_id is not None:
@@ -164,7 +174,7 @@ class ClientAccess:
         Raises:
             CommandRefused, InvalidValue, RepositoryError: as :meth:`handle`.
         """
-        return self._load((command,), self._now()).decide(command)
+        return self._load(Needs.of((command,)), self._now()).decide(command)
 
     def preview_all(self, commands: Iterable[Command]) -> tuple[Change, ...]:
         """Return what :meth:`handle_all` would return now, and save nothing (S8).
@@ -175,7 +185,7 @@ class ClientAccess:
             CommandRefused, InvalidValue, RepositoryError: as :meth:`handle_all`.
         """
         given = to_tuple("commands", commands)
-        return self._load(given, self._now()).decide_all(given)
+        return self._load(Needs.of(given), self._now()).decide_all(given)
 
     # ── Questions ────────────────────────────────────────────────────────────────────────────────
 
@@ -382,10 +392,9 @@ class ClientAccess:
             yield from rows
             after = next_after(after, place_of(rows[-1]))
 
-    def _load(self, commands: Sequence[Command], at: datetime) -> Unit:
-        needs = Needs.of(commands)
+    def _load(self, needs: Needs, at: datetime) -> Unit:
         repository = self.repository
-        if len(commands) > 1 and isinstance(repository, Lookup):
+        if needs.many and isinstance(repository, Lookup):
             clients = repository.get_many(needs.client_ids)
             owners = repository.find_many_by_email(needs.email_keys)
         else:
@@ -398,32 +407,42 @@ class ClientAccess:
     def _save(
         self, commands: Sequence[Command], decide: Callable[[Unit, Sequence[Command]], Outcomes]
     ) -> Outcomes:
+        needs = Needs.of(commands)
         retries = Retries.on(self.repository)
-        while True:
-            outcomes = decide(self._load(commands, self._now()), commands)
-            changes = to_save(outcomes)
-            try:
-                if changes:
-                    self.repository.save(changes)
-            except (StaleClient, EmailTaken) as conflict:
-                retries.failed(conflict)
-            else:
-                return outcomes
+        with Watch(self.observe, commands, retries) as watch:
+            while True:
+                outcomes = decide(self._load(needs, self._now()), commands)
+                changes = to_save(outcomes)
+                try:
+                    if changes:
+                        self.repository.save(changes)
+                except (StaleClient, EmailTaken) as conflict:
+                    pause = retries.pause_after(conflict)
+                else:
+                    watch.outcomes = outcomes
+                    return outcomes
+                time.sleep(pause)
 
     def _handle_once(self, command: Command, given_id: str | UUID) -> Change:
         memory = self.repository
         command_id = to_command_id(given_id)
         if not isinstance(memory, CommandMemory):
             raise InvalidValue("command_id", NO_MEMORY)
+        needs = Needs.of((command,))
         retries = Retries.on(memory)
-        while True:
-            at = self._now()
-            if outcome := memory.recall(command_id, at=at):
-                return recalled(outcome, command)
-            change = self._load((command,), at).decide(command)
-            try:
-                memory.save_once(command_id, change, at=at, until=later(at, self.remember_for))
-            except (StaleClient, EmailTaken) as conflict:
-                retries.failed(conflict)
-            else:
-                return change
+        with Watch(self.observe, (command,), retries) as watch:
+            while True:
+                at = self._now()
+                if outcome := memory.recall(command_id, at=at):
+                    watch.remembered = True
+                    watch.outcomes = (recalled(outcome, command),)
+                    return outcome
+                change = self._load(needs, at).decide(command)
+                try:
+                    memory.save_once(command_id, change, at=at, until=later(at, self.remember_for))
+                except (StaleClient, EmailTaken) as conflict:
+                    pause = retries.pause_after(conflict)
+                else:
+                    watch.outcomes = (change,)
+                    return change
+                time.sleep(pause)

@@ -6,6 +6,7 @@ raises the same errors.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -50,6 +51,7 @@ from client_access.repository.awaited import (
     AsyncServiceCounts,
 )
 from client_access.service.clock import utc_now
+from client_access.service.observing import Observer, Watch
 from client_access.service.once import (
     LONGEST_MEMORY,
     NO_MEMORY,
@@ -92,6 +94,10 @@ class AsyncClientAccess:
         clock: returns the present time, with a time zone.
         remember_for: how long the outcome of a command with a `command_id` is remembered; at most
             10,000 days.
+        observe: is called with an :class:`~client_access.Observation` for each command that was
+            handled, changed nothing, was refused or failed; not for previews. If it raises an
+            error, that is logged by `client_access.service`, and the call goes on. It runs
+            in the event loop, so it must not wait.
 
     Raises:
         InvalidValue: an argument is malformed.
@@ -105,15 +111,19 @@ class AsyncClientAccess:
         policy: Policy = DEFAULT_POLICY,
         clock: Callable[[], datetime] = utc_now,
         remember_for: timedelta = REMEMBER_FOR,
+        observe: Observer | None = None,
     ) -> None:
         check_methods("repository", repository, AsyncRepository)
         check_type("catalogue", catalogue, Catalogue)
         check_type("policy", policy, Policy)
         check_callable("clock", clock)
+        if observe is not None:
+            check_callable("observe", observe)
         self.repository = repository
         self.catalogue = catalogue
         self.policy = policy
         self.clock = clock
+        self.observe = observe
         self.remember_for: timedelta = to_span("remember_for", remember_for, LONGEST_MEMORY)
 
     # ── Commands ─────────────────────────────────────────────────────────────────────────────────
@@ -134,12 +144,12 @@ class AsyncClientAccess:
 
     async def preview(self, command: Command) -> Change:
         """Return what :meth:`handle` would return now, and save nothing (S2)."""
-        return (await self._load((command,), self._now())).decide(command)
+        return (await self._load(Needs.of((command,)), self._now())).decide(command)
 
     async def preview_all(self, commands: Iterable[Command]) -> tuple[Change, ...]:
         """As :meth:`ClientAccess.preview_all`."""
         given = to_tuple("commands", commands)
-        return (await self._load(given, self._now())).decide_all(given)
+        return (await self._load(Needs.of(given), self._now())).decide_all(given)
 
     # ── Questions ────────────────────────────────────────────────────────────────────────────────
 
@@ -259,10 +269,9 @@ class AsyncClientAccess:
                 yield row
             after = next_after(after, place_of(rows[-1]))
 
-    async def _load(self, commands: Sequence[Command], at: datetime) -> Unit:
-        needs = Needs.of(commands)
+    async def _load(self, needs: Needs, at: datetime) -> Unit:
         repository = self.repository
-        if len(commands) > 1 and isinstance(repository, AsyncLookup):
+        if needs.many and isinstance(repository, AsyncLookup):
             clients = await repository.get_many(needs.client_ids)
             owners = await repository.find_many_by_email(needs.email_keys)
         else:
@@ -275,34 +284,44 @@ class AsyncClientAccess:
     async def _save(
         self, commands: Sequence[Command], decide: Callable[[Unit, Sequence[Command]], Outcomes]
     ) -> Outcomes:
+        needs = Needs.of(commands)
         retries = Retries.on(self.repository)
-        while True:
-            outcomes = decide(await self._load(commands, self._now()), commands)
-            changes = to_save(outcomes)
-            try:
-                if changes:
-                    await self.repository.save(changes)
-            except (StaleClient, EmailTaken) as conflict:
-                retries.failed(conflict)
-            else:
-                return outcomes
+        with Watch(self.observe, commands, retries) as watch:
+            while True:
+                outcomes = decide(await self._load(needs, self._now()), commands)
+                changes = to_save(outcomes)
+                try:
+                    if changes:
+                        await self.repository.save(changes)
+                except (StaleClient, EmailTaken) as conflict:
+                    pause = retries.pause_after(conflict)
+                else:
+                    watch.outcomes = outcomes
+                    return outcomes
+                await asyncio.sleep(pause)
 
     async def _handle_once(self, command: Command, given_id: str | UUID) -> Change:
         memory = self.repository
         command_id = to_command_id(given_id)
         if not isinstance(memory, AsyncCommandMemory):
             raise InvalidValue("command_id", NO_MEMORY)
+        needs = Needs.of((command,))
         retries = Retries.on(memory)
-        while True:
-            at = self._now()
-            if outcome := await memory.recall(command_id, at=at):
-                return recalled(outcome, command)
-            change = (await self._load((command,), at)).decide(command)
-            try:
-                await memory.save_once(
-                    command_id, change, at=at, until=later(at, self.remember_for)
-                )
-            except (StaleClient, EmailTaken) as conflict:
-                retries.failed(conflict)
-            else:
-                return change
+        with Watch(self.observe, (command,), retries) as watch:
+            while True:
+                at = self._now()
+                if outcome := await memory.recall(command_id, at=at):
+                    watch.remembered = True
+                    watch.outcomes = (recalled(outcome, command),)
+                    return outcome
+                change = (await self._load(needs, at)).decide(command)
+                try:
+                    await memory.save_once(
+                        command_id, change, at=at, until=later(at, self.remember_for)
+                    )
+                except (StaleClient, EmailTaken) as conflict:
+                    pause = retries.pause_after(conflict)
+                else:
+                    watch.outcomes = (change,)
+                    return change
+                await asyncio.sleep(pause)

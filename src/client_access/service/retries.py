@@ -1,13 +1,17 @@
-"""How often a unit of work is tried again after a conflict with another writer."""
+"""How often a unit of work is tried again, and how long the pauses between the attempts are."""
 
 from __future__ import annotations
 
+import random
 from typing import final
 
 from client_access.repository import HostTransaction
 
-ATTEMPTS = 10
-"""How often a unit of work is decided before its conflict is raised."""
+ATTEMPTS = 20
+"""How often a unit of work is tried before its error is raised."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.01, 1.0
+"""The longest pause after the first attempt, and after any, in seconds."""
 
 
 @final
@@ -15,12 +19,15 @@ class Retries:
     """The attempts at one unit of work.
 
     Parameters:
-        attempts: how many are allowed, the first included.
+        allowed: how many there may be, the first included.
+
+    Attributes:
+        attempts: how many have begun.
     """
 
-    def __init__(self, attempts: int) -> None:
-        self._allowed = attempts
-        self._made = 0
+    def __init__(self, allowed: int = ATTEMPTS) -> None:
+        self._allowed = allowed
+        self.attempts = 1
 
     @classmethod
     def on(cls, repository: object) -> Retries:
@@ -28,9 +35,19 @@ class Retries:
         hosted = isinstance(repository, HostTransaction) and repository.in_host_transaction
         return cls(1 if hosted else ATTEMPTS)
 
-    def failed(self, conflict: Exception) -> None:
-        """Count a failed attempt, and raise its conflict if it was the last."""
-        self._made += 1
-        if self._made >= self._allowed:
-            conflict.add_note(f"Tried {self._made} times; another writer was first each time.")
-            raise conflict
+    def pause_after(self, error: Exception) -> float:
+        """Return how many seconds to wait after a failed attempt, before the next one.
+
+        The pause is random, so that writers that met once do not meet again. Its limit doubles with
+        each attempt.
+
+        Raises:
+            Exception: the given error, if that was the last attempt.
+        """
+        if self.attempts >= self._allowed:
+            if self._allowed > 1:
+                error.add_note(f"Tried {self.attempts} times.")
+            raise error
+        longest = min(FIRST_PAUSE * 2 ** (self.attempts - 1), LONGEST_PAUSE)
+        self.attempts += 1
+        return random.uniform(0, longest)

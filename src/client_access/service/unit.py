@@ -33,10 +33,12 @@ class Needs:
     Parameters:
         client_ids: the clients that the commands name.
         email_keys: the addresses that the commands give to clients.
+        many: whether there are several commands.
     """
 
     client_ids: tuple[UUID, ...]
     email_keys: tuple[str, ...]
+    many: bool
 
     @classmethod
     def of(cls, commands: Sequence[Command]) -> Needs:
@@ -51,6 +53,7 @@ class Needs:
         return cls(
             tuple(dict.fromkeys(command.client_id for command in commands)),
             tuple(dict.fromkeys(email.key for email in emails if email is not None)),
+            len(commands) > 1,
         )
 
 

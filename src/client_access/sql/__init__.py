@@ -1,8 +1,9 @@
 """Clients in a database, with SQLAlchemy: SQLite to start with, PostgreSQL for many writers.
 
 Use `SqlRepository.open(url)` or `SqlRepository(engine or connection)`. It implements every protocol
-of :mod:`client_access.repository`, and `client_ids()` yields all ids in order. `AsyncSqlRepository`
-does the same for asyncio.
+of :mod:`client_access.repository`, and `client_ids()` yields all ids in order. `in_transaction`
+commits commands together with a host's own statements. `AsyncSqlRepository` and
+`in_transaction_async` do the same for asyncio.
 """
 
 from typing import TYPE_CHECKING
@@ -10,17 +11,32 @@ from typing import TYPE_CHECKING
 from client_access.sql.repository import SqlRepository
 from client_access.sql.schema import bring_up_to_date
 from client_access.sql.tables import metadata
+from client_access.sql.transactions import in_transaction
 
 if TYPE_CHECKING:
     from client_access.sql.async_repository import AsyncSqlRepository
+    from client_access.sql.async_transactions import in_transaction_async
 
-__all__ = ["AsyncSqlRepository", "SqlRepository", "bring_up_to_date", "metadata"]
+__all__ = [
+    "AsyncSqlRepository",
+    "SqlRepository",
+    "bring_up_to_date",
+    "in_transaction",
+    "in_transaction_async",
+    "metadata",
+]
 
 
 def __getattr__(name: str) -> object:
+    # SQLAlchemy's asyncio imports its whole ORM, which takes long.
     if name == "AsyncSqlRepository":
-        # SQLAlchemy's asyncio imports its whole ORM, which takes long.
         from client_access.sql.async_repository import AsyncSqlRepository  # noqa: PLC0415  # as said
 
         return AsyncSqlRepository
+    if name == "in_transaction_async":
+        from client_access.sql.async_transactions import (  # noqa: PLC0415  # as said
+            in_transaction_async,
+        )
+
+        return in_transaction_async
     raise AttributeError(name)

@@ -19,6 +19,7 @@ from client_access.errors import InvalidValue
 from client_access.events import Event
 from client_access.questions.lists import StoredRow
 from client_access.repository import Claim, OutboxState
+from client_access.service.retries import Retries
 from client_access.sql import refreshing, store
 from client_access.sql.engines import (
     check_bind,
@@ -31,10 +32,10 @@ from client_access.sql.engines import (
     usable_url,
 )
 from client_access.sql.faults import (
-    Faults,
     as_repository_error,
     is_collision,
     is_made_meanwhile,
+    pause_after,
 )
 from client_access.sql.schema import is_up_to_date, take_steps
 from client_access.values import ClientList
@@ -253,11 +254,12 @@ class AsyncSqlRepository:
     # ── Transactions ─────────────────────────────────────────────────────────────────────────────
 
     async def _read(self, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+        if isinstance(self._bind, AsyncEngine):
+            return await self._repeat(
+                self._bind, is_collision, lambda sync: read(sync, question, *arguments)
+            )
         try:
-            if isinstance(self._bind, AsyncConnection):
-                return await self._bind.run_sync(lambda sync: run(sync, question, *arguments))
-            async with self._bind.connect() as connection:
-                return await connection.run_sync(lambda sync: read(sync, question, *arguments))
+            return await self._bind.run_sync(lambda sync: run(sync, question, *arguments))
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 
@@ -277,11 +279,11 @@ class AsyncSqlRepository:
         passes: Callable[[DBAPIError], bool],
         transaction: Callable[[Connection], T],
     ) -> T:
-        """Do a transaction, and again after an error that may not occur again."""
-        faults = Faults(passes)
+        """Do a transaction or ask a question, and again after an error that may not occur again."""
+        retries = Retries()
         while True:
             try:
                 async with engine.connect() as connection:
                     return await connection.run_sync(transaction)
             except SQLAlchemyError as error:
-                await asyncio.sleep(faults.pause_after(error))
+                await asyncio.sleep(pause_after(error, retries, passes))

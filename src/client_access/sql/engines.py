@@ -129,25 +129,24 @@ def in_transaction(
     connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts
 ) -> T:
     """Do work that writes, in a transaction of its own."""
-    if connection.dialect.name == "sqlite":
-        return _finish(connection.begin(), _immediately, work, *arguments)
-    _set_autocommit(connection, False)
-    return _finish(connection.begin(), work, *arguments)
+    return _finish(begin(connection), work, *arguments)
 
 
-def _immediately(
-    connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts
-) -> T:
-    """Do work on SQLite that writes, with the lock taken before it.
+def begin(connection: Connection) -> Transaction:
+    """Begin a transaction that writes.
 
-    A transaction that reads and then writes fails instead of waiting if another one has written in
-    between.
+    On SQLite, it takes the lock at once. A transaction that reads and then writes would fail
+    instead of waiting if another one has written in between.
     """
+    if connection.dialect.name != "sqlite":
+        _set_autocommit(connection, False)
+        return connection.begin()
+    transaction = connection.begin()
     if _driver(connection).in_transaction:  # an event of the host's engine has begun one
         connection.exec_driver_sql("ROLLBACK")
     _prepare(connection)
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-    return work(connection, *arguments)
+    return transaction
 
 
 def in_savepoint(
@@ -168,28 +167,41 @@ def in_savepoint(
 
 
 def _finish(transaction: Transaction, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
-    """Do work and commit it, or undo it after an error and raise that error.
-
-    A connection that cannot undo it is not used again. This includes a host's connection to SQLite
-    after a full disk: SQLite then has undone the whole transaction, and the host must not commit
-    the rest.
-    """
+    """Do work and commit it, or undo it after an error and raise that error."""
     connection = transaction.connection
     try:
         result = run(connection, work, *arguments)
-    except BaseException:
-        try:
-            transaction.rollback()
-        except DBAPIError as error:
-            connection.invalidate(error)
+    except BaseException as error:
+        undo(connection, transaction, error)
         raise
+    commit(connection, transaction)
+    return result
+
+
+def undo(connection: Connection, transaction: Transaction, error: BaseException) -> None:
+    """Undo a transaction after an error.
+
+    A connection that cannot undo it, or still waits for an answer, is not used again. This includes
+    a host's connection to SQLite after a full disk: SQLite then has undone the whole transaction,
+    and the host must not commit the rest.
+    """
+    if connection.closed:  # by the host, which has undone the transaction
+        return
+    if _is_waiting(connection):
+        connection.invalidate(error)
+    try:
+        transaction.rollback()
+    except DBAPIError as problem:
+        connection.invalidate(problem)
+
+
+def commit(connection: Connection, transaction: Transaction) -> None:
+    """Commit a transaction. SQLAlchemy undoes nothing after a commit that failed."""
     try:
         transaction.commit()
     except BaseException as error:
-        # SQLAlchemy undoes nothing after a commit that failed.
         connection.invalidate(error)
         raise
-    return result
 
 
 def _set_autocommit(connection: Connection, wanted: bool) -> None:

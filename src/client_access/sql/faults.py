@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
-from typing import Final, final
+from typing import Final
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
-from client_access.errors import RepositoryError
+from client_access.errors import EmailTaken, RepositoryError, StaleClient
+from client_access.service.retries import Retries
 from client_access.sql.tables import EMAIL_KEY_CONSTRAINT, clients
-
-_RETRIES: Final = 10
-"""How often a transaction is tried again after the database refused to serialize it."""
 
 _SERIALIZATION_FAILURES: Final = frozenset({"40001", "40P01"})
 _MADE_MEANWHILE: Final = frozenset({"23505", "42P07", "42710"})
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.5  # seconds
 
 
 def is_email_conflict(error: IntegrityError) -> bool:
@@ -39,29 +35,27 @@ def is_made_meanwhile(error: DBAPIError) -> bool:
     return _state(error) in _MADE_MEANWHILE or is_collision(error)
 
 
-@final
-class Faults:
-    """Counts the faults of one transaction and decides whether to try it again.
+def is_conflict(error: Exception) -> bool:
+    """Return whether a host's transaction that failed may succeed if it is begun again."""
+    if isinstance(error, StaleClient | EmailTaken):
+        return True
+    cause = error.__cause__ if isinstance(error, RepositoryError) else error
+    return isinstance(cause, DBAPIError) and is_collision(cause)
 
-    Parameters:
-        passes: whether a transaction may be tried again after an error.
+
+def pause_after(
+    error: SQLAlchemyError, retries: Retries, passes: Callable[[DBAPIError], bool]
+) -> float:
+    """Return how many seconds to wait after an error, before the transaction is tried again.
+
+    Raises:
+        RepositoryError: it is not tried again.
     """
-
-    def __init__(self, passes: Callable[[DBAPIError], bool]) -> None:
-        self._passes = passes
-        self._met = 0
-
-    def pause_after(self, error: SQLAlchemyError) -> float:
-        """Count a fault and return a random number of seconds to wait.
-
-        Raises:
-            RepositoryError: the transaction must not be tried again.
-        """
-        self._met += 1
-        passes = isinstance(error, DBAPIError) and self._passes(error)
-        if self._met > _RETRIES or not passes:
-            raise as_repository_error(error) from error
-        return random.uniform(0, min(_FIRST_PAUSE * 2**self._met, _LONGEST_PAUSE))
+    failure = as_repository_error(error)
+    failure.__cause__ = error
+    if not (isinstance(error, DBAPIError) and passes(error)):
+        raise failure
+    return retries.pause_after(failure)
 
 
 def as_repository_error(error: SQLAlchemyError) -> RepositoryError:

@@ -18,6 +18,7 @@ from client_access.errors import InvalidValue
 from client_access.events import Event
 from client_access.questions.lists import StoredRow
 from client_access.repository import Claim, OutboxState
+from client_access.service.retries import Retries
 from client_access.sql import refreshing, store
 from client_access.sql.engines import (
     check_bind,
@@ -30,10 +31,10 @@ from client_access.sql.engines import (
     usable_url,
 )
 from client_access.sql.faults import (
-    Faults,
     as_repository_error,
     is_collision,
     is_made_meanwhile,
+    pause_after,
 )
 from client_access.sql.schema import is_up_to_date, take_steps
 from client_access.values import ClientList
@@ -255,11 +256,12 @@ class SqlRepository:
     # ── Transactions ─────────────────────────────────────────────────────────────────────────────
 
     def _read(self, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+        if isinstance(self._bind, Engine):
+            return self._repeat(
+                self._bind, is_collision, lambda connection: read(connection, question, *arguments)
+            )
         try:
-            if isinstance(self._bind, Connection):
-                return run(self._bind, question, *arguments)
-            with self._bind.connect() as connection:
-                return read(connection, question, *arguments)
+            return run(self._bind, question, *arguments)
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 
@@ -281,11 +283,11 @@ class SqlRepository:
         passes: Callable[[DBAPIError], bool],
         transaction: Callable[[Connection], T],
     ) -> T:
-        """Do a transaction, and again after an error that may not occur again."""
-        faults = Faults(passes)
+        """Do a transaction or ask a question, and again after an error that may not occur again."""
+        retries = Retries()
         while True:
             try:
                 with engine.connect() as connection:
                     return transaction(connection)
             except SQLAlchemyError as error:
-                time.sleep(faults.pause_after(error))
+                time.sleep(pause_after(error, retries, passes))

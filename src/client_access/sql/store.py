@@ -54,7 +54,7 @@ from client_access.wire import decode, encode, load_command
 
 T = TypeVar("T")
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("client_access.sql")
 
 _AT_ONCE: Final = 500
 """How many keys one statement looks up. Old builds of SQLite allow 999 parameters."""
