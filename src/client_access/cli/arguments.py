@@ -79,14 +79,25 @@ def add_catalogue(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_limit(parser: argparse.ArgumentParser, of_what: str) -> None:
+def add_limit(parser: argparse.ArgumentParser, of_what: str, *, default: int | None = 50) -> None:
     """Add `--limit`."""
     parser.add_argument(
         "--limit",
         metavar="N",
         type=_count,
-        default=50,
-        help=f"how many {of_what} to show at most; default: 50",
+        default=default,
+        help=f"how many {of_what} to show at most; default: {default or 'all'}",
+    )
+
+
+def add_after(parser: argparse.ArgumentParser) -> None:
+    """Add `--after`."""
+    parser.add_argument(
+        "--after",
+        metavar="VERSION",
+        type=_count,
+        default=0,
+        help="show only what happened after this version of the client",
     )
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from client_access.change import Change
 from client_access.client import Client
 from client_access.events import Event
-from client_access.repository import Claim
+from client_access.repository import PURGED_AT_ONCE, Claim
 from client_access.values import ClientList
 
 
@@ -62,7 +62,9 @@ class AsyncLookup(Protocol):
 class AsyncHistory(Protocol):
     """As :class:`~client_access.History`."""
 
-    async def history(self, client_id: UUID) -> Sequence[Event]:
+    async def history(
+        self, client_id: UUID, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[Event]:
         """Return a client's events in order; empty if there is no such client."""
         ...
 
@@ -105,6 +107,10 @@ class AsyncCommandMemory(Protocol):
         self, command_id: str, change: Change, *, at: datetime, until: datetime
     ) -> None:
         """Store a change as `save` does and remember it, in one transaction."""
+        ...
+
+    async def purge(self, *, at: datetime, limit: int = PURGED_AT_ONCE) -> int:
+        """Delete changes that are forgotten, and return how many."""
         ...
 
 
