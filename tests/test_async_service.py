@@ -99,6 +99,10 @@ class AwaitedMemory:
             raise self.conflicts.pop()
         self.memory.save_once(command_id, change, at=at, until=until)
 
+    async def purge(self, *, at: datetime, limit: int = 1000) -> int:
+        await asyncio.sleep(0)
+        return self.memory.purge(at=at, limit=limit)
+
 
 class CountingMemory(AwaitedMemory):
     """A repository that counts services itself."""

@@ -16,7 +16,14 @@ from world import CLIENT_ID, NORTH, PLATFORM, SOUTH
 
 import client_access as ca
 from client_access.notices import NOTICES
-from client_access.repository.erasing import erase_command, erase_event, erase_history, erase_notice
+from client_access.repository.erasing import (
+    erase_client,
+    erase_command,
+    erase_event,
+    erase_history,
+    erase_notice,
+)
+from client_access.service.once import to_command_id
 from client_access.testing.checks.frame import shown
 
 SECRET = "Zyxwv"
@@ -62,6 +69,27 @@ def test_an_erased_history_replays_to_the_client_without_the_person() -> None:
         assert [(e.client_id, e.version, e.at) for e in erased] == [
             (e.client_id, e.version, e.at) for e in events
         ]
+
+
+def test_a_client_is_erased_without_its_history_as_with_it() -> None:
+    """E7: an adapter need not hold a long history to erase it."""
+    for there in (*world.walk().histories, *world.reachable()):
+        events = [_marked(event) for event in there.events]
+        erased = erase_history(events)
+        for count in range(1, len(events) + 1):
+            client = ca.replay(events[:count])
+            assert erase_client(client, erasures=1) == ca.replay(erased[:count])
+
+
+def test_a_history_without_its_first_event_is_corrupt() -> None:
+    """The first event counts the erasures, so nothing can be erased without it."""
+    events = [_marked(event) for event in max(world.walk().histories, key=_length).events]
+    with pytest.raises(ca.CorruptRecord, match="first event"):
+        erase_history(events[1:])
+
+
+def _length(there: world.Reached) -> int:
+    return len(there.events)
 
 
 def test_an_erased_notice_does_not_name_the_person() -> None:
@@ -204,8 +232,8 @@ def test_a_command_id_belongs_to_one_command() -> None:
     office = _office()
     office.access.handle(RENAME, command_id="a")
     for other in (
-        ca.ResendActivation(CLIENT_ID, NORTH),
-        ca.AddClient(world.OTHER_ID, NORTH, business_name="A"),
+        ca.ResendActivation(CLIENT_ID, PLATFORM),
+        ca.AddClient(world.OTHER_ID, PLATFORM, business_name="A"),
     ):
         with pytest.raises(ca.InvalidValue) as malformed:
             office.access.handle(other, command_id="a")
@@ -273,7 +301,7 @@ def test_a_remembered_outcome_is_erased_with_the_person() -> None:
 
 
 def test_a_command_id_given_to_another_command_is_malformed() -> None:
-    """Another command must not get the first outcome, nor must another practice.
+    """Another command must not get the first outcome, nor must another user.
 
     Only the id of an activation may differ, because each command draws a new one.
     """
@@ -281,9 +309,8 @@ def test_a_command_id_given_to_another_command_is_malformed() -> None:
     office.access.handle(RENAME, command_id="a")
     for other in (
         evolve(RENAME, business_name="Another"),
-        evolve(RENAME, by=ca.PracticeUser("south")),
-        evolve(RENAME, by=ca.PracticeUser("north", "somebody else")),
-        ca.ResendActivation(CLIENT_ID, NORTH),
+        evolve(RENAME, by=ca.PlatformUser("somebody else")),
+        ca.ResendActivation(CLIENT_ID, PLATFORM),
     ):
         with pytest.raises(ca.InvalidValue, match="another command"):
             office.access.handle(other, command_id="a")
@@ -293,6 +320,35 @@ def test_a_command_id_given_to_another_command_is_malformed() -> None:
     assert office.access.handle(again, command_id="b") == change
     with pytest.raises(ca.InvalidValue, match="another command"):
         office.access.handle(evolve(again, email="other@example.com"), command_id="b")
+
+
+def test_who_asks_has_command_ids_of_its_own() -> None:
+    """C3: an id used by one practice neither meets nor shows itself to another, whatever it is."""
+    office = Office()
+    ids = [world.CLIENT_ID, world.OTHER_ID]
+    for by, client_id in zip((NORTH, SOUTH), ids, strict=True):
+        add = ca.AddClient(client_id, by, business_name="Acme")
+        change = office.access.handle(add, command_id="a")
+        assert change.after.practice_id == by.practice_id
+        assert office.access.handle(add, command_id="a") == change
+    foreign = ca.AddClient(CLIENT_ID, SOUTH, business_name="Acme")
+    for command_id in ("a-new-one", 'north", "a'):
+        with pytest.raises(ca.CommandRefused, match="client_exists"):
+            office.access.handle(foreign, command_id=command_id)
+    # The same name of a practice, a client and the platform does not make one asker of them.
+    keys = {
+        to_command_id("a", ca.ResendActivation(CLIENT_ID, by))
+        for by in (
+            ca.PracticeUser(str(CLIENT_ID)),
+            ca.ClientUser(CLIENT_ID),
+            ca.ClientUser(world.OTHER_ID),
+            ca.PlatformUser(),
+            ca.PracticeUser("platform"),
+        )
+    }
+    assert len(keys) == 5
+    assert to_command_id("a", RENAME) == to_command_id("a", evolve(RENAME, by=ca.PlatformUser("x")))
+    assert all(len(key) <= 200 for key in keys)
 
 
 @pytest.mark.parametrize("nonsense", [None, "rename", 5])
@@ -323,7 +379,7 @@ def test_a_remembered_command_is_erased_and_still_recognised() -> None:
         for secret in (SECRET, "secret", SETUP.vat_number):
             assert secret not in shown(again)
     with pytest.raises(ca.InvalidValue, match="another command"):
-        office.access.handle(ca.ResendActivation(CLIENT_ID, NORTH), command_id="0")
+        office.access.handle(ca.ResendActivation(CLIENT_ID, PLATFORM), command_id="0")
     # The erased command itself is another command.
     with pytest.raises(ca.InvalidValue, match="was erased"):
         office.access.handle(erase_command(commands[1]))

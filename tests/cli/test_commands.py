@@ -35,7 +35,7 @@ from client_access import (
     VatScheme,
 )
 from client_access.batch import COLUMNS
-from client_access.cli import main
+from client_access.cli import main, showing
 from client_access.cli.arguments import EXAMPLE
 from client_access.cli.stores import file_of
 from client_access.commands import COMMANDS
@@ -588,6 +588,27 @@ def test_history_shows_what_happened(run: Run, database: str) -> None:
     assert "Subscribed to Accounting and Payroll" in output
     _, output, _ = run("history", GONE, "--database", database, "--json")
     assert [event["kind"] for event in json.loads(output)] == ["client_added", "client_deleted"]
+
+
+def test_history_comes_in_pages(run: Run, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However it is cut, the output is the same; `--after` and `--limit` show a part of it."""
+    of = ("history", WAITING, "--database", database)
+    _, whole, _ = run(*of, "--json")
+    events = json.loads(whole)
+    assert whole == json.dumps(events, indent=2) + "\n"
+    versions = [event["data"]["version"] for event in events]
+    assert len(versions) > 1
+    _, table, _ = run(*of)
+    for size in (1, len(versions)):
+        monkeypatch.setattr(showing, "_PAGE", size)
+        assert run(*of, "--json")[1] == whole
+        assert [line.split() for line in run(*of)[1].splitlines()] == [
+            line.split() for line in table.splitlines()
+        ]
+        some = json.loads(run(*of, "--after", 1, "--limit", 1, "--json")[1])
+        assert [event["data"]["version"] for event in some] == versions[1:2]
+    assert run(*of, "--after", 999, "--json") == (0, "[]\n", "")
+    assert run(*of, "--after", 999) == (0, "", "")
 
 
 def test_invoice_of_a_practice_and_of_a_client(run: Run, database: str, catalogue: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -32,7 +32,7 @@ from client_access import (
     Subscribe,
     sql,
 )
-from client_access.sql import AsyncSqlRepository, SqlRepository
+from client_access.sql import AsyncSqlRepository, SqlRepository, store
 from client_access.testing import awaited
 
 
@@ -202,3 +202,29 @@ def test_the_package_has_no_other_names() -> None:
     """`AsyncSqlRepository` is imported on first use. Any other name is an error."""
     with pytest.raises(AttributeError):
         getattr(sql, "Nothing")  # noqa: B009  # the name that is tried
+
+
+def test_other_tasks_go_on_while_a_long_history_is_read_or_erased(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two batches the event loop is free."""
+    monkeypatch.setattr(store, "_AT_ONCE", 1)
+    change = added()
+    changes = [change, *(change := renamed(change.after, f"Elm {n}") for n in range(30))]
+
+    async def turns_during(work: Coroutine[object, object, object]) -> int:
+        task, turns = asyncio.create_task(work), 0
+        while not task.done():
+            await asyncio.sleep(0)
+            turns += 1
+        await task
+        return turns
+
+    async def read_and_erased() -> None:
+        async with await AsyncSqlRepository.open(database) as repository:
+            await repository.save(changes)
+            client_id = change.after.id
+            assert await turns_during(repository.history(client_id)) > len(changes)
+            assert await turns_during(repository.erase(client_id)) > len(changes)
+
+    asyncio.run(read_and_erased())

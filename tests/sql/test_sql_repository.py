@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from attrs import evolve
 from sql.shop import CATALOGUE, LEASE, PRACTICE, T0, added, execute, renamed, subscribed
 from sqlalchemy import Engine, create_engine, event, make_url, text
 
@@ -31,7 +32,10 @@ from client_access import (
     replay,
 )
 from client_access.questions.lists import place_of
+from client_access.repository.erasing import erase_change, erase_notice
 from client_access.sql import AsyncSqlRepository, SqlRepository, engines, store
+from client_access.testing.checks.frame import shown
+from client_access.wire import encode
 
 FIRST, OTHER = UUID(int=1), UUID(int=2)
 
@@ -136,8 +140,9 @@ def test_a_deleted_client_is_in_no_byte_of_the_file(tmp_path: Path) -> None:
         access.handle(
             AddClient(client_id, PRACTICE, business_name="Secret Name", email="secret@example.com")
         )
-        access.handle(DeleteClient(client_id, PRACTICE), command_id="delete")
-        assert repository.recall("delete", at=T0) is not None
+        deletion = DeleteClient(client_id, PRACTICE)
+        deleted = access.handle(deletion, command_id="delete")
+        assert access.handle(deletion, command_id="delete").after == deleted.after
     content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert client_id.hex.encode() in content
     assert b"ecret" not in content
@@ -155,6 +160,75 @@ def test_a_command_id_that_another_process_has_remembered_is_stale(
     assert repository.recall("command", at=T0 + LEASE) is None
     repository.save_once("command", second, at=T0 + LEASE, until=T0 + 2 * LEASE)
     assert repository.get(second.after.id) == second.after
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 500])
+def test_a_long_history_is_read_and_erased_in_batches(
+    repository: SqlRepository, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """Whatever the size of a batch is, nothing is left out, and the history replays."""
+    monkeypatch.setattr(store, "_AT_ONCE", size)
+    changes = [added(email="secret@example.com")]
+    changes.append(subscribed(changes[0].after, sign_in=SignIn.PRACTICE_AND_CLIENT))
+    changes += [renamed(changes[-1].after, "Secret 1")]
+    changes += [renamed(changes[-1].after, "Secret 2")]
+    for number, change in enumerate(changes):
+        repository.save_once(f"{number}", change, at=T0, until=T0 + LEASE)
+    client_id, events = changes[0].after.id, [change.event for change in changes]
+    for after in range(6):
+        for limit in (None, 0, 1, 3, 9):
+            found = repository.history(client_id, after=after, limit=limit)
+            assert list(found) == events[after : None if limit is None else after + limit]
+    repository.erase(client_id)
+    erased = repository.get(client_id)
+    assert replay(repository.history(client_id)) == erased
+    kept = [claim.notice for claim in repository.waiting(parked=False, limit=99)]
+    wanted = [erase_notice(notice) for change in changes for notice in change.notices]
+    assert kept == [notice for notice in wanted if notice is not None]
+    recalled = [repository.recall(f"{number}", at=T0) for number in range(4)]
+    assert recalled == [erase_change(change, erasures=1) for change in changes]
+    everything = shown([erased, repository.history(client_id), kept, recalled])
+    assert "ecret" not in everything
+
+
+@pytest.mark.parametrize("missing", [1, 2])
+def test_an_event_of_a_later_version_does_not_replace_a_missing_one(
+    repository: SqlRepository, engine: Engine, missing: int
+) -> None:
+    """Erasing wants every event of the client, not only as many."""
+    change = saved(repository)
+    assert change.event is not None
+    later = encode(evolve(change.event, version=3))
+    with engine.begin() as connection:
+        statement = "UPDATE client_access_event SET version = 3, data = :data WHERE version = :key"
+        connection.execute(text(statement), {"data": later, "key": missing})
+    with pytest.raises(CorruptRecord):
+        repository.erase(change.after.id)
+
+
+def test_a_command_does_not_wait_for_one_of_another_client(postgresql: str) -> None:
+    """`save_once` deletes no rows of others, and `purge` leaves those that are locked."""
+    engine = create_engine(postgresql)
+    repository, later = SqlRepository(engine), T0 + LEASE
+    for command_id in "ab":
+        repository.save_once(command_id, added(), at=T0, until=later)
+    with engine.begin() as one, engine.begin() as two:
+        two.exec_driver_sql("SET lock_timeout = '2s'")
+        SqlRepository(one).save_once("a", added(), at=later, until=later + LEASE)
+        SqlRepository(two).save_once("c", added(), at=later, until=later + LEASE)
+        assert SqlRepository(two).purge(at=later) == 1
+    assert repository.purge(at=later) == 0
+    assert repository.purge(at=later + LEASE, limit=1) == 1
+    assert repository.purge(at=later + LEASE) == 1
+    engine.dispose()
+
+
+def test_recalling_reads_nothing_of_the_history(repository: SqlRepository, engine: Engine) -> None:
+    """It costs what it returns, however long the history is."""
+    change = added()
+    repository.save_once("command", change, at=T0, until=T0 + LEASE)
+    execute(engine, "DROP TABLE client_access_event")
+    assert repository.recall("command", at=T0) == change
 
 
 # ── Order ────────────────────────────────────────────────────────────────────────────────────────
@@ -290,16 +364,14 @@ def test_a_violation_of_another_constraint_is_not_email_taken(
         ("UPDATE client_access_client SET services = '[1]'", "service_counts"),
         ("UPDATE client_access_event SET data = '[]'", "history"),
         ("UPDATE client_access_event SET version = version + 5", "history"),
+        ("DELETE FROM client_access_event WHERE version = 1", "erase"),
         ("DELETE FROM client_access_event WHERE version = 2", "erase"),
-        ("DELETE FROM client_access_event WHERE version = 2", "recall"),
-        ("UPDATE client_access_outcome SET notices = '{}'", "recall"),
-        ("UPDATE client_access_outcome SET notices = '[{}]'", "recall"),
+        ("DELETE FROM client_access_event", "erase"),
+        ("UPDATE client_access_outcome SET data = '[]'", "recall"),
+        ("UPDATE client_access_outcome SET data = replace(data, 'notices', 'letters')", "recall"),
+        ("UPDATE client_access_outcome SET data = replace(data, '\"kind\"', '\"k\"')", "recall"),
         ("UPDATE client_access_notice SET due = 9223372036854775807", "waiting"),
-        ("UPDATE client_access_outcome SET command = '{}'", "recall"),
-        (
-            f"UPDATE client_access_outcome SET command = replace(command, '{FIRST}', '{OTHER}')",
-            "recall",
-        ),
+        (f"UPDATE client_access_outcome SET data = replace(data, '{FIRST}', '{OTHER}')", "recall"),
     ],
 )
 def test_a_row_that_this_library_cannot_have_written_is_corrupt(
@@ -465,7 +537,10 @@ def test_what_was_committed_is_durable(sqlite: str) -> None:
     with engine.connect() as connection:
         settings = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
-            for name in ("journal_mode", "synchronous", "secure_delete", "busy_timeout")
+            for name in (
+                *("journal_mode", "synchronous", "secure_delete", "busy_timeout"),
+                "journal_size_limit",
+            )
         }
     engine.dispose()
     assert settings == {
@@ -473,6 +548,7 @@ def test_what_was_committed_is_durable(sqlite: str) -> None:
         "synchronous": 2,
         "secure_delete": 1,
         "busy_timeout": 30_000,
+        "journal_size_limit": 0,
     }
 
 

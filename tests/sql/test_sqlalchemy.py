@@ -72,16 +72,25 @@ OPERATIONS: dict[str, tuple[Callable[[Any, Change], object], list[str]]] = {
     ),
     "save_once": (
         lambda it, _: it.save_once("command", added(), at=T0, until=T0 + LEASE),
-        ["DELETE outcome", "INSERT outcome", "INSERT client", "INSERT event"],
+        ["INSERT outcome", "INSERT client", "INSERT event"],
     ),
     "recall": (lambda it, _: it.recall("command", at=T0), ["SELECT outcome"]),
+    "save_once, purge": (
+        lambda it, _: (
+            it.save_once("old", added(), at=T0, until=T0 + LEASE),
+            it.purge(at=T0 + LEASE),
+        ),
+        [
+            *("INSERT outcome", "INSERT client", "INSERT event"),
+            *("SELECT outcome", "DELETE outcome"),
+        ],
+    ),
     "erase": (
         lambda it, c: it.erase(c.after.id),
         [
-            "SELECT client",
-            *("SELECT event", "UPDATE event"),
-            *("SELECT notice", "UPDATE notice"),
-            *("SELECT outcome", "UPDATE client"),
+            *("SELECT client", "SELECT event", "UPDATE event"),
+            *("SELECT event", "UPDATE event", "UPDATE client"),
+            *("SELECT notice", "UPDATE notice", "SELECT outcome"),
         ],
     ),
 }

@@ -50,6 +50,7 @@ class Delegating:
     with_deadlines = _forward(MemoryRepository.with_deadlines)
     recall = _forward(MemoryRepository.recall)
     save_once = _forward(MemoryRepository.save_once)
+    purge = _forward(MemoryRepository.purge)
     erase = _forward(MemoryRepository.erase)
     claim = _forward(MemoryRepository.claim)
     delivered = _forward(MemoryRepository.delivered)
@@ -116,6 +117,19 @@ class Remembering(Delegating):
 
     def once(self, asked: Once) -> None:
         self.good.save_once(asked.command_id, asked.change, at=asked.at, until=asked.until)
+
+
+class Historical(Delegating):
+    """Returns pages of `events`, which faults override."""
+
+    def events(self, client_id: UUID) -> Sequence[ca.Event]:
+        return self.good.history(client_id)
+
+    def history(
+        self, client_id: UUID, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[ca.Event]:
+        wanted = [event for event in self.events(client_id) if event.version > after]
+        return wanted[:limit]
 
 
 FAULTS: list[tuple[type[Delegating], str]] = []

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from attrs import evolve
-from testing.delegating import Delegating, Once, Remembering, caught_by, same_version
+from testing.delegating import Delegating, Historical, Once, Remembering, caught_by, same_version
 
 import client_access as ca
 from client_access.testing.clock import START
@@ -39,32 +39,81 @@ class FindsOwnersByPattern(Delegating):
 
 
 @caught_by("history_has_every_event_in_order")
-class DropsTheLastEvent(Delegating):
-    def history(self, client_id: UUID) -> Sequence[ca.Event]:
-        return super().history(client_id)[:-1]
+class DropsTheLastEvent(Historical):
+    def events(self, client_id: UUID) -> Sequence[ca.Event]:
+        return super().events(client_id)[:-1]
 
 
 @caught_by("history_has_every_event_in_order", "history_replays_to_the_stored_client")
-class ReturnsHistoryBackwards(Delegating):
-    def history(self, client_id: UUID) -> Sequence[ca.Event]:
-        return super().history(client_id)[::-1]
+class ReturnsHistoryBackwards(Historical):
+    def events(self, client_id: UUID) -> Sequence[ca.Event]:
+        return super().events(client_id)[::-1]
+
+
+class _PagesHistory(Delegating):
+    """Passes the arguments of `history` to `paged`, which faults override."""
+
+    def history(
+        self, client_id: UUID, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[ca.Event]:
+        return self.paged(client_id, after, limit)
+
+    def paged(self, client_id: UUID, after: int, limit: int | None) -> Sequence[ca.Event]:
+        return self.good.history(client_id, after=after, limit=limit)
+
+
+@caught_by("history_comes_in_pages")
+class IgnoresWhereAPageBegins(_PagesHistory):
+    def paged(self, client_id: UUID, after: int, limit: int | None) -> Sequence[ca.Event]:
+        return super().paged(client_id, 0, limit)
+
+
+@caught_by("history_comes_in_pages")
+class RepeatsTheEventBeforeAPage(_PagesHistory):
+    def paged(self, client_id: UUID, after: int, limit: int | None) -> Sequence[ca.Event]:
+        return super().paged(client_id, max(after - 1, 0), limit)
+
+
+@caught_by("history_comes_in_pages")
+class ReturnsMoreThanAPage(_PagesHistory):
+    def paged(self, client_id: UUID, after: int, limit: int | None) -> Sequence[ca.Event]:
+        return super().paged(client_id, after, None)
+
+
+@caught_by("history_comes_in_pages")
+class LimitsBeforeItSkips(_PagesHistory):
+    def paged(self, client_id: UUID, after: int, limit: int | None) -> Sequence[ca.Event]:
+        return super().paged(client_id, 0, limit)[after:]
+
+
+@caught_by("history_comes_in_pages")
+class ReturnsTheLastEvents(_PagesHistory):
+    def paged(self, client_id: UUID, after: int, limit: int | None) -> Sequence[ca.Event]:
+        events = super().paged(client_id, after, None)
+        return events if limit is None else events[-limit:]
+
+
+@caught_by("history_has_every_event_in_order")
+class LimitsWhatHasNoLimit(_PagesHistory):
+    def paged(self, client_id: UUID, after: int, limit: int | None) -> Sequence[ca.Event]:
+        return super().paged(client_id, after, 2 if limit is None else limit)
 
 
 @caught_by("history_keeps_clients_apart", "history_of_an_unknown_client_is_empty")
-class MixesHistories(Delegating):
+class MixesHistories(Historical):
     def __init__(self) -> None:
         super().__init__()
-        self.events: list[ca.Event] = []
+        self.log: list[ca.Event] = []
 
     def save(self, changes: Sequence[ca.Change]) -> None:
         super().save(changes)
-        self.events += [change.event for change in changes if change.event]
+        self.log += [change.event for change in changes if change.event]
 
-    def history(self, client_id: UUID) -> Sequence[ca.Event]:
-        return self.events
+    def events(self, client_id: UUID) -> Sequence[ca.Event]:
+        return self.log
 
 
-class _OwnLog(Delegating):
+class _OwnLog(Historical):
     """Keeps events unerased."""
 
     def __init__(self) -> None:
@@ -76,7 +125,7 @@ class _OwnLog(Delegating):
             if change.event:
                 self.log.setdefault(change.after.id, []).append(change.event)
 
-    def history(self, client_id: UUID) -> Sequence[ca.Event]:
+    def events(self, client_id: UUID) -> Sequence[ca.Event]:
         return self.log.get(client_id, [])
 
 

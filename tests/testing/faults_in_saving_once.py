@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from attrs import evolve
-from testing.delegating import Delegating, Once, Remembering, caught_by, same_version
+from testing.delegating import Delegating, Historical, Once, Remembering, caught_by, same_version
 
 import client_access as ca
 
@@ -28,7 +28,7 @@ class SavesOnceWithoutNotices(Remembering):
 
 
 @caught_by("history_has_every_event_that_was_saved_once")
-class SavesOnceWithoutEvents(Remembering):
+class SavesOnceWithoutEvents(Remembering, Historical):
     def __init__(self) -> None:
         super().__init__()
         self.saved_once: set[tuple[UUID, int]] = set()
@@ -37,8 +37,8 @@ class SavesOnceWithoutEvents(Remembering):
         super().once(asked)
         self.saved_once.add((asked.change.after.id, asked.change.after.version))
 
-    def history(self, client_id: UUID) -> Sequence[ca.Event]:
-        events = super().history(client_id)
+    def events(self, client_id: UUID) -> Sequence[ca.Event]:
+        events = super().events(client_id)
         return [event for event in events if (client_id, event.version) not in self.saved_once]
 
 
@@ -66,7 +66,7 @@ class RemembersNothingUnchecked(Remembering):
 
 
 @caught_by("deleting_by_save_once_erases_too")
-class SavesDeletionsOnceUnerased(Remembering):
+class SavesDeletionsOnceUnerased(Remembering, Historical):
     def __init__(self) -> None:
         super().__init__()
         self.kept: dict[UUID, list[ca.Event]] = {}
@@ -78,8 +78,8 @@ class SavesDeletionsOnceUnerased(Remembering):
         if change.event and change.after.status is ca.Status.DELETED:
             self.kept[change.after.id] = [*events, change.event]
 
-    def history(self, client_id: UUID) -> Sequence[ca.Event]:
-        return self.kept.get(client_id) or super().history(client_id)
+    def events(self, client_id: UUID) -> Sequence[ca.Event]:
+        return self.kept.get(client_id) or super().events(client_id)
 
 
 @caught_by("erase_takes_the_person_out_of_remembered_outcomes")
@@ -130,3 +130,60 @@ class RemembersUntilTextOfTimes(Remembering):
 class ForgetsByTextOfTimes(Remembering):
     def once(self, asked: Once) -> None:
         super().once(evolve(asked, at=as_text(asked.at)))
+
+
+@caught_by("purge_deletes_what_is_forgotten_and_nothing_else")
+class PurgesNothing(Delegating):
+    def purge(self, *, at: datetime, limit: int = 1000) -> int:
+        return 0
+
+
+@caught_by("purge_deletes_what_is_forgotten_and_nothing_else")
+class PurgesAMomentTooLate(Delegating):
+    def purge(self, *, at: datetime, limit: int = 1000) -> int:
+        return super().purge(at=at - timedelta(microseconds=1), limit=limit)
+
+
+@caught_by("purge_deletes_what_is_forgotten_and_nothing_else")
+class PurgesWhatIsRemembered(Delegating):
+    def purge(self, *, at: datetime, limit: int = 1000) -> int:
+        return super().purge(at=at + timedelta(microseconds=1), limit=limit)
+
+
+@caught_by("purge_deletes_what_is_forgotten_and_nothing_else")
+class PurgesMoreThanItsLimit(Delegating):
+    def purge(self, *, at: datetime, limit: int = 1000) -> int:
+        return super().purge(at=at)
+
+
+@caught_by("purge_deletes_what_is_forgotten_and_nothing_else")
+class CountsTheLimit(Delegating):
+    def purge(self, *, at: datetime, limit: int = 1000) -> int:
+        super().purge(at=at, limit=limit)
+        return limit
+
+
+@caught_by("purge_deletes_what_is_forgotten_and_nothing_else")
+class PurgesByTextOfTimes(Delegating):
+    def purge(self, *, at: datetime, limit: int = 1000) -> int:
+        return super().purge(at=as_text(at), limit=limit)
+
+
+@caught_by("outcomes_are_forgotten_when_their_time_is_up")
+class NeedsAPurgeBeforeAnIdIsUsedAgain(Remembering):
+    def __init__(self) -> None:
+        super().__init__()
+        self.there: set[str] = set()
+
+    def once(self, asked: Once) -> None:
+        if asked.command_id in self.there:
+            raise ca.StaleClient(asked.change.after.id)
+        super().once(asked)
+        self.there.add(asked.command_id)
+
+
+@caught_by("save_once_leaves_the_forgotten_to_purge")
+class PurgesInSaveOnce(Remembering):
+    def once(self, asked: Once) -> None:
+        self.good.purge(at=asked.at)
+        super().once(asked)

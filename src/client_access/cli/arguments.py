@@ -96,6 +96,17 @@ def add_limit(
     )
 
 
+def add_after(parser: argparse.ArgumentParser) -> None:
+    """Add `--after`."""
+    parser.add_argument(
+        "--after",
+        metavar="VERSION",
+        type=_count,
+        default=0,
+        help="show only what happened after this version of the client",
+    )
+
+
 def _count(text: str) -> int:
     with suppress(ValueError):
         if 1 <= (number := int(text)) <= _LARGEST:

@@ -29,6 +29,18 @@ def print_json(value: object) -> None:
     sys.stdout.write("\n")
 
 
+def print_json_list(values: Iterable[object]) -> None:
+    """Print a list for programs, each value as it comes."""
+    start = "["
+    for value in values:
+        sys.stdout.write(f"{start}\n")
+        sys.stdout.writelines(
+            f"  {line}" for line in json.dumps(value, indent=2).splitlines(keepends=True)
+        )
+        start = ","
+    sys.stdout.write("[]\n" if start == "[" else "\n]\n")
+
+
 @final
 class _Console(Console):
     """A console that raises when nobody reads its output; rich would exit, with status 1."""

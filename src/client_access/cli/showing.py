@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from uuid import UUID
 
 from rich.text import Text
 
 from client_access import (
     Actions,
     Actor,
+    Catalogue,
     Client,
     ClientAccess,
     ClientUser,
     Command,
+    Event,
     PlatformUser,
     PracticeUser,
     Refusal,
@@ -25,10 +29,14 @@ from client_access import (
 from client_access.cli import arguments, words
 from client_access.cli.arguments import Commands
 from client_access.cli.ending import Failure
-from client_access.cli.screen import HELPS, NO, Screen, print_json
+from client_access.cli.screen import HELPS, NO, Screen, print_json, print_json_list
 from client_access.cli.stores import opened
 from client_access.commands import COMMAND_NAMES
+from client_access.sql import SqlRepository
 from client_access.wire import dump
+
+_PAGE = 1000
+"""How many events are read and shown at once."""
 
 
 def add_to(commands: Commands) -> None:
@@ -47,6 +55,8 @@ def add_to(commands: Commands) -> None:
     arguments.add_client(parser)
     arguments.add_database(parser)
     arguments.add_catalogue(parser)
+    arguments.add_after(parser)
+    arguments.add_limit(parser, "events", default=None)
     arguments.add_json(parser)
 
 
@@ -176,23 +186,33 @@ def history(options: argparse.Namespace) -> int:
     client_id = arguments.to_id(options.client, "client")
     catalogue = arguments.catalogue_of(options)
     with opened(options.database) as repository:
-        events = repository.history(client_id)
-    if not events:
-        raise Failure(f"There is no client {client_id}.")
-    if options.json:
-        print_json([dump(event) for event in events])
-        return 0
-    Screen().table(
-        ("", "when (UTC)", "by", "what"),
-        [
-            (
-                str(event.version),
-                f"{event.at:%Y-%m-%d %H:%M}",
-                f"{words.actor(event.by).lower()} {event.by.user}".strip(),
-                words.happened(event, catalogue),
-            )
-            for event in events
-        ],
-        right=(0,),
-    )
+        if not repository.history(client_id, limit=1):
+            raise Failure(f"There is no client {client_id}.")
+        pages = _pages(repository, client_id, options.after, options.limit)
+        if options.json:
+            print_json_list(dump(event) for page in pages for event in page)
+            return 0
+        screen = Screen()
+        for number, page in enumerate(pages):
+            columns = ("", "", "", "") if number else ("", "when (UTC)", "by", "what")
+            screen.table(columns, [_told(event, catalogue) for event in page], right=(0,))
     return 0
+
+
+def _pages(
+    repository: SqlRepository, client_id: UUID, after: int, limit: int | None
+) -> Iterator[Sequence[Event]]:
+    """Yield events in pages, so that memory holds one of them."""
+    left = sys.maxsize if limit is None else limit
+    while page := repository.history(client_id, after=after, limit=min(left, _PAGE)):
+        yield page
+        after, left = page[-1].version, left - len(page)
+
+
+def _told(event: Event, catalogue: Catalogue) -> tuple[str, ...]:
+    return (
+        str(event.version),
+        f"{event.at:%Y-%m-%d %H:%M}",
+        f"{words.actor(event.by).lower()} {event.by.user}".strip(),
+        words.happened(event, catalogue),
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol, final, runtime_checkable
+from typing import Final, Protocol, final, runtime_checkable
 from uuid import UUID
 
 from attrs import frozen
@@ -19,6 +19,9 @@ from client_access.events import Event
 from client_access.notices import Notice
 from client_access.questions.lists import StoredRow
 from client_access.values import ClientList
+
+PURGED_AT_ONCE: Final = 1000
+"""How many forgotten changes :meth:`CommandMemory.purge` deletes by default."""
 
 
 class Repository(Protocol):
@@ -89,10 +92,17 @@ class Lookup(Protocol):
 class History(Protocol):
     """A repository that keeps every event."""
 
-    def history(self, client_id: UUID) -> Sequence[Event]:
+    def history(
+        self, client_id: UUID, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[Event]:
         """Return a client's events in order; empty if there is no such client.
 
         After a deletion, each event is there and names no person (L5): see :meth:`Repository.save`.
+
+        Parameters:
+            client_id: the client.
+            after: the version after which the page begins; 0 for the first page.
+            limit: the largest number of events; None for all.
         """
         ...
 
@@ -157,10 +167,14 @@ class CommandMemory(Protocol):
     """
 
     def recall(self, command_id: str, *, at: datetime) -> Change | None:
-        """Return the change that is remembered under an id, or None.
+        """Return the change that is remembered under an id, or None if it is forgotten.
 
         If the person was erased meanwhile, the command, the client before and after, the event and
         the notices are erased too.
+
+        Parameters:
+            command_id: the id, as for :meth:`save_once`.
+            at: now. A change is forgotten from its `until` on.
         """
         ...
 
@@ -168,15 +182,29 @@ class CommandMemory(Protocol):
         """Store a change as :meth:`Repository.save` does and remember it, in one transaction.
 
         Parameters:
-            command_id: the command's own id, at most 200 characters.
+            command_id: the command's own id, at most 200 characters. The service makes it of
+                who asks and of the id that it is given.
             change: the change. If it has no event, it is only remembered.
-            at: now. Changes that were remembered until then are forgotten.
+            at: now. A forgotten change under the same id is replaced. All others are left to
+                :meth:`purge`, so that commands do not wait for each other.
             until: when this change is forgotten.
 
         Raises:
             StaleClient: as :meth:`Repository.save`, also for a change without an event; or another
                 process has remembered this id meanwhile.
             EmailTaken: as :meth:`Repository.save`.
+        """
+        ...
+
+    def purge(self, *, at: datetime, limit: int = PURGED_AT_ONCE) -> int:
+        """Delete changes that are forgotten, and return how many.
+
+        Changes that another process has locked are left for the next call. Repeat the call until it
+        returns 0.
+
+        Parameters:
+            at: now.
+            limit: the largest number of changes to delete.
         """
         ...
 

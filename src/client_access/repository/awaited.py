@@ -14,7 +14,7 @@ from client_access.change import Change
 from client_access.client import Client
 from client_access.events import Event
 from client_access.questions.lists import StoredRow
-from client_access.repository import Claim, OutboxState
+from client_access.repository import PURGED_AT_ONCE, Claim, OutboxState
 from client_access.values import ClientList
 
 
@@ -63,7 +63,9 @@ class AsyncLookup(Protocol):
 class AsyncHistory(Protocol):
     """As :class:`~client_access.History`."""
 
-    async def history(self, client_id: UUID) -> Sequence[Event]:
+    async def history(
+        self, client_id: UUID, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[Event]:
         """Return a client's events in order; empty if there is no such client."""
         ...
 
@@ -106,6 +108,10 @@ class AsyncCommandMemory(Protocol):
         self, command_id: str, change: Change, *, at: datetime, until: datetime
     ) -> None:
         """Store a change as `save` does and remember it, in one transaction."""
+        ...
+
+    async def purge(self, *, at: datetime, limit: int = PURGED_AT_ONCE) -> int:
+        """Delete changes that are forgotten, and return how many."""
         ...
 
 

@@ -1,20 +1,23 @@
-"""Erasing a person: what is known about the person goes, what happened stays (rule L5).
+"""Erasing a person: what is known about the person goes, what happened stays (rules L5, E7).
 
-Erased events replay to an erased client, so only the events need be erased.
+Erased events replay to the erased client. An adapter may therefore erase a long history in batches,
+and the client without its history.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 import attrs
 from attrs import fields_dict
 
-from client_access.client import ERASED_NAME
+from client_access.change import Change
+from client_access.client import ERASED_NAME, Client
 from client_access.commands import Command
-from client_access.events import Event
+from client_access.errors import CorruptRecord
+from client_access.events import ClientAdded, ClientImported, CustomerRegistered, Event
 from client_access.notices import Notice, ToAddress
 from client_access.values import ClientUser, ContactDetails, HeldService, ServiceSetup
 from client_access.values.email_address import EmailAddress
@@ -30,12 +33,25 @@ def erase_history(events: Sequence[Event]) -> tuple[Event, ...]:
 
     Parameters:
         events: the whole history, in order.
+
+    Raises:
+        CorruptRecord: the first event is missing.
     """
     erased = [erase_event(event) for event in events]
     if erased == list(events):
         return tuple(events)
-    first: Any = erased[0]
-    return (attrs.evolve(first, erasures=first.erasures + 1), *erased[1:])
+    return (count_erasure(erased[0]), *erased[1:])
+
+
+def count_erasure(first: Event) -> Event:
+    """Return the first event of a history with one more erasure.
+
+    Raises:
+        CorruptRecord: it is not a first event.
+    """
+    if not isinstance(first, ClientAdded | ClientImported | CustomerRegistered):
+        raise CorruptRecord("the first event of a client's history is missing")
+    return attrs.evolve(first, erasures=first.erasures + 1)
 
 
 def erase_event(event: Said) -> Said:
@@ -46,6 +62,46 @@ def erase_event(event: Said) -> Said:
 def erase_command(command: Said) -> Said:
     """Return a command without its name, contact details, address and VAT number."""
     return _without_person(command)
+
+
+def erase_client(client: Client, *, erasures: int) -> Client:
+    """Return the client to which its erased history replays.
+
+    Parameters:
+        client: the client, as it is or as it was.
+        erasures: how often its history was erased, with this time.
+    """
+    email = client.email
+    return attrs.evolve(
+        client,
+        business_name=client.business_name and ERASED_NAME,  # a deleted client has no name
+        contact=ContactDetails(),
+        email=email if email.is_placeholder else EmailAddress.erased(client.id),
+        services=_erase_services(client.services),
+        erasures=erasures,
+    )
+
+
+def erase_change(change: Change, *, erasures: int) -> Change:
+    """Return a remembered change without the person.
+
+    Parameters:
+        change: the change.
+        erasures: how often the history of its client was erased, with this time.
+    """
+    before, event = change.before, change.event
+    if event is not None:
+        event = erase_event(event)
+        if isinstance(event, ClientAdded | ClientImported | CustomerRegistered):
+            event = attrs.evolve(event, erasures=erasures)
+    notices = (erase_notice(notice) for notice in change.notices)
+    return Change(
+        erase_command(change.command),
+        before and erase_client(before, erasures=erasures),
+        event,
+        erase_client(change.after, erasures=erasures),
+        tuple(notice for notice in notices if notice is not None),
+    )
 
 
 def erase_notice(notice: Notice) -> Notice | None:
@@ -84,9 +140,13 @@ def _erase(client_id: UUID, name: str, value: object) -> object:
         case ServiceSetup():
             return _erase_setup(value)
         case tuple() if name == "services":
-            return tuple(HeldService(held.code, _erase_setup(held.setup)) for held in value)
+            return _erase_services(value)
         case _:
             return value
+
+
+def _erase_services(services: Iterable[HeldService]) -> tuple[HeldService, ...]:
+    return tuple(HeldService(held.code, _erase_setup(held.setup)) for held in services)
 
 
 def _erase_setup(setup: ServiceSetup | None) -> ServiceSetup | None:

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import nsmallest
-from itertools import chain, count
+from itertools import chain, count, islice
 from threading import RLock
 from typing import final
 from uuid import UUID, uuid4
@@ -16,7 +16,6 @@ from attrs import Factory, define, field
 
 from client_access.change import Change
 from client_access.client import Client, invoice_payer
-from client_access.commands import Command
 from client_access.deciding import replay
 from client_access.errors import EmailTaken, StaleClient
 from client_access.events import Event
@@ -24,8 +23,13 @@ from client_access.machines.lifecycle import Status
 from client_access.machines.payer import Payer
 from client_access.notices import Notice
 from client_access.questions.deadlines import deadlines_of
-from client_access.repository import Claim, OutboxState
-from client_access.repository.erasing import erase_command, erase_event, erase_history, erase_notice
+from client_access.repository import PURGED_AT_ONCE, Claim, OutboxState
+from client_access.repository.erasing import (
+    erase_change,
+    erase_event,
+    erase_history,
+    erase_notice,
+)
 from client_access.values import ClientList, later, to_utc
 
 
@@ -42,7 +46,8 @@ class MemoryRepository:
         self._events: defaultdict[UUID, list[Event]] = defaultdict(list)
         self._outbox: defaultdict[UUID, list[_Waiting]] = defaultdict(list)
         self._numbers = count()
-        self._remembered: dict[str, _Remembered] = {}
+        self._remembered: dict[str, tuple[Change, datetime]] = {}
+        self._command_ids: defaultdict[UUID, set[str]] = defaultdict(set)
 
     def get(self, client_id: UUID) -> Client | None:
         """Return the client with this id, also if it was deleted."""
@@ -98,10 +103,13 @@ class MemoryRepository:
                     found.append(self._clients[client_id])
             return found
 
-    def history(self, client_id: UUID) -> Sequence[Event]:
-        """Return a client's events in order."""
+    def history(
+        self, client_id: UUID, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[Event]:
+        """Return a client's events in order, after a version."""
         with self._lock:
-            return tuple(self._events.get(client_id, ()))
+            events = self._events.get(client_id, [])
+            return tuple(events[after : None if limit is None else after + limit])
 
     def with_deadlines(
         self,
@@ -138,15 +146,8 @@ class MemoryRepository:
     def recall(self, command_id: str, *, at: datetime) -> Change | None:
         """Return the change that is remembered under an id, or None."""
         with self._lock:
-            remembered = self._remembered.get(command_id)
-            if remembered is None or remembered.until <= at:
-                return None
-            events = self._events[remembered.client_id][: remembered.version]
-            after, last = replay(events), events.pop()
-            if not remembered.changed:
-                return Change(remembered.command, after, None, after)
-            before = replay(events) if events else None
-            return Change(remembered.command, before, last, after, remembered.notices)
+            change, until = self._remembered.get(command_id, (None, at))
+            return change if until > at else None
 
     def save_once(self, command_id: str, change: Change, *, at: datetime, until: datetime) -> None:
         """Store a change and remember it.
@@ -156,22 +157,23 @@ class MemoryRepository:
             EmailTaken: two clients would have the same address.
         """
         with self._lock:
-            self._remembered = {
-                key: kept for key, kept in self._remembered.items() if kept.until > at
-            }
-            if command_id in self._remembered:
+            if self.recall(command_id, at=at) is not None:
                 raise StaleClient(change.after.id)
             self._check((change,))
-            self._remembered[command_id] = _Remembered(
-                command=change.command,
-                client_id=change.after.id,
-                version=change.after.version,
-                changed=change.event is not None,
-                notices=change.notices,
-                until=until,
-            )
+            self._forget_command(command_id)
+            self._remembered[command_id] = change, until
+            self._command_ids[change.after.id].add(command_id)
             if change.event is not None:
                 self._apply(change)
+
+    def purge(self, *, at: datetime, limit: int = PURGED_AT_ONCE) -> int:
+        """Delete changes that are forgotten, and return how many."""
+        with self._lock:
+            forgotten = (key for key, (_, until) in self._remembered.items() if until <= at)
+            deleted = list(islice(forgotten, limit))
+            for command_id in deleted:
+                self._forget_command(command_id)
+            return len(deleted)
 
     def erase(self, client_id: UUID) -> None:
         """Erase name, contact details and address from the client, its history and its notices."""
@@ -315,10 +317,18 @@ class MemoryRepository:
                 kept.append(entry)
         if kept:
             self._outbox[client_id] = kept
-        for remembered in self._remembered.values():
-            if remembered.client_id == client_id:
-                remembered.command = erase_command(remembered.command)
-                remembered.notices = _erased(remembered.notices)
+        erasures = self._clients[client_id].erasures
+        for command_id in self._command_ids.get(client_id, ()):
+            change, until = self._remembered[command_id]
+            self._remembered[command_id] = erase_change(change, erasures=erasures), until
+
+    def _forget_command(self, command_id: str) -> None:
+        if command_id in self._remembered:
+            change, _ = self._remembered.pop(command_id)
+            command_ids = self._command_ids[change.after.id]
+            command_ids.discard(command_id)
+            if not command_ids:
+                del self._command_ids[change.after.id]
 
     def _entries(self) -> Iterator[_Waiting]:
         return chain.from_iterable(self._outbox.values())
@@ -358,23 +368,6 @@ class _Waiting:
         return Claim(self.notice, self.attempts, UUID(int=0), None if self.parked else self.due)
 
 
-@define
-class _Remembered:
-    """A remembered change, without what the history holds."""
-
-    command: Command
-    client_id: UUID
-    version: int
-    changed: bool
-    notices: tuple[Notice, ...]
-    until: datetime
-
-
 def _state(client: Client | None) -> tuple[int, int] | None:
     """Return what differs if the client is no longer the one that was decided on."""
     return None if client is None else (client.version, client.erasures)
-
-
-def _erased(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
-    erased = (erase_notice(notice) for notice in notices)
-    return tuple(notice for notice in erased if notice is not None)

@@ -126,7 +126,8 @@ class ClientAccess:
             command: the command.
             command_id: the caller's own id of this request, at most 200 characters. If any process
                 gives the same id again, the first outcome is returned and nothing changes. A
-                refusal is not remembered: the command is decided on again.
+                refusal is not remembered: the command is decided on again. Each practice, each
+                client and the platform have ids of their own.
 
         Returns:
             The change. The caller or its outbox delivers the notices.
@@ -425,7 +426,7 @@ class ClientAccess:
 
     def _handle_once(self, command: Command, given_id: str | UUID) -> Change:
         memory = self.repository
-        command_id = to_command_id(given_id)
+        command_id = to_command_id(given_id, command)
         if not isinstance(memory, CommandMemory):
             raise InvalidValue("command_id", NO_MEMORY)
         needs = Needs.of((command,))

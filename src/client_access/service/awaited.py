@@ -302,7 +302,7 @@ class AsyncClientAccess:
 
     async def _handle_once(self, command: Command, given_id: str | UUID) -> Change:
         memory = self.repository
-        command_id = to_command_id(given_id)
+        command_id = to_command_id(given_id, command)
         if not isinstance(memory, AsyncCommandMemory):
             raise InvalidValue("command_id", NO_MEMORY)
         needs = Needs.of((command,))

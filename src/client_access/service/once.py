@@ -5,7 +5,10 @@ The repository remembers the outcome under the id. Given again, the id returns t
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from hashlib import sha256
+from typing import assert_never
 from uuid import UUID
 
 import attrs
@@ -15,6 +18,7 @@ from client_access.commands import ChangeEmail, Command, GiveAccess, Subscribe
 from client_access.errors import InvalidValue
 from client_access.repository.erasing import erase_command
 from client_access.service.unit import check_command
+from client_access.values import Actor, ClientUser, PlatformUser, PracticeUser
 from client_access.values.validation import to_text
 
 REMEMBER_FOR = timedelta(days=7)
@@ -28,14 +32,35 @@ _COMMAND_ID_LENGTH = 200
 _DRAWS_AN_ID = (Subscribe, GiveAccess, ChangeEmail)
 
 
-def to_command_id(command_id: str | UUID) -> str:
-    """Return a command's own id as text.
+def to_command_id(command_id: str | UUID, command: Command) -> str:
+    """Return the id under which a repository remembers a command.
+
+    Each practice, each client and the platform have ids of their own, so that one can neither meet
+    nor discover those of another. The id is a digest, which is short whatever it is made of.
+
+    Parameters:
+        command_id: the id that the caller gave.
+        command: the command; who gives it is a part of the id.
 
     Raises:
-        InvalidValue: it is malformed.
+        InvalidValue: the id is malformed, or it is not a command.
     """
     given = str(command_id) if isinstance(command_id, UUID) else command_id
-    return to_text("command_id", given, _COMMAND_ID_LENGTH)
+    own_id = to_text("command_id", given, _COMMAND_ID_LENGTH)
+    check_command(command)
+    return sha256(json.dumps([*_asker(command.by), own_id]).encode()).hexdigest()
+
+
+def _asker(by: Actor) -> tuple[str, str]:
+    match by:
+        case PracticeUser():
+            return "practice", by.practice_id
+        case ClientUser():
+            return "client", str(by.client_id)
+        case PlatformUser():
+            return "platform", ""
+        case _:
+            assert_never(by)
 
 
 def recalled(change: Change, command: Command) -> Change:
@@ -45,9 +70,8 @@ def recalled(change: Change, command: Command) -> Change:
     because each command draws a new one.
 
     Raises:
-        InvalidValue: the command is malformed, or the id was given to another command.
+        InvalidValue: the id was given to another command.
     """
-    check_command(command)
     first, again = change.command, command
     if isinstance(first, _DRAWS_AN_ID) and isinstance(again, _DRAWS_AN_ID):
         again = attrs.evolve(again, activation_id=first.activation_id)

@@ -18,14 +18,16 @@ from client_access.client import Client
 from client_access.errors import InvalidValue
 from client_access.events import Event
 from client_access.questions.lists import StoredRow
-from client_access.repository import Claim, OutboxState
+from client_access.repository import PURGED_AT_ONCE, Claim, OutboxState
 from client_access.service.retries import Retries
 from client_access.sql import refreshing, store
+from client_access.sql.compacting import compact
 from client_access.sql.engines import (
     check_bind,
     engine_options,
     in_savepoint,
     in_transaction,
+    outside_transaction,
     parse_url,
     read,
     run,
@@ -164,9 +166,11 @@ class AsyncSqlRepository:
                 yield client_id
             after = some[-1]
 
-    async def history(self, client_id: UUID) -> Sequence[Event]:
-        """Return a client's events in order; none if there is no such client."""
-        return await self._read(store.history, client_id)
+    async def history(
+        self, client_id: UUID, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[Event]:
+        """Return a client's events in order, after a version; none if there is no such client."""
+        return await self._read(store.history, client_id, after, limit)
 
     async def service_counts(self, practice_id: str) -> Mapping[str, int]:
         """Return how many clients hold each service that the practice pays for."""
@@ -199,9 +203,24 @@ class AsyncSqlRepository:
         """
         await self._write(store.save_once, command_id, change, at, until)
 
+    async def purge(self, *, at: datetime, limit: int = PURGED_AT_ONCE) -> int:
+        """Delete remembered changes that are forgotten, and return how many."""
+        return await self._write(store.purge, at, limit)
+
     async def erase(self, client_id: UUID) -> None:
         """Erase name, contact details and address from the client, its history and its notices."""
         await self._write(store.erase, client_id)
+
+    async def compact(self) -> None:
+        """Do as :meth:`client_access.sql.SqlRepository.compact`."""
+        engine = self._bind
+        if isinstance(engine, AsyncConnection):
+            raise InvalidValue("bind", "must be an engine to compact its database")
+        try:
+            async with engine.connect() as connection:
+                await connection.run_sync(outside_transaction, compact)
+        except SQLAlchemyError as error:
+            raise as_repository_error(error) from error
 
     async def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
         """Lease notices that are due, only the first undelivered one of each client."""

@@ -37,11 +37,13 @@ _WAL_ATTEMPTS, _WAL_PAUSE = 100, 0.02
 _DRIVERS: Final = (("sqlite", "pysqlite"), ("sqlite", "aiosqlite"), ("postgresql", "psycopg"))
 
 # With FULL, a commit survives a power failure, not only the end of the process. With secure_delete,
-# SQLite overwrites deleted content with zeros.
+# SQLite overwrites deleted content with zeros. The write-ahead log gives back the space of a large
+# transaction when it begins again.
 _PRAGMAS: Final = (
     f"PRAGMA busy_timeout = {_BUSY_TIMEOUT * 1000}",
     "PRAGMA synchronous = FULL",
     "PRAGMA secure_delete = ON",
+    "PRAGMA journal_size_limit = 0",
 )
 
 
@@ -147,6 +149,17 @@ def begin(connection: Connection) -> Transaction:
     _prepare(connection)
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     return transaction
+
+
+def outside_transaction(connection: Connection, work: Callable[[Connection], T]) -> T:
+    """Do work that no transaction may surround."""
+    _set_autocommit(connection, True)
+    if connection.dialect.name == "sqlite":
+        connection.begin()
+        if _driver(connection).in_transaction:  # an event of the host's engine has begun one
+            connection.exec_driver_sql("ROLLBACK")
+        _prepare(connection)
+    return run(connection, work)
 
 
 def in_savepoint(

@@ -17,14 +17,16 @@ from client_access.client import Client
 from client_access.errors import InvalidValue
 from client_access.events import Event
 from client_access.questions.lists import StoredRow
-from client_access.repository import Claim, OutboxState
+from client_access.repository import PURGED_AT_ONCE, Claim, OutboxState
 from client_access.service.retries import Retries
 from client_access.sql import refreshing, store
+from client_access.sql.compacting import compact
 from client_access.sql.engines import (
     check_bind,
     engine_options,
     in_savepoint,
     in_transaction,
+    outside_transaction,
     parse_url,
     read,
     run,
@@ -162,9 +164,11 @@ class SqlRepository:
             yield from some
             after = some[-1]
 
-    def history(self, client_id: UUID) -> Sequence[Event]:
-        """Return a client's events in order; none if there is no such client."""
-        return self._read(store.history, client_id)
+    def history(
+        self, client_id: UUID, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[Event]:
+        """Return a client's events in order, after a version; none if there is no such client."""
+        return self._read(store.history, client_id, after, limit)
 
     def service_counts(self, practice_id: str) -> Mapping[str, int]:
         """Return how many clients hold each service that the practice pays for."""
@@ -195,9 +199,33 @@ class SqlRepository:
         """
         self._write(store.save_once, command_id, change, at, until)
 
+    def purge(self, *, at: datetime, limit: int = PURGED_AT_ONCE) -> int:
+        """Delete remembered changes that are forgotten, and return how many."""
+        return self._write(store.purge, at, limit)
+
     def erase(self, client_id: UUID) -> None:
         """Erase name, contact details and address from the client, its history and its notices."""
         self._write(store.erase, client_id)
+
+    def compact(self) -> None:
+        """Rewrite the database's files, so that nothing of what was erased or deleted is in them.
+
+        It takes as long as copying the tables. Meanwhile nobody else can write, and on PostgreSQL
+        nobody can read. Backups and PostgreSQL's write-ahead log keep what they have.
+
+        Raises:
+            InvalidValue: the repository has a connection, not an engine.
+            RepositoryError: the database failed, another connection to SQLite keeps reading, or the
+                user does not own the tables of PostgreSQL.
+        """
+        engine = self._bind
+        if isinstance(engine, Connection):
+            raise InvalidValue("bind", "must be an engine to compact its database")
+        try:
+            with engine.connect() as connection:
+                outside_transaction(connection, compact)
+        except SQLAlchemyError as error:
+            raise as_repository_error(error) from error
 
     def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
         """Lease notices that are due, only the first undelivered one of each client."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,6 @@ from uuid import UUID
 
 from client_access.change import Change
 from client_access.client import Client, invoice_payer
-from client_access.deciding import replay
 from client_access.errors import CorruptRecord
 from client_access.events import Event
 from client_access.machines.payer import Payer
@@ -93,16 +92,28 @@ def of_notices(change: Change) -> Iterator[Row]:
 
 
 def of_outcome(command_id: str, change: Change, until: datetime) -> Row:
-    """Return the row of a remembered change. The rest of the change is in its client's history."""
+    """Return the row of a remembered change."""
     return {
         "command_id": command_id,
-        "command": encode(change.command),
         "client_id": change.after.id,
-        "version": change.after.version,
-        "changed": change.event is not None,
-        "notices": encode_notices(change.notices),
         "until": to_microseconds(until),
+        "data": encode_change(change),
     }
+
+
+def encode_change(change: Change) -> str:
+    """Return a change as one text.
+
+    All of it is kept, so that recalling it costs the same however long the client's history is.
+    """
+    record = {
+        "command": dump(change.command),
+        "before": change.before and dump(change.before),
+        "event": change.event and dump(change.event),
+        "after": dump(change.after),
+        "notices": [dump(notice) for notice in change.notices],
+    }
+    return json.dumps(record, ensure_ascii=False)
 
 
 # ── Read ─────────────────────────────────────────────────────────────────────────────────────────
@@ -175,35 +186,28 @@ def to_event(client_id: UUID, version: int, data: str) -> Event:
     return event
 
 
-def to_change(rows: Sequence[Any]) -> Change:
-    """Return a remembered change.
-
-    Parameters:
-        rows: the outcome beside each of its client's events up to it; at least one.
-    """
-    command, version, changed, notices, _ = rows[0]
-    asked = load_command(decode(command))
-    events = [load_event(decode(row[-1])) for row in rows]
-    after = replay(events)
-    if after.version != version or asked.client_id != after.id:
-        raise CorruptRecord("a remembered command and its client's history do not belong together")
-    if not changed:
-        return Change(asked, after, None, after)
-    before = replay(events[:-1]) if len(events) > 1 else None
-    return Change(asked, before, events[-1], after, decode_notices(notices))
-
-
-def encode_notices(notices: Iterable[Notice]) -> str:
-    """Return notices as one text."""
-    return json.dumps([dump(notice) for notice in notices], ensure_ascii=False)
-
-
-def decode_notices(data: str) -> tuple[Notice, ...]:
-    """Return the notices of a text."""
-    records = decode(data)
-    if not isinstance(records, list):
-        raise CorruptRecord("the notices of a remembered change are not a list")
-    return tuple(load_notice(record) for record in records)
+def to_change(client_id: UUID, data: str) -> Change:
+    """Return the change of a row of an outcome."""
+    match decode(data):
+        case {
+            "command": command,
+            "before": before,
+            "event": event,
+            "after": after,
+            "notices": list(notices),
+        }:
+            change = Change(
+                load_command(command),
+                None if before is None else load_client(before),
+                None if event is None else load_event(event),
+                load_client(after),
+                tuple(load_notice(notice) for notice in notices),
+            )
+        case _:
+            raise CorruptRecord("a remembered change lacks one of its parts")
+    if change.after.id != client_id:
+        raise CorruptRecord("a remembered change and its row do not belong together")
+    return change
 
 
 def to_codes(data: str) -> list[str]:

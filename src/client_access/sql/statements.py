@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
+    ColumnElement,
     Table,
     bindparam,
     delete,
@@ -25,16 +26,25 @@ from client_access.sql.prepared import Prepared
 from client_access.sql.tables import clients, events, notices, outcomes
 
 
-def _insert_if_new(table: Table) -> dict[str, Prepared]:
-    """Return, by dialect, an insert that does nothing if the primary key exists."""
-    return {
-        name: Prepared(
-            dialect.insert(table)
-            .on_conflict_do_nothing(index_elements=list(table.primary_key))
-            .execution_options(preserve_rowcount=True)
-        )
-        for name, dialect in {"sqlite": sqlite, "postgresql": postgresql}.items()
-    }
+def _insert_if_new(
+    table: Table, *, or_if: ColumnElement[bool] | None = None
+) -> dict[str, Prepared]:
+    """Return, by dialect, an insert that does nothing if the primary key exists.
+
+    Parameters:
+        table: the table.
+        or_if: when to replace the row that has the key.
+    """
+    inserts = {}
+    for name, dialect in {"sqlite": sqlite, "postgresql": postgresql}.items():
+        new, key = dialect.insert(table), list(table.primary_key)
+        if or_if is None:
+            new = new.on_conflict_do_nothing(index_elements=key)
+        else:
+            values = dict(new.excluded.items())
+            new = new.on_conflict_do_update(index_elements=key, set_=values, where=or_if)
+        inserts[name] = Prepared(new.execution_options(preserve_rowcount=True))
+    return inserts
 
 
 # ── Clients ──────────────────────────────────────────────────────────────────────────────────────
@@ -106,7 +116,10 @@ UPDATE_CLIENT: Final = Prepared(
 _of_client = events.c.client_id == bindparam("key")
 
 HISTORY: Final = (
-    select(events.c.version, events.c.data).where(_of_client).order_by(events.c.version)
+    select(events.c.version, events.c.data)
+    .where(_of_client, events.c.version > bindparam("after"))
+    .order_by(events.c.version)
+    .limit(bindparam("count"))
 )
 ADD_EVENT: Final = Prepared(insert(events))
 OVERWRITE_EVENT: Final = update(events).where(
@@ -165,33 +178,39 @@ WAITING: Final = (
     .order_by(notices.c.made_at, notices.c.client_id, notices.c.version, notices.c.position)
     .limit(bindparam("count"))
 )
-NOTICES_OF: Final = select(notices.c.id, notices.c.data).where(
-    notices.c.client_id == bindparam("key")
+NOTICES_OF: Final = (
+    select(notices.c.version, notices.c.position, notices.c.id, notices.c.data)
+    .where(
+        notices.c.client_id == bindparam("key"),
+        tuple_(notices.c.version, notices.c.position)
+        > tuple_(
+            bindparam("after_version", type_=notices.c.version.type),
+            bindparam("after_position", type_=notices.c.position.type),
+        ),
+    )
+    .order_by(notices.c.version, notices.c.position)
+    .limit(bindparam("count"))
 )
 
 # ── Outcomes ─────────────────────────────────────────────────────────────────────────────────────
 
 _one_outcome = outcomes.c.command_id == bindparam("key")
 
-RECALL: Final = (
-    select(
-        outcomes.c.command,
-        outcomes.c.version,
-        outcomes.c.changed,
-        outcomes.c.notices,
-        events.c.data,
-    )
-    .join_from(
-        outcomes,
-        events,
-        (events.c.client_id == outcomes.c.client_id) & (events.c.version <= outcomes.c.version),
-    )
-    .where(_one_outcome, outcomes.c.until > bindparam("at"))
-    .order_by(events.c.version)
+RECALL: Final = select(outcomes.c.client_id, outcomes.c.data).where(
+    _one_outcome, outcomes.c.until > bindparam("at")
 )
-REMEMBER: Final = _insert_if_new(outcomes)
-FORGET: Final = delete(outcomes).where(outcomes.c.until <= bindparam("at"))
-OUTCOMES_OF: Final = select(outcomes.c.command_id, outcomes.c.command, outcomes.c.notices).where(
-    outcomes.c.client_id == bindparam("key")
+REMEMBER: Final = _insert_if_new(outcomes, or_if=outcomes.c.until <= bindparam("at"))
+FORGOTTEN: Final = (
+    select(outcomes.c.command_id)
+    .where(outcomes.c.until <= bindparam("at"))
+    .limit(bindparam("count"))
+    .with_for_update(skip_locked=True)
+)
+FORGET: Final = delete(outcomes).where(outcomes.c.command_id.in_(bindparam("keys", expanding=True)))
+OUTCOMES_OF: Final = (
+    select(outcomes.c.command_id, outcomes.c.data)
+    .where(outcomes.c.client_id == bindparam("key"), outcomes.c.command_id > bindparam("after"))
+    .order_by(outcomes.c.command_id)
+    .limit(bindparam("count"))
 )
 OVERWRITE_OUTCOME: Final = update(outcomes).where(_one_outcome)

@@ -7,6 +7,7 @@ methods of :mod:`client_access.repository` that they implement.
 from __future__ import annotations
 
 import logging
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,22 +21,26 @@ from sqlalchemy.exc import IntegrityError
 
 from client_access.change import Change
 from client_access.client import Client
-from client_access.deciding import replay
 from client_access.errors import CorruptRecord, EmailTaken, StaleClient
 from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.notices import Notice
 from client_access.questions.lists import StoredRow
 from client_access.repository import Claim, OutboxState
-from client_access.repository.erasing import erase_command, erase_event, erase_history, erase_notice
+from client_access.repository.erasing import (
+    count_erasure,
+    erase_change,
+    erase_client,
+    erase_event,
+    erase_notice,
+)
 from client_access.sql import statements
 from client_access.sql.faults import is_email_conflict
 from client_access.sql.prepared import Prepared
 from client_access.sql.rows import (
     Row,
     by_deadline,
-    decode_notices,
-    encode_notices,
+    encode_change,
     in_list,
     naming,
     of_client,
@@ -50,7 +55,7 @@ from client_access.sql.rows import (
 )
 from client_access.sql.tables import to_microseconds, to_moment
 from client_access.values import ClientList, later
-from client_access.wire import decode, encode, load_command
+from client_access.wire import encode
 
 T = TypeVar("T")
 
@@ -157,10 +162,14 @@ def check_order(ids: Sequence[UUID], after: UUID | None) -> None:
         raise CorruptRecord("its stored id is not in its only spelling", ids[-1])
 
 
-def history(connection: Connection, client_id: UUID) -> tuple[Event, ...]:
-    """Return a client's events in order."""
-    rows = _rows(connection, statements.HISTORY, key=client_id)
-    return tuple(to_event(client_id, version, data) for version, data in rows)
+def history(
+    connection: Connection, client_id: UUID, after: int, limit: int | None
+) -> tuple[Event, ...]:
+    """Return a client's events in order, after a version."""
+    batches = _in_batches(
+        connection, statements.HISTORY, {"after": after}, key=client_id, limit=limit
+    )
+    return tuple(to_event(client_id, *row) for rows in batches for row in rows)
 
 
 def service_counts(connection: Connection, practice_id: str) -> Mapping[str, int]:
@@ -189,9 +198,8 @@ def save(connection: Connection, changes: Sequence[Change]) -> None:
         )
     for change in changes:
         if change.after.status is Status.DELETED:
-            events = history(connection, change.after.id)
-            erased = [erase_event(event) for event in events]
-            _overwrite_records(connection, change.after.id, events, erased)
+            _erase_events(connection, change.after)
+            _erase_other_records(connection, change.after)
 
 
 def _save_clients(connection: Connection, changes: Sequence[Change]) -> None:
@@ -237,64 +245,65 @@ def erase(connection: Connection, client_id: UUID) -> None:
     rows = _rows(connection, statements.GET_CLIENT_LOCKED, key=client_id)
     if not rows:
         return
-    before = to_client(rows[0])
-    events = history(connection, client_id)
+    client = to_client(rows[0])
     with naming(client_id):
-        erased = erase_history(events)
-        _overwrite_records(connection, client_id, events, erased)
-        after = replay(erased)
-        if after.version != before.version:
-            raise CorruptRecord("a client and its history do not belong together")
-    _changed(connection, statements.OVERWRITE_CLIENT, key=client_id, **of_client(after))
+        if _erase_events(connection, client):
+            first = count_erasure(*history(connection, client_id, 0, 1))
+            _each(connection, statements.OVERWRITE_EVENT, [_overwritten(first)])
+            client = erase_client(client, erasures=client.erasures + 1)
+            _changed(connection, statements.OVERWRITE_CLIENT, key=client_id, **of_client(client))
+        _erase_other_records(connection, client)
 
 
-def _overwrite_records(
-    connection: Connection, client_id: UUID, events: Sequence[Event], erased: Sequence[Event]
-) -> None:
-    """Replace events by erased ones; erase notices and remembered changes."""
-    _each(
-        connection,
-        statements.OVERWRITE_EVENT,
-        [
-            {"key": client_id, "event_version": event.version, "data": encode(event)}
-            for event, was in zip(erased, events, strict=True)
-            if event is not was
-        ],
-    )
-    kept: list[Row] = []
-    dropped: list[Row] = []
-    for notice_id, data in _rows(connection, statements.NOTICES_OF, key=client_id):
-        # A notice that cannot be read may name the person too.
-        waiting = _notice_or_none(notice_id, data)
-        notice = None if waiting is None else erase_notice(waiting)
-        if notice is None:
-            dropped.append({"key": notice_id})
-        else:
-            kept.append({"key": notice_id, "data": encode(notice)})
-    _each(connection, statements.UPDATE_NOTICE, kept)
-    _each(connection, statements.DROP_NOTICE, dropped)
-    if dropped:
-        _changed(connection, statements.STEP_FORWARD, key=client_id)
-    _each(
-        connection,
-        statements.OVERWRITE_OUTCOME,
-        [
-            {
-                "key": command_id,
-                "command": encode(erase_command(load_command(decode(command)))),
-                "notices": encode_notices(_erased(decode_notices(notices))),
-            }
-            for command_id, command, notices in _rows(
-                connection, statements.OUTCOMES_OF, key=client_id
-            )
-        ],
-    )
+def _erase_events(connection: Connection, client: Client) -> bool:
+    """Erase a person from the events of a client; return whether there was anything to erase."""
+    seen, last, changed = 0, 0, False
+    for rows in _in_batches(connection, statements.HISTORY, {"after": 0}, key=client.id):
+        events = [to_event(client.id, *row) for row in rows]
+        erased = [(event, erase_event(event)) for event in events]
+        changes = [_overwritten(now) for was, now in erased if now is not was]
+        _each(connection, statements.OVERWRITE_EVENT, changes)
+        seen, changed = seen + len(events), changed or bool(changes)
+        last = events[-1].version if events else last
+    if not seen == last == client.version:
+        raise CorruptRecord("a client and its history do not belong together")
+    return changed
 
 
-def _erased(notices: Iterable[Notice]) -> Iterator[Notice]:
-    for notice in notices:
-        if (erased := erase_notice(notice)) is not None:
-            yield erased
+def _overwritten(event: Event) -> Row:
+    return {"key": event.client_id, "event_version": event.version, "data": encode(event)}
+
+
+def _erase_other_records(connection: Connection, client: Client) -> None:
+    """Erase the person from the notices and the outcomes of a client that is erased."""
+    start: Row = {"after_version": 0, "after_position": 0}
+    for rows in _in_batches(connection, statements.NOTICES_OF, start, key=client.id):
+        kept: list[Row] = []
+        dropped: list[Row] = []
+        for _, _, notice_id, data in rows:
+            # A notice that cannot be read may name the person too.
+            waiting = _notice_or_none(notice_id, data)
+            notice = None if waiting is None else erase_notice(waiting)
+            if notice is None:
+                dropped.append({"key": notice_id})
+            else:
+                kept.append({"key": notice_id, "data": encode(notice)})
+        _each(connection, statements.UPDATE_NOTICE, kept)
+        _each(connection, statements.DROP_NOTICE, dropped)
+    _changed(connection, statements.STEP_FORWARD, key=client.id)
+    for rows in _in_batches(connection, statements.OUTCOMES_OF, {"after": ""}, key=client.id):
+        changes = [(command_id, to_change(client.id, data)) for command_id, data in rows]
+        _each(
+            connection,
+            statements.OVERWRITE_OUTCOME,
+            [
+                {
+                    "key": command_id,
+                    "data": encode_change(erase_change(change, erasures=client.erasures)),
+                }
+                for command_id, change in changes
+            ],
+        )
 
 
 # ── Outcomes ─────────────────────────────────────────────────────────────────────────────────────
@@ -303,21 +312,29 @@ def _erased(notices: Iterable[Notice]) -> Iterator[Notice]:
 def recall(connection: Connection, command_id: str, at: datetime) -> Change | None:
     """Return the change remembered under an id, unless it is forgotten."""
     rows = _rows(connection, statements.RECALL, key=command_id, at=to_microseconds(at))
-    return to_change(rows) if rows else None
+    return to_change(*rows[0]) if rows else None
 
 
 def save_once(
     connection: Connection, command_id: str, change: Change, at: datetime, until: datetime
 ) -> None:
     """Store a change and remember it."""
-    _changed(connection, statements.FORGET, at=to_microseconds(at))
     remember = statements.REMEMBER[connection.dialect.name]
-    if _changed(connection, remember, **of_outcome(command_id, change, until)) != 1:
+    row = of_outcome(command_id, change, until)
+    if _changed(connection, remember, at=to_microseconds(at), **row) != 1:
         raise StaleClient(change.after.id)
     if change.event is not None:
         save(connection, (change,))
     elif not _is_as_decided(connection, change.after):
         raise StaleClient(change.after.id)
+
+
+def purge(connection: Connection, at: datetime, limit: int) -> int:
+    """Delete changes that are forgotten."""
+    rows = _rows(connection, statements.FORGOTTEN, at=to_microseconds(at), count=limit)
+    for keys in _chunks(command_id for (command_id,) in rows):
+        _changed(connection, statements.FORGET, keys=keys)
+    return len(rows)
 
 
 def _is_as_decided(connection: Connection, client: Client) -> bool:
@@ -456,6 +473,36 @@ def _rows(
     except ValueError:
         # SQLite stores any text as an id.
         raise CorruptRecord("an id is not a UUID") from None
+
+
+def _in_batches(
+    connection: Connection,
+    statement: Executable,
+    after: Row,
+    *,
+    limit: int | None = None,
+    **values: object,
+) -> Iterator[Sequence[Any]]:
+    """Execute a query for one batch of rows after another, so that memory holds one of them.
+
+    While an async connection waits for a batch, other tasks go on.
+
+    Parameters:
+        connection: the connection.
+        statement: the query. Its first columns are those by which it is ordered.
+        after: the values of these columns after which the first batch begins, by parameter.
+        limit: the largest number of rows; None for all.
+        values: the other parameters.
+    """
+    left = sys.maxsize if limit is None else limit
+    while left > 0:
+        count = min(left, _AT_ONCE)
+        rows = _rows(connection, statement, **values, **after, count=count)
+        yield rows
+        if len(rows) < count:
+            return
+        after = dict(zip(after, rows[-1], strict=False))
+        left -= count
 
 
 def _changed(connection: Connection, statement: Executable | Prepared, **values: object) -> int:

@@ -140,15 +140,12 @@ outcomes: Final = Table(
     "client_access_outcome",
     metadata,
     Column("command_id", _Text, nullable=False),
-    Column("command", Text, nullable=False),
     Column("client_id", Uuid, nullable=False),
-    Column("version", BigInteger, nullable=False),
-    Column("changed", Boolean, nullable=False),
-    Column("notices", Text, nullable=False),
     Column("until", BigInteger, nullable=False),
+    Column("data", Text, nullable=False),
     PrimaryKeyConstraint("command_id", name="client_access_outcome_pkey"),
 )
-Index("client_access_outcome_client", outcomes.c.client_id)
+Index("client_access_outcome_client", outcomes.c.client_id, outcomes.c.command_id)
 Index("client_access_outcome_until", outcomes.c.until)
 
 schema: Final = Table(

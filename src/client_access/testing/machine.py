@@ -38,6 +38,7 @@ from client_access.repository import (
 )
 from client_access.repository.memory import MemoryRepository
 from client_access.service import ClientAccess
+from client_access.service.once import to_command_id
 from client_access.testing.checks.frame import FullRepository, expect_equal
 from client_access.testing.checks.scene import empty_outbox
 from client_access.testing.clock import START, FixedClock
@@ -169,7 +170,8 @@ class RepositoryMachine(RuleBasedStateMachine):
             command = self._accepted(data)
             self._asked.append((command_id, command))
         own_id = self._own(command_id)
-        is_new = self.model.recall(own_id, at=self.clock.now) is None
+        kept_as = to_command_id(own_id, command)
+        is_new = self.model.recall(kept_as, at=self.clock.now) is None
         type(self).done["asked once" if is_new else "asked again"] += 1
         self._command(lambda access: [access.handle(command, command_id=own_id)], is_new=is_new)
 
@@ -354,7 +356,7 @@ class RepositoryMachine(RuleBasedStateMachine):
             )
         else:
             self._asked.append((command_id, change.command))
-            own_id, at = self._own(command_id), self.clock.now
+            own_id, at = to_command_id(self._own(command_id), change.command), self.clock.now
             until = at + _REMEMBER_FOR
             refused = self._both(
                 lambda store: _refused(lambda: store.save_once(own_id, change, at=at, until=until)),

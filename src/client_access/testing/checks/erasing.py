@@ -61,8 +61,9 @@ def _expect_gone(value: object, where: str) -> None:
         expect(
             secret not in text,
             f"A person was erased, but {secret!r} is still in {where}: pass the events through "
-            "client_access.repository.erasing.erase_history and each notice through erase_notice, "
-            "and store the client that the erased events replay to, with its key and its listing.\n"
+            "client_access.repository.erasing.erase_history, each notice through erase_notice, and "
+            "each remembered change through erase_change, and store the client that the erased "
+            "events replay to, with its key and its listing.\n"
             f"  found:  {text}",
         )
 

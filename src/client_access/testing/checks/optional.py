@@ -115,6 +115,26 @@ def history_has_every_event_in_order(repository: FullRepository) -> None:
 
 
 @check(History)
+def history_comes_in_pages(repository: FullRepository) -> None:
+    """History.history: "the version after which the page begins", "the largest number"."""
+    scene = Scene(repository)
+    life = scene.added("First")
+    for number in range(4):
+        life.rename(f"Renamed {number}")
+    scene.save(life)
+    events = list(life.events)
+    for after in range(len(events) + 2):
+        for limit in (None, 0, 1, 2, len(events), len(events) + 1):
+            wanted = events[after:]
+            expect_equal(
+                list(repository.history(life.client_id, after=after, limit=limit)),
+                wanted if limit is None else wanted[:limit],
+                f"history(after={after}, limit={limit}) is wrong: return the events with a version "
+                "greater than `after`, by version, and not more than `limit` of them.",
+            )
+
+
+@check(History)
 def history_replays_to_the_stored_client(repository: FullRepository) -> None:
     """History.history: "Return a client's events in order": they replay to the stored client."""
     scene = Scene(repository)

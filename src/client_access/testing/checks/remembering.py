@@ -215,11 +215,55 @@ def outcomes_are_forgotten_when_their_time_is_up(repository: FullRepository) -> 
         "were deleted.",
     )
     (next_change,) = life.rename("Second").unsaved()
-    with expect_saved("save_once() must accept an id that is forgotten: delete its old row first."):
+    with expect_saved("save_once() must accept an id that is forgotten: replace its old row."):
         repository.save_once(command_id, next_change, at=_UNTIL, until=_UNTIL + _WEEK)
     found = repository.recall(command_id, at=_UNTIL)
     expect_equal(
         found, next_change, "recall() must return the change that was saved last with an id."
+    )
+
+
+@check(CommandMemory)
+def save_once_leaves_the_forgotten_to_purge(repository: FullRepository) -> None:
+    """CommandMemory.save_once: "All others are left to :meth:`purge`"."""
+    scene = Scene(repository)
+    old, new = f"{scene.domain} old", f"{scene.domain} new"
+    _save_once(repository, old, scene.life().add("Old").changes[0])
+    change = scene.life().add("New").changes[0]
+    repository.save_once(new, change, at=_UNTIL, until=_UNTIL + _WEEK)
+    expect(
+        repository.recall(old, at=START) is not None,
+        "save_once() deleted what was remembered under another id: leave that to purge(), because "
+        "commands that delete the same rows wait for each other.",
+    )
+
+
+@check(CommandMemory)
+def purge_deletes_what_is_forgotten_and_nothing_else(repository: FullRepository) -> None:
+    """CommandMemory.purge: "Delete changes that are forgotten, and return how many"."""
+    scene = Scene(repository)
+    long_ago = START - timedelta(days=400)  # nothing else is forgotten so early
+    west = timezone(timedelta(hours=-8))
+    for _ in range(1000):  # ends even if purge() always returns something
+        if not repository.purge(at=long_ago + _WEEK):
+            break
+    for number, until in enumerate((*[long_ago] * 3, *[long_ago + _MOMENT] * 2)):
+        change = scene.life().add("Acme").changes[0]
+        at = long_ago - _WEEK
+        repository.save_once(f"{scene.domain} {number}", change, at=at, until=until)
+    expect_equal(
+        [repository.purge(at=long_ago.astimezone(west), limit=2) for _ in range(3)],
+        [2, 1, 0],
+        "purge() must delete changes whose `until` is not later than `at`, at most `limit` of "
+        "them, and return how many it has deleted. Times are compared as moments.",
+    )
+    left = [
+        number
+        for number in range(5)
+        if repository.recall(f"{scene.domain} {number}", at=long_ago - _MOMENT) is not None
+    ]
+    expect_equal(
+        left, [3, 4], "purge() must delete what is forgotten, and keep what is still remembered."
     )
 
 
