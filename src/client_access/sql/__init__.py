@@ -8,13 +8,13 @@ does the same for asyncio.
 from typing import TYPE_CHECKING
 
 from client_access.sql.repository import SqlRepository
-from client_access.sql.schema import bring_up_to_date
+from client_access.sql.schema import bring_up_to_date, stamp
 from client_access.sql.tables import metadata
 
 if TYPE_CHECKING:
     from client_access.sql.async_repository import AsyncSqlRepository
 
-__all__ = ["AsyncSqlRepository", "SqlRepository", "bring_up_to_date", "metadata"]
+__all__ = ["AsyncSqlRepository", "SqlRepository", "bring_up_to_date", "metadata", "stamp"]
 
 
 def __getattr__(name: str) -> object:

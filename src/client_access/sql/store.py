@@ -240,7 +240,7 @@ def _overwrite_records(
         connection,
         statements.OVERWRITE_EVENT,
         [
-            {"key": client_id, "event_version": event.version, "data": encode(event)}
+            {"key": client_id, "event_version": event.version, "event_data": encode(event)}
             for event, was in zip(erased, events, strict=True)
             if event is not was
         ],
