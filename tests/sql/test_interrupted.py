@@ -82,7 +82,8 @@ def test_a_loop_that_ends_does_not_wait_for_a_call(sqlite: str) -> None:
 
     async def live() -> None:
         async with await AsyncSqlRepository.open(sqlite) as repository:
-            task = asyncio.ensure_future(repository.save([added() for _ in range(50)]))
+            call = repository.save([added() for _ in range(50)])
+            task: asyncio.Future[None] = asyncio.ensure_future(call)
             await asyncio.sleep(0.005)
             for each in asyncio.all_tasks() - {asyncio.current_task()}:
                 each.cancel()
@@ -106,7 +107,7 @@ def test_a_call_that_ctrl_c_ends_raises_that_and_locks_nothing(database: str, ho
     engine = create_engine(database)
     with SqlRepository.open(database) as repository, SqlRepository.open(database) as other:
         if database.startswith("sqlite"):
-            other._bind.dispose()  # a lock that is held shows within a second
+            other.close()  # a lock that is held shows within a second
             event.listen(
                 other._bind, "connect", lambda one, _: one.execute("PRAGMA busy_timeout = 1000")
             )

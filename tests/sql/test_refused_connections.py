@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -47,11 +48,12 @@ def test_a_connection_in_pipeline_mode_is_refused(postgresql: str, statement: st
     with engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
         repository = SqlRepository(connection)
+        call: Callable[[], object] = {
+            "read": lambda: repository.get(uuid4()),
+            "write": lambda: repository.save([added()]),
+        }[statement]
         with driver.pipeline(), pytest.raises(InvalidValue, match="pipeline"):
-            if statement == "read":
-                repository.get(uuid4())
-            else:
-                repository.save([added()])
+            call()
     engine.dispose()
 
 
@@ -79,13 +81,14 @@ def test_a_process_of_an_older_version_writes_nothing_beside_a_newer_one(
     repository.save([change])
     table = "client_access_schema"
     execute(engine, f"UPDATE {table} {statement}" if statement else f"DELETE FROM {table}")
+    calls: tuple[Callable[[SqlRepository], None], ...] = (
+        lambda one: one.save([added(), added()]),
+        lambda one: one.save([renamed(change.after)]),
+        lambda one: one.erase(change.after.id),
+    )
     with engine.connect() as connection:
         for one in (repository, SqlRepository(connection)):
-            for call in (
-                lambda one: one.save([added(), added()]),
-                lambda one: one.save([renamed(change.after)]),
-                lambda one: one.erase(change.after.id),
-            ):
+            for call in calls:
                 with pytest.raises(RepositoryError, match="another version"):
                     call(one)
     assert list(repository.client_ids()) == [change.after.id]
