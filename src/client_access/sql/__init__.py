@@ -9,7 +9,7 @@ commits commands together with a host's own statements. `AsyncSqlRepository` and
 from typing import TYPE_CHECKING
 
 from client_access.sql.repository import SqlRepository
-from client_access.sql.schema import bring_up_to_date
+from client_access.sql.schema import bring_up_to_date, stamp
 from client_access.sql.tables import metadata
 from client_access.sql.transactions import in_transaction
 
@@ -24,6 +24,7 @@ __all__ = [
     "in_transaction",
     "in_transaction_async",
     "metadata",
+    "stamp",
 ]
 
 

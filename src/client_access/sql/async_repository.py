@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple, final
@@ -23,6 +24,8 @@ from client_access.service.retries import Retries
 from client_access.sql import refreshing, store
 from client_access.sql.compacting import compact
 from client_access.sql.engines import (
+    DEFAULT_POOL_SIZE,
+    DEFAULT_POOL_TIMEOUT,
     check_bind,
     engine_options,
     in_savepoint,
@@ -30,8 +33,9 @@ from client_access.sql.engines import (
     outside_transaction,
     parse_url,
     read,
-    run,
+    read_in_host,
     usable_url,
+    watch,
 )
 from client_access.sql.faults import (
     as_repository_error,
@@ -39,7 +43,7 @@ from client_access.sql.faults import (
     is_made_meanwhile,
     pause_after,
 )
-from client_access.sql.schema import is_up_to_date, take_steps
+from client_access.sql.schema import check, is_up_to_date, take_steps
 from client_access.values import ClientList
 
 T = TypeVar("T")
@@ -53,29 +57,57 @@ class AsyncSqlRepository:
     Parameters:
         bind: an async engine or an async connection of SQLAlchemy. :meth:`prepare` makes the
             tables.
+        migrate: whether :meth:`prepare` makes the tables or brings them up to date, with an engine.
+            If not, it only checks them.
     """
 
-    def __init__(self, bind: AsyncEngine | AsyncConnection) -> None:
+    def __init__(self, bind: AsyncEngine | AsyncConnection, *, migrate: bool = True) -> None:
         if not isinstance(bind, AsyncEngine | AsyncConnection):
             raise InvalidValue("bind", "must be an async engine or connection of SQLAlchemy")
         check_bind(bind.dialect, bind.pool if isinstance(bind, AsyncEngine) else None)
         self._bind = bind
+        self._migrate = migrate
+        watch(bind.sync_engine if isinstance(bind, AsyncEngine) else bind.engine.sync_engine)
 
     @classmethod
-    async def open(cls, url: str | URL) -> Self:
+    async def open(
+        cls,
+        url: str | URL,
+        *,
+        schema: str | None = None,
+        migrate: bool = True,
+        pool_size: int = DEFAULT_POOL_SIZE,
+        pool_timeout: float = DEFAULT_POOL_TIMEOUT,
+        connect_args: Mapping[str, object] | None = None,
+    ) -> Self:
         """Open a database. Close it with :meth:`close`, or use it as an async context manager.
 
         Parameters:
             url: such as ``sqlite:///clients.db`` or ``postgresql://user@host/name``.
+            schema: the schema of PostgreSQL that has the tables; it must exist. By default, the
+                first one of the role's search path.
+            migrate: whether to make the tables or bring them up to date. If not, they are only
+                checked.
+            pool_size: how many connections are open at most. More callers wait.
+            pool_timeout: how many seconds a caller waits for a connection.
+            connect_args: arguments for the driver, such as ``{"prepare_threshold": None}``.
 
         Raises:
-            InvalidValue: it is not a URL of SQLite or PostgreSQL.
-            RepositoryError: the database cannot be opened, or has a later version.
+            InvalidValue: it is not a URL of SQLite or PostgreSQL, or an argument is malformed.
+            RepositoryError: the database cannot be opened, or has another version.
         """
         parsed = parse_url(url, "aiosqlite", "psycopg")
+        options = engine_options(
+            parsed,
+            AsyncAdaptedQueuePool,
+            schema=schema,
+            connect_args=connect_args,
+            pool_size=pool_size,
+            pool_timeout=pool_timeout,
+        )
         with usable_url():
-            engine = create_async_engine(parsed, **engine_options(parsed, AsyncAdaptedQueuePool))
-            repository = cls(engine)
+            engine = create_async_engine(parsed, **options)
+            repository = cls(engine, migrate=migrate)
             try:
                 await repository.prepare()
             except BaseException:
@@ -84,12 +116,16 @@ class AsyncSqlRepository:
         return repository
 
     async def prepare(self) -> None:
-        """Make the tables or bring them up to date, if the repository has an engine.
+        """Make the tables or bring them up to date, or check them, if there is an engine.
 
         Raises:
             RepositoryError: the tables have a later version than this package knows.
         """
-        if isinstance(self._bind, AsyncEngine) and not await self._read(is_up_to_date):
+        if not isinstance(self._bind, AsyncEngine):
+            return
+        if not self._migrate:
+            await self._read(check)
+        elif not await self._read(is_up_to_date):
             await self._repeat(
                 self._bind,
                 is_made_meanwhile,
@@ -278,7 +314,7 @@ class AsyncSqlRepository:
                 self._bind, is_collision, lambda sync: read(sync, question, *arguments)
             )
         try:
-            return await self._bind.run_sync(lambda sync: run(sync, question, *arguments))
+            return await _whole(self._bind, lambda sync: read_in_host(sync, question, *arguments))
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 
@@ -288,7 +324,7 @@ class AsyncSqlRepository:
                 self._bind, is_collision, lambda sync: in_transaction(sync, work, *arguments)
             )
         try:
-            return await self._bind.run_sync(lambda sync: in_savepoint(sync, work, *arguments))
+            return await _whole(self._bind, lambda sync: in_savepoint(sync, work, *arguments))
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 
@@ -303,6 +339,26 @@ class AsyncSqlRepository:
         while True:
             try:
                 async with engine.connect() as connection:
-                    return await connection.run_sync(transaction)
+                    return await _whole(connection, transaction)
             except SQLAlchemyError as error:
                 await asyncio.sleep(pause_after(error, retries, passes))
+
+
+async def _whole(connection: AsyncConnection, work: Callable[[Connection], T]) -> T:
+    """Do work on a connection. On SQLite, do it to the end even if the task is cancelled.
+
+    A thread executes the statements of SQLite, and nothing interrupts it. A connection that is
+    closed meanwhile keeps its lock, and its driver fails in ways of its own.
+    """
+    if connection.dialect.name != "sqlite":
+        return await connection.run_sync(work)
+    task = asyncio.ensure_future(connection.run_sync(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # else asyncio would log that nobody asked for it
+        raise

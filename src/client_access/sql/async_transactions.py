@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from client_access.errors import InvalidValue
 from client_access.service.retries import Retries
-from client_access.sql.engines import begin, check_bind, commit, undo
+from client_access.sql.engines import begin, check_bind, commit, undo, watch
 from client_access.sql.faults import is_conflict
 from client_access.values.validation import check_callable
 
@@ -28,6 +28,7 @@ async def in_transaction_async(
         raise InvalidValue("engine", "must be an async engine of SQLAlchemy")
     check_bind(engine.dialect, engine.pool)
     check_callable("work", work)
+    watch(engine.sync_engine)
     retries = Retries()
     while True:
         try:

@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar, TypeVarTuple
 
 from sqlalchemy import (
     URL,
     Connection,
     Dialect,
+    Engine,
+    ExceptionContext,
     Pool,
     SingletonThreadPool,
     StaticPool,
     Transaction,
+    event,
     make_url,
 )
 from sqlalchemy.exc import (
     ArgumentError,
-    DBAPIError,
     OperationalError,
     SQLAlchemyError,
     StatementError,
 )
 
-from client_access.errors import ClientAccessError, InvalidValue
+from client_access.errors import ClientAccessError, InvalidValue, RepositoryError
+from client_access.sql.faults import is_read_only
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 _BUSY_TIMEOUT: Final = 30  # seconds that a writer on SQLite waits for another
+DEFAULT_POOL_SIZE: Final = 20
+DEFAULT_POOL_TIMEOUT: Final = 30.0  # seconds
 _READY: Final = "client_access.ready"
+_PROCESS: Final = "client_access.process"
 _WAL_ATTEMPTS, _WAL_PAUSE = 100, 0.02
 
 _DRIVERS: Final = (("sqlite", "pysqlite"), ("sqlite", "aiosqlite"), ("postgresql", "psycopg"))
+
+# Arguments of psycopg that are not text, so that a URL cannot set them.
+_NOT_TEXT: Final = ("autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory")
 
 # With FULL, a commit survives a power failure, not only the end of the process. With secure_delete,
 # SQLite overwrites deleted content with zeros. The write-ahead log gives back the space of a large
@@ -61,6 +71,11 @@ def parse_url(url: str | URL, sqlite_driver: str, postgresql_driver: str) -> URL
         raise InvalidValue("url", "must be a URL of SQLite or PostgreSQL")
     if driver not in ("", drivers[name]):
         raise InvalidValue("url", f"must name the driver {drivers[name]} or no driver")
+    for argument in _NOT_TEXT:
+        if name == "postgresql" and argument in parsed.query:
+            raise InvalidValue(
+                "url", f"must not set {argument}: write connect_args={{'{argument}': ...}}"
+            )
     return parsed.set(drivername=f"{name}+{drivers[name]}")
 
 
@@ -69,24 +84,49 @@ def usable_url() -> Iterator[None]:
     """Raise :class:`InvalidValue` if SQLAlchemy or a driver rejects a URL."""
     try:
         yield
+    except InvalidValue:
+        raise
     except (ArgumentError, ValueError):  # their texts may show a password
         raise InvalidValue("url", "is not a URL of a database, or has a malformed part") from None
+    except TypeError:
+        raise InvalidValue("connect_args", "has an argument that the driver rejects") from None
 
 
-def engine_options(url: URL, pool: type[Pool]) -> dict[str, Any]:
+def engine_options(
+    url: URL,
+    pool: type[Pool],
+    *,
+    schema: str | None,
+    connect_args: Mapping[str, object] | None,
+    pool_size: int,
+    pool_timeout: float,
+) -> dict[str, Any]:
     """Return the arguments for `create_engine`."""
-    # Errors must not show parameters: they hold personal data.
-    options: dict[str, Any] = {"hide_parameters": True, "pool_reset_on_return": None}
+    if pool_size < 1:
+        raise InvalidValue("pool_size", "must be positive")
+    if not pool_timeout >= 0:
+        raise InvalidValue("pool_timeout", "must not be negative")
+    options: dict[str, Any] = {
+        "hide_parameters": True,  # errors must not show personal data
+        "poolclass": pool,
+        "pool_reset_on_return": None,
+        "pool_size": pool_size,
+        "max_overflow": 0,
+        "pool_timeout": pool_timeout,
+    }
     if url.get_backend_name() == "sqlite":
-        options["connect_args"] = {"timeout": _BUSY_TIMEOUT, "check_same_thread": False}
+        if schema is not None:
+            raise InvalidValue("schema", "must be None: SQLite has no schemas")
+        arguments: dict[str, object] = {"timeout": _BUSY_TIMEOUT, "check_same_thread": False}
         if url.database in (None, "", ":memory:"):
-            # There is one connection. A second caller waits for it.
-            options |= {"poolclass": pool, "pool_size": 1, "max_overflow": 0}
+            options["pool_size"] = 1  # a second caller waits for the one connection
     else:
-        options["connect_args"] = {"client_encoding": "utf8"}
+        arguments = {"client_encoding": "utf8"}
         # For questions. A transaction switches it off until its connection is returned.
         options["isolation_level"] = "AUTOCOMMIT"
-    return options
+    if schema is not None:
+        options["execution_options"] = {"schema_translate_map": {None: schema}}
+    return options | {"connect_args": arguments | dict(connect_args or {})}
 
 
 def check_bind(dialect: Dialect, pool: Pool | None) -> None:
@@ -102,9 +142,47 @@ def check_bind(dialect: Dialect, pool: Pool | None) -> None:
         raise InvalidValue("bind", "must have a pool that lends a connection to one at a time")
 
 
+def watch(engine: Engine) -> None:
+    """Listen to what happens to the connections of an engine, a host's too."""
+    name, listener = _LISTENERS[engine.dialect.name]
+    if not event.contains(engine, name, listener):
+        event.listen(engine, name, listener)
+
+
+def _roll_back(connection: Any, *_: object) -> None:
+    """End the transaction of a connection to SQLite that is about to be closed.
+
+    A cursor that something still refers to, such as a traceback, keeps the connection open and the
+    lock taken.
+    """
+    with suppress(Exception):
+        connection.rollback()
+
+
+def _put_away_if_read_only(context: ExceptionContext) -> None:
+    """Treat a server that became a standby as one that was lost: reconnecting finds the new one."""
+    if is_read_only(context.original_exception):
+        context.is_disconnect = True
+
+
+_LISTENERS: Final[Mapping[str, tuple[str, Callable[..., None]]]] = {
+    "sqlite": ("invalidate", _roll_back),
+    "postgresql": ("handle_error", _put_away_if_read_only),
+}
+
+
 def read(connection: Connection, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
     """Ask a question that is one statement, without a transaction around it."""
+    _check_process(connection)
     _set_autocommit(connection, True)
+    return run(connection, question, *arguments)
+
+
+def read_in_host(
+    connection: Connection, question: Callable[[Connection, *Ts], T], *arguments: *Ts
+) -> T:
+    """Ask a question inside the transaction of a host."""
+    _check_host(connection)
     return run(connection, question, *arguments)
 
 
@@ -123,8 +201,14 @@ def run(connection: Connection, work: Callable[[Connection, *Ts], T], *arguments
         raise StatementError("a value cannot be stored", None, None, error) from error
     except BaseException as error:
         if _is_waiting(connection):
-            connection.invalidate(error)
+            _put_away(connection, error)
         raise
+
+
+def _put_away(connection: Connection, error: BaseException) -> None:
+    """Close a connection that cannot be used again. No error of that replaces the first one."""
+    with suppress(Exception):
+        connection.invalidate(error)
 
 
 def in_transaction(
@@ -140,6 +224,7 @@ def begin(connection: Connection) -> Transaction:
     On SQLite, it takes the lock at once. A transaction that reads and then writes would fail
     instead of waiting if another one has written in between.
     """
+    _check_process(connection)
     if connection.dialect.name != "sqlite":
         _set_autocommit(connection, False)
         return connection.begin()
@@ -153,6 +238,7 @@ def begin(connection: Connection) -> Transaction:
 
 def outside_transaction(connection: Connection, work: Callable[[Connection], T]) -> T:
     """Do work that no transaction may surround."""
+    _check_process(connection)
     _set_autocommit(connection, True)
     if connection.dialect.name == "sqlite":
         connection.begin()
@@ -170,12 +256,18 @@ def in_savepoint(
     The driver of SQLite begins a transaction at the first write only. A savepoint outside of one
     would commit when it is released.
     """
+    _check_host(connection)
     if not connection.in_transaction():
         connection.begin()
+    driver = _driver(connection)
     if connection.dialect.name == "sqlite":
         _check_mode(connection)
-        if not _driver(connection).in_transaction:
+        if not driver.in_transaction:
+            if driver.isolation_level is None:
+                raise InvalidValue("bind", "must not be in AUTOCOMMIT: its host must begin and end")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif driver.autocommit:
+        raise InvalidValue("bind", "must not be in AUTOCOMMIT: its host must begin and end")
     return _finish(connection.begin_nested(), work, *arguments)
 
 
@@ -201,11 +293,14 @@ def undo(connection: Connection, transaction: Transaction, error: BaseException)
     if connection.closed:  # by the host, which has undone the transaction
         return
     if _is_waiting(connection):
-        connection.invalidate(error)
+        _put_away(connection, error)
     try:
         transaction.rollback()
-    except DBAPIError as problem:
-        connection.invalidate(problem)
+    except Exception as problem:  # drivers also raise errors that are not SQLAlchemy's
+        _put_away(connection, problem)
+    except BaseException as problem:
+        _put_away(connection, problem)
+        raise
 
 
 def commit(connection: Connection, transaction: Transaction) -> None:
@@ -213,7 +308,7 @@ def commit(connection: Connection, transaction: Transaction) -> None:
     try:
         transaction.commit()
     except BaseException as error:
-        connection.invalidate(error)
+        _put_away(connection, error)
         raise
 
 
@@ -226,6 +321,21 @@ def _set_autocommit(connection: Connection, wanted: bool) -> None:
     if connection.dialect.name == "postgresql" and _driver(connection).autocommit != wanted:
         level = "AUTOCOMMIT" if wanted else connection.default_isolation_level
         connection.execution_options(isolation_level=level)
+
+
+def _check_host(connection: Connection) -> None:
+    """Refuse a host's connection on which the answer of a statement comes later or never."""
+    _check_process(connection)
+    if connection.dialect.name == "postgresql" and _driver(connection).pgconn.pipeline_status:
+        raise InvalidValue("bind", "must not be in pipeline mode")
+
+
+def _check_process(connection: Connection) -> None:
+    """Refuse a connection that a forked process shares with its parent: answers would mix up."""
+    if connection.info.setdefault(_PROCESS, os.getpid()) != os.getpid():
+        raise RepositoryError(
+            "the connection belongs to another process: open the repository after forking"
+        )
 
 
 def _is_waiting(connection: Connection) -> bool:

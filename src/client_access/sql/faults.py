@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from sqlalchemy import exc
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from client_access.errors import EmailTaken, RepositoryError, StaleClient
 from client_access.service.retries import Retries
-from client_access.sql.tables import EMAIL_KEY_CONSTRAINT, clients
+from client_access.sql.tables import EMAIL_KEY_CONSTRAINT, clients, events, metadata
 
 _SERIALIZATION_FAILURES: Final = frozenset({"40001", "40P01"})
 _MADE_MEANWHILE: Final = frozenset({"23505", "42P07", "42710"})
+_MISSING: Final = "the tables are missing: call bring_up_to_date(connection)"
 
 
 def is_email_conflict(error: IntegrityError) -> bool:
@@ -63,11 +65,62 @@ def as_repository_error(error: SQLAlchemyError) -> RepositoryError:
 
     Neither shows parameters: they hold personal data.
     """
+    if isinstance(error, exc.TimeoutError):
+        return RepositoryError(f"the pool of connections ran out: {error.args[0]}")
     if isinstance(error, StatementError):
         error.hide_parameters = True
-    state = _state(error) if isinstance(error, DBAPIError) else None
-    what = type(error).__name__ if state is None else f"{type(error).__name__}, SQLSTATE {state}"
-    return RepositoryError(f"the database failed ({what})")
+    if not isinstance(error, DBAPIError):
+        return RepositoryError(f"the database failed ({type(error).__name__})")
+    name = _name(error.orig)
+    what = type(error).__name__ if name is None else f"{type(error).__name__}, {name}"
+    reason = _reason(error)
+    return RepositoryError(f"{reason or 'the database failed'} ({what})")
+
+
+def is_read_only(error: BaseException | None) -> bool:
+    """Return whether a server refused to write, as one does that became a standby."""
+    return getattr(error, "sqlstate", None) == "25006"
+
+
+_REASONS: Final = {
+    "25006": "the server accepts no changes: it may have become a standby",
+    "3F000": "the schema does not exist: create it first",
+    "42P01": _MISSING,
+    "42501": "this role lacks a right on the tables or their schema",
+    "SQLITE_BUSY": "another process kept the database locked for too long",
+    "SQLITE_FULL": "the disk is full",
+    "SQLITE_READONLY": "the file cannot be written",
+    "SQLITE_CANTOPEN": "the file cannot be opened",
+    "SQLITE_NOTADB": "the file is not a database",
+}
+
+
+def _reason(error: DBAPIError) -> str | None:
+    """Return what an error means in words, or None."""
+    text = str(error.orig)
+    if text.startswith("no such table: ") and text.partition(": ")[2] in metadata.tables:
+        return _MISSING
+    if isinstance(error, IntegrityError) and _is_other_version(error, text):
+        return "the tables are of another version than this package, or of none"
+    return _REASONS.get((_name(error.orig) or "").removeprefix("SQLSTATE "))
+
+
+def _is_other_version(error: IntegrityError, text: str) -> bool:
+    """Return whether an event was not written because the version of the tables is not ours."""
+    diagnostics = getattr(error.orig, "diag", None)
+    if diagnostics is not None:
+        found = diagnostics.table_name, diagnostics.column_name
+        return _state(error) == "23502" and found == (events.name, events.c.data.name)
+    return text == f"NOT NULL constraint failed: {events.name}.{events.c.data.name}"
+
+
+def _name(error: object) -> str | None:
+    """Return the code of an error: an SQLSTATE, or the name that SQLite has for it."""
+    state = getattr(error, "sqlstate", None)
+    if isinstance(state, str):
+        return f"SQLSTATE {state}"
+    name = getattr(error, "sqlite_errorname", None)
+    return name if isinstance(name, str) else None
 
 
 def _state(error: DBAPIError) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple, final
@@ -22,6 +23,8 @@ from client_access.service.retries import Retries
 from client_access.sql import refreshing, store
 from client_access.sql.compacting import compact
 from client_access.sql.engines import (
+    DEFAULT_POOL_SIZE,
+    DEFAULT_POOL_TIMEOUT,
     check_bind,
     engine_options,
     in_savepoint,
@@ -29,8 +32,9 @@ from client_access.sql.engines import (
     outside_transaction,
     parse_url,
     read,
-    run,
+    read_in_host,
     usable_url,
+    watch,
 )
 from client_access.sql.faults import (
     as_repository_error,
@@ -38,7 +42,8 @@ from client_access.sql.faults import (
     is_made_meanwhile,
     pause_after,
 )
-from client_access.sql.schema import is_up_to_date, take_steps
+from client_access.sql.lines import Line
+from client_access.sql.schema import check, is_up_to_date, take_steps
 from client_access.values import ClientList
 
 T = TypeVar("T")
@@ -57,43 +62,92 @@ class SqlRepository:
 
     Parameters:
         bind: an engine or a connection of SQLAlchemy.
+        migrate: whether to make the tables or bring them up to date, with an engine. If not, the
+            constructor only checks them.
 
     Every method raises :class:`~client_access.RepositoryError` if the database fails, with
     SQLAlchemy's error as the cause, and :class:`~client_access.CorruptRecord` for a row that cannot
     be read.
     """
 
-    def __init__(self, bind: Engine | Connection) -> None:
+    def __init__(self, bind: Engine | Connection, *, migrate: bool = True) -> None:
         if not isinstance(bind, Engine | Connection):
             raise InvalidValue("bind", "must be an engine or a connection of SQLAlchemy")
         check_bind(bind.dialect, bind.pool if isinstance(bind, Engine) else None)
         self._bind = bind
-        if isinstance(bind, Engine) and not self._read(is_up_to_date):
+        self._to_read: tuple[Line, ...] = ()
+        self._to_write: tuple[Line, ...] = ()
+        watch(bind.engine)
+        if not isinstance(bind, Engine):
+            return
+        if not migrate:
+            self._read(check)
+        elif not self._read(is_up_to_date):
             self._repeat(
                 bind,
+                self._to_write,
                 is_made_meanwhile,
                 lambda connection: in_transaction(connection, take_steps),
             )
 
     @classmethod
-    def open(cls, url: str | URL) -> Self:
+    def open(
+        cls,
+        url: str | URL,
+        *,
+        schema: str | None = None,
+        migrate: bool = True,
+        pool_size: int = DEFAULT_POOL_SIZE,
+        pool_timeout: float = DEFAULT_POOL_TIMEOUT,
+        connect_args: Mapping[str, object] | None = None,
+    ) -> Self:
         """Open a database. Close it with :meth:`close`, or use it as a context manager.
 
         Parameters:
             url: such as ``sqlite:///clients.db`` or ``postgresql://user@host/name``.
+            schema: the schema of PostgreSQL that has the tables; it must exist. By default, the
+                first one of the role's search path.
+            migrate: whether to make the tables or bring them up to date. If not, they are only
+                checked.
+            pool_size: how many connections are open at most. More callers wait.
+            pool_timeout: how many seconds a caller waits for a connection.
+            connect_args: arguments for the driver, such as ``{"prepare_threshold": None}``.
 
         Raises:
-            InvalidValue: it is not a URL of SQLite or PostgreSQL.
-            RepositoryError: the database cannot be opened, or has a later version.
+            InvalidValue: it is not a URL of SQLite or PostgreSQL, or an argument is malformed.
+            RepositoryError: the database cannot be opened, or has another version.
         """
         parsed = parse_url(url, "pysqlite", "psycopg")
+        options = engine_options(
+            parsed,
+            QueuePool,
+            schema=schema,
+            connect_args=connect_args,
+            pool_size=pool_size,
+            pool_timeout=pool_timeout,
+        )
         with usable_url():
-            engine = create_engine(parsed, **engine_options(parsed, QueuePool))
+            engine = create_engine(parsed, **options)
             try:
-                return cls(engine)
+                repository = cls(engine, migrate=migrate)
             except BaseException:
                 engine.dispose()
                 raise
+        repository._wait_in_line(options["pool_size"], pool_timeout)
+        return repository
+
+    def _wait_in_line(self, pool_size: int, timeout: float) -> None:
+        """Let threads wait in line, if no one else uses the engine."""
+        connections = Line(
+            pool_size,
+            timeout,
+            f"the pool of {pool_size} connections ran out after {timeout:g} seconds:"
+            " pass a larger pool_size, or make fewer calls at once",
+        )
+        self._to_read = self._to_write = (connections,)
+        if self._bind.dialect.name == "sqlite":
+            message = f"other threads kept writing for {timeout:g} seconds: SQLite has one writer"
+            self._to_write = (Line(1, timeout, message), connections)
 
     def close(self) -> None:
         """Close the connections of an engine. Do nothing to a host's connection."""
@@ -286,10 +340,13 @@ class SqlRepository:
     def _read(self, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
         if isinstance(self._bind, Engine):
             return self._repeat(
-                self._bind, is_collision, lambda connection: read(connection, question, *arguments)
+                self._bind,
+                self._to_read,
+                is_collision,
+                lambda connection: read(connection, question, *arguments),
             )
         try:
-            return run(self._bind, question, *arguments)
+            return read_in_host(self._bind, question, *arguments)
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 
@@ -297,6 +354,7 @@ class SqlRepository:
         if isinstance(self._bind, Engine):
             return self._repeat(
                 self._bind,
+                self._to_write,
                 is_collision,
                 lambda connection: in_transaction(connection, work, *arguments),
             )
@@ -308,6 +366,7 @@ class SqlRepository:
     def _repeat(
         self,
         engine: Engine,
+        lines: Sequence[Line],
         passes: Callable[[DBAPIError], bool],
         transaction: Callable[[Connection], T],
     ) -> T:
@@ -315,7 +374,9 @@ class SqlRepository:
         retries = Retries()
         while True:
             try:
-                with engine.connect() as connection:
-                    return transaction(connection)
+                with ExitStack() as stack:
+                    for line in lines:
+                        stack.enter_context(line.place())
+                    return transaction(stack.enter_context(engine.connect()))
             except SQLAlchemyError as error:
                 time.sleep(pause_after(error, retries, passes))

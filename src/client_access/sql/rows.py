@@ -67,7 +67,7 @@ def of_event(change: Change) -> Row:
     return {
         "client_id": change.after.id,
         "version": change.event.version,
-        "data": encode(change.event),
+        "event_data": encode(change.event),
     }
 
 

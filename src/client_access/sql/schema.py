@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy import Connection, delete, insert, inspect, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from client_access.errors import CorruptRecord, RepositoryError
 from client_access.sql.faults import as_repository_error
-from client_access.sql.tables import metadata, schema
+from client_access.sql.tables import SCHEMA_NAME, VERSION, metadata, schema
 
 Step = Callable[[Connection], None]
 
@@ -19,7 +19,8 @@ STEPS: Final[Sequence[Step]] = (metadata.create_all,)
 
 Whoever changes the tables freezes the statements of the first step and adds a step.
 """
-_NAME = "client_access"
+assert len(STEPS) == VERSION
+_NAME: Final = SCHEMA_NAME
 
 
 def bring_up_to_date(connection: Connection, steps: Sequence[Step] = STEPS) -> None:
@@ -56,9 +57,53 @@ def take_steps(connection: Connection, steps: Sequence[Step] = STEPS) -> None:
         connection.execute(update(schema).where(schema.c.name == _NAME).values(version=len(steps)))
 
 
+def stamp(connection: Connection) -> None:
+    """Record that the tables have the version of this package, made by Alembic for example.
+
+    Nothing is committed here.
+
+    Raises:
+        RepositoryError: a table is missing, or the database failed.
+    """
+    try:
+        _check_tables(connection)
+        connection.execute(delete(schema).where(schema.c.name == _NAME))
+        connection.execute(insert(schema).values(name=_NAME, version=VERSION))
+    except SQLAlchemyError as error:
+        raise as_repository_error(error) from error
+
+
 def is_up_to_date(connection: Connection) -> bool:
-    """Return whether the tables are up to date, without waiting for a lock."""
-    return version_of(connection) == len(STEPS)
+    """Return whether the tables are up to date, without waiting for a lock.
+
+    Raises:
+        RepositoryError: they are, by their version, but a table is missing.
+    """
+    if version_of(connection) != VERSION:
+        return False
+    _check_tables(connection)
+    return True
+
+
+def check(connection: Connection) -> None:
+    """Check that the tables are up to date, for a host that makes them itself.
+
+    Raises:
+        RepositoryError: they are missing, or have another version.
+    """
+    version = version_of(connection)
+    if version is None:
+        raise RepositoryError("the tables are missing, or have no version: make and stamp them")
+    if version != VERSION:
+        raise RepositoryError(f"the tables are of version {version}, and must be of {VERSION}")
+    _check_tables(connection)
+
+
+def _check_tables(connection: Connection) -> None:
+    found = inspect(connection)
+    for name, table in metadata.tables.items():
+        if not found.has_table(name, connection.schema_for_object(table)):
+            raise RepositoryError(f"the table {name} is missing: restore it from a backup")
 
 
 def version_of(connection: Connection) -> int | None:

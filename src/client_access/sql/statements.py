@@ -11,7 +11,9 @@ from typing import Final
 from sqlalchemy import (
     ColumnElement,
     Table,
+    Text,
     bindparam,
+    cast,
     delete,
     func,
     insert,
@@ -23,7 +25,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from client_access.sql.prepared import Prepared
-from client_access.sql.tables import clients, events, notices, outcomes
+from client_access.sql.tables import (
+    SCHEMA_NAME,
+    VERSION,
+    clients,
+    events,
+    notices,
+    outcomes,
+    schema,
+)
 
 
 def _insert_if_new(
@@ -121,9 +131,18 @@ HISTORY: Final = (
     .order_by(events.c.version)
     .limit(bindparam("count"))
 )
-ADD_EVENT: Final = Prepared(insert(events))
-OVERWRITE_EVENT: Final = update(events).where(
-    _of_client, events.c.version == bindparam("event_version")
+# Null if the tables have another version, and then refused: a process of an older version must not
+# write beside a newer one. This costs no statement of its own.
+_data_of_version = (
+    select(cast(bindparam("event_data"), Text))
+    .where(schema.c.name == SCHEMA_NAME, schema.c.version == VERSION)
+    .scalar_subquery()
+)
+ADD_EVENT: Final = Prepared(insert(events).values(data=_data_of_version))
+OVERWRITE_EVENT: Final = (
+    update(events)
+    .where(_of_client, events.c.version == bindparam("event_version"))
+    .values(data=_data_of_version)
 )
 
 # ── Notices ──────────────────────────────────────────────────────────────────────────────────────

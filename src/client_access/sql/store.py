@@ -271,7 +271,7 @@ def _erase_events(connection: Connection, client: Client) -> bool:
 
 
 def _overwritten(event: Event) -> Row:
-    return {"key": event.client_id, "event_version": event.version, "data": encode(event)}
+    return {"key": event.client_id, "event_version": event.version, "event_data": encode(event)}
 
 
 def _erase_other_records(connection: Connection, client: Client) -> None:

@@ -157,6 +157,12 @@ schema: Final = Table(
 )
 """One row: the version of the other tables."""
 
+SCHEMA_NAME: Final = "client_access"
+"""The name of that row."""
+
+VERSION: Final = 1
+"""The version of the tables that this package reads and writes."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from client_access.errors import InvalidValue
 from client_access.service.retries import Retries
-from client_access.sql.engines import begin, check_bind, commit, undo
+from client_access.sql.engines import begin, check_bind, commit, undo, watch
 from client_access.sql.faults import is_conflict
 from client_access.values.validation import check_callable
 
@@ -43,6 +43,7 @@ def in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
         raise InvalidValue("engine", "must be an engine of SQLAlchemy")
     check_bind(engine.dialect, engine.pool)
     check_callable("work", work)
+    watch(engine)
     retries = Retries()
     while True:
         try:

@@ -1,0 +1,205 @@
+"""Calls that are cancelled or interrupted at any moment raise that, and lock nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import pytest
+from sql.shop import added, renamed
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from client_access import StaleClient
+from client_access.sql import AsyncSqlRepository, SqlRepository
+
+CALLS = 100
+
+
+async def _cancelled(call: Callable[[], Any], after: float) -> None:
+    task = asyncio.ensure_future(call())
+    await asyncio.sleep(after)
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()  # a task may be cancelled again while it ends
+    await task
+
+
+async def _limited(call: Callable[[], Any], after: float) -> None:
+    async with asyncio.timeout(after):
+        await call()
+
+
+@pytest.mark.parametrize("host", [False, True], ids=["own", "host"])
+@pytest.mark.parametrize(
+    ("interrupted", "error"),
+    [(_cancelled, asyncio.CancelledError), (_limited, TimeoutError)],
+    ids=["cancelled", "limited"],
+)
+def test_a_cancelled_call_raises_that_and_nothing_else(
+    database: str, host: bool, interrupted: Any, error: type[BaseException]
+) -> None:
+    """Whatever happens while its connection is put away. The next call finds no lock."""
+    chance = random.Random(4)
+
+    async def live() -> None:
+        ends: Counter[type[BaseException] | None] = Counter()
+        repository = await AsyncSqlRepository.open(database)
+        engine = create_async_engine(database.replace("sqlite:", "sqlite+aiosqlite:"))
+
+        async def write() -> None:
+            changes = [added() for _ in range(20)]
+            if not host:
+                await repository.save(changes)
+                return
+            async with engine.connect() as connection:
+                await AsyncSqlRepository(connection).save(changes)
+                await connection.commit()
+
+        while ends[error] < CALLS:
+            try:
+                await interrupted(write, chance.uniform(0, 0.02))
+            except BaseException as raised:
+                ends[type(raised)] += 1
+            else:
+                ends[None] += 1
+            if ends.total() % 10 == 0:
+                await asyncio.wait_for(repository.save([added()]), 10)
+        assert set(ends) <= {error, None}
+        await engine.dispose()
+        await repository.close()
+
+    asyncio.run(live())
+
+
+def test_a_loop_that_ends_does_not_wait_for_a_call(sqlite: str) -> None:
+    """`asyncio.run` cancels what is left, and the task that works on SQLite too."""
+
+    async def live() -> None:
+        async with await AsyncSqlRepository.open(sqlite) as repository:
+            call = repository.save([added() for _ in range(50)])
+            task: asyncio.Future[None] = asyncio.ensure_future(call)
+            await asyncio.sleep(0.005)
+            for each in asyncio.all_tasks() - {asyncio.current_task()}:
+                each.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await repository.save([added()])
+
+    asyncio.run(live())
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("host", [False, True], ids=["own", "host"])
+def test_a_call_that_ctrl_c_ends_raises_that_and_locks_nothing(database: str, host: bool) -> None:
+    """Even while the error is handled, whose traceback refers to a cursor."""
+    chance = random.Random(5)
+    before = signal.signal(signal.SIGALRM, _interrupt)
+    ends: Counter[type[BaseException] | None] = Counter()
+    engine = create_engine(database)
+    with SqlRepository.open(database) as repository, SqlRepository.open(database) as other:
+        if database.startswith("sqlite"):
+            other.close()  # a lock that is held shows within a second
+            event.listen(
+                other._bind, "connect", lambda one, _: one.execute("PRAGMA busy_timeout = 1000")
+            )
+
+        def write() -> None:
+            if not host:
+                repository.save([added() for _ in range(20)])
+                return
+            with engine.begin() as connection:
+                SqlRepository(connection).save([added() for _ in range(20)])
+
+        while ends[KeyboardInterrupt] < CALLS:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.0005, 0.01))
+                write()
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except BaseException as raised:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                ends[type(raised)] += 1
+                other.save([added()])
+            else:
+                ends[None] += 1
+    signal.signal(signal.SIGALRM, before)
+    engine.dispose()
+    assert set(ends) <= {KeyboardInterrupt, None}
+
+
+def test_sqlite_is_unlocked_though_a_cursor_is_kept(sqlite: str) -> None:
+    """A connection is closed only when its last cursor is, so its transaction ends first."""
+    engine = create_engine(sqlite)
+    repository = SqlRepository(engine)
+    kept = []
+
+    def stop(*arguments: Any) -> None:
+        if "INSERT INTO client_access_client" in arguments[2]:
+            arguments[1].execute("SELECT 1 UNION SELECT 2")
+            kept.append(arguments[1])
+            raise KeyboardInterrupt
+
+    event.listen(engine, "before_cursor_execute", stop)
+    with pytest.raises(KeyboardInterrupt):
+        repository.save([added()])
+    other = sqlite3.connect(sqlite.removeprefix("sqlite:///"), timeout=0)
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
+    engine.dispose()
+    assert kept
+
+
+@pytest.mark.parametrize("second", [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("closing", [None, ValueError("Connection closed")])
+def test_what_putting_a_connection_away_raises_replaces_nothing(
+    sqlite: str, second: type[BaseException], closing: Exception | None
+) -> None:
+    """The first error is raised, unless it is not an error that ends the work, and a second is."""
+
+    class Failing(sqlite3.Connection):
+        def rollback(self) -> None:
+            if self.in_transaction:
+                raise second
+
+        def close(self) -> None:
+            super().rollback()
+            super().close()
+            if closing:
+                raise closing
+
+    SqlRepository.open(sqlite).close()
+    file = sqlite.removeprefix("sqlite:///")
+    engine = create_engine(sqlite, creator=lambda: sqlite3.connect(file, factory=Failing))
+    repository = SqlRepository(engine)
+    change = added()
+    repository.save([change])
+    with pytest.raises(StaleClient if issubclass(second, Exception) else second):
+        repository.save([change])
+    assert repository.get(change.after.id) == change.after
+    repository.save([renamed(change.after)])
+
+
+def test_a_listener_that_fails_replaces_no_error(sqlite: str) -> None:
+    """A host may listen to the connections that its pool puts away."""
+    engine = create_engine(sqlite)
+    repository = SqlRepository(engine)
+
+    def fail(*_: object) -> None:
+        raise LookupError
+
+    def break_commit(connection: Connection) -> None:
+        raise OSError("commit")
+
+    event.listen(engine, "invalidate", fail)
+    event.listen(engine, "commit", break_commit)
+    with pytest.raises(OSError, match="commit"):
+        repository.save([added()])
+    engine.dispose()
