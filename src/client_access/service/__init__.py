@@ -57,6 +57,7 @@ from client_access.values.email_address import EmailAddress, parse_email
 from client_access.values.validation import (
     check_callable,
     check_methods,
+    check_sync,
     check_type,
     to_id,
     to_span,
@@ -92,6 +93,7 @@ class ClientAccess:
         remember_for: timedelta = REMEMBER_FOR,
     ) -> None:
         check_methods("repository", repository, Repository)
+        check_sync("repository", repository.get, "AsyncClientAccess")
         check_type("catalogue", catalogue, Catalogue)
         check_type("policy", policy, Policy)
         check_callable("clock", clock)

@@ -21,7 +21,17 @@ from client_access.notices import ActivationEmail, Notice
 from client_access.repository import Claim, OutboxStore
 from client_access.repository.awaited import AsyncOutboxStore
 from client_access.service.clock import utc_now
-from client_access.values.validation import check_type, is_a, is_count, to_aware, to_span
+from client_access.values.validation import (
+    check_awaitable,
+    check_callable,
+    check_methods,
+    check_sync,
+    check_type,
+    is_a,
+    is_count,
+    to_aware,
+    to_span,
+)
 
 _LONGEST = timedelta(days=365)
 _LARGEST_BATCH = 10_000
@@ -190,9 +200,13 @@ def relay(
         What was delivered, and what failed and why.
 
     Raises:
-        InvalidValue: the policy or the time is malformed.
+        InvalidValue: an argument or the time is malformed, or `store` or `deliver` is async.
         RepositoryError: the repository failed. What was claimed is due again after its lease.
     """
+    check_methods("store", store, OutboxStore)
+    check_callable("deliver", deliver)
+    check_sync("deliver", deliver, "relay_async")
+    check_sync("store", store.claim, "relay_async")
     run = _Run(policy, clock)
     while claims := store.claim(at=run.begin(), lease=policy.lease, limit=policy.batch):
         for claim in run.held(claims):
@@ -220,8 +234,14 @@ async def relay_async(
     policy: RelayPolicy = DEFAULT_RELAY_POLICY,
 ) -> RelayReport:
     """Do as :func:`relay`, with a repository and a `deliver` that are awaited."""
+    check_methods("store", store, AsyncOutboxStore)
+    check_callable("deliver", deliver)
     run = _Run(policy, clock)
-    while claims := await store.claim(at=run.begin(), lease=policy.lease, limit=policy.batch):
+    while claims := await check_awaitable(
+        "store",
+        store.claim(at=run.begin(), lease=policy.lease, limit=policy.batch),
+        "relay",
+    ):
         for claim in run.held(claims):
             notice, wanted = claim.notice, True
             try:

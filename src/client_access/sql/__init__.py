@@ -5,11 +5,15 @@ of :mod:`client_access.repository`, and `client_ids()` yields all ids in order. 
 does the same for asyncio.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from client_access.sql.repository import SqlRepository
-from client_access.sql.schema import bring_up_to_date
-from client_access.sql.tables import metadata
+from client_access.extras import needs
+
+with needs("sql"):
+    from client_access.sql.repository import SqlRepository
+    from client_access.sql.schema import bring_up_to_date
+    from client_access.sql.tables import metadata
 
 if TYPE_CHECKING:
     from client_access.sql.async_repository import AsyncSqlRepository
@@ -20,7 +24,10 @@ __all__ = ["AsyncSqlRepository", "SqlRepository", "bring_up_to_date", "metadata"
 def __getattr__(name: str) -> object:
     if name == "AsyncSqlRepository":
         # SQLAlchemy's asyncio imports its whole ORM, which takes long.
-        from client_access.sql.async_repository import AsyncSqlRepository  # noqa: PLC0415  # as said
-
+        with needs("async"):
+            import_module("greenlet")  # SQLAlchemy misses it only when a statement is awaited
+            from client_access.sql.async_repository import (  # noqa: PLC0415  # as said
+                AsyncSqlRepository,
+            )
         return AsyncSqlRepository
     raise AttributeError(name)

@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from client_access.change import Change
 from client_access.client import Client
-from client_access.errors import InvalidValue
 from client_access.events import Event
+from client_access.extras import needs
 from client_access.repository import Claim
 from client_access.sql import store
 from client_access.sql.engines import (
@@ -37,9 +37,12 @@ from client_access.sql.faults import (
 )
 from client_access.sql.schema import is_up_to_date, take_steps
 from client_access.values import ClientList
+from client_access.values.validation import wrong_type
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+
+_INSTEAD = "use AsyncSqlRepository.open(url), or SqlRepository for an engine that is not async"
 
 
 @final
@@ -53,7 +56,7 @@ class AsyncSqlRepository:
 
     def __init__(self, bind: AsyncEngine | AsyncConnection) -> None:
         if not isinstance(bind, AsyncEngine | AsyncConnection):
-            raise InvalidValue("bind", "must be an async engine or connection of SQLAlchemy")
+            raise wrong_type("bind", "an async engine or connection of SQLAlchemy", bind, _INSTEAD)
         check_bind(bind.dialect, bind.pool if isinstance(bind, AsyncEngine) else None)
         self._bind = bind
 
@@ -67,10 +70,15 @@ class AsyncSqlRepository:
         Raises:
             InvalidValue: it is not a URL of SQLite or PostgreSQL.
             RepositoryError: the database cannot be opened, or has a later version.
+            ModuleNotFoundError: the driver is not installed.
         """
         parsed = parse_url(url, "aiosqlite", "psycopg")
+        extra = "async" if parsed.get_backend_name() == "sqlite" else "postgresql"
         with usable_url():
-            engine = create_async_engine(parsed, **engine_options(parsed, AsyncAdaptedQueuePool))
+            with needs(extra):
+                engine = create_async_engine(
+                    parsed, **engine_options(parsed, AsyncAdaptedQueuePool)
+                )
             repository = cls(engine)
             try:
                 await repository.prepare()

@@ -56,9 +56,9 @@ def parse_url(url: str | URL, sqlite_driver: str, postgresql_driver: str) -> URL
     drivers = {"sqlite": sqlite_driver, "postgresql": postgresql_driver}
     name, _, driver = parsed.drivername.partition("+")
     if name not in drivers:
-        raise InvalidValue("url", "must be a URL of SQLite or PostgreSQL")
+        raise InvalidValue("url", "must begin with sqlite:// or postgresql://")
     if driver not in ("", drivers[name]):
-        raise InvalidValue("url", f"must name the driver {drivers[name]} or no driver")
+        raise InvalidValue("url", f"must begin with {name}:// or {name}+{drivers[name]}://")
     return parsed.set(drivername=f"{name}+{drivers[name]}")
 
 
@@ -68,7 +68,8 @@ def usable_url() -> Iterator[None]:
     try:
         yield
     except (ArgumentError, ValueError):  # their texts may show a password
-        raise InvalidValue("url", "is not a URL of a database, or has a malformed part") from None
+        reason = "is not a URL of a database, or has a malformed part: write sqlite:///clients.db"
+        raise InvalidValue("url", f"{reason} or postgresql://user@host/name") from None
 
 
 def engine_options(url: URL, pool: type[Pool]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from client_access.change import Change
 from client_access.client import Client
-from client_access.errors import InvalidValue
 from client_access.events import Event
+from client_access.extras import needs
 from client_access.repository import Claim
 from client_access.sql import store
 from client_access.sql.engines import (
@@ -36,9 +36,12 @@ from client_access.sql.faults import (
 )
 from client_access.sql.schema import is_up_to_date, take_steps
 from client_access.values import ClientList
+from client_access.values.validation import wrong_type
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+
+_INSTEAD = "use SqlRepository.open(url), or AsyncSqlRepository for an async engine"
 
 
 @final
@@ -61,7 +64,7 @@ class SqlRepository:
 
     def __init__(self, bind: Engine | Connection) -> None:
         if not isinstance(bind, Engine | Connection):
-            raise InvalidValue("bind", "must be an engine or a connection of SQLAlchemy")
+            raise wrong_type("bind", "an engine or a connection of SQLAlchemy", bind, _INSTEAD)
         check_bind(bind.dialect, bind.pool if isinstance(bind, Engine) else None)
         self._bind = bind
         if isinstance(bind, Engine) and not self._read(is_up_to_date):
@@ -81,10 +84,12 @@ class SqlRepository:
         Raises:
             InvalidValue: it is not a URL of SQLite or PostgreSQL.
             RepositoryError: the database cannot be opened, or has a later version.
+            ModuleNotFoundError: the driver is not installed.
         """
         parsed = parse_url(url, "pysqlite", "psycopg")
         with usable_url():
-            engine = create_engine(parsed, **engine_options(parsed, QueuePool))
+            with needs("postgresql"):
+                engine = create_engine(parsed, **engine_options(parsed, QueuePool))
             try:
                 return cls(engine)
             except BaseException:
