@@ -36,7 +36,7 @@ tour: $(VENV)/.tour-installed
 	@$(RUN) -m examples.tour $(TOUR_ARGS)
 
 test: $(VENV)/.dev-installed
-	@$(RUN) -m pytest -n auto --dist worksteal --cov --cov-report=term $(TEST_ARGS)
+	@$(RUN) -m pytest -n auto --dist loadfile --cov --cov-report=term $(TEST_ARGS)
 
 lowest:
 	@$(MAKE) VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt \

@@ -1,6 +1,6 @@
 """Mistakes that adopters make, each with the message that it gets."""
 
-# ruff: noqa: F401 - the mistakes are texts, and use what is imported
+# ruff: noqa: E501, F401 - the mistakes are texts on one line, and use what is imported
 
 from __future__ import annotations
 

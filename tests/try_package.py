@@ -49,7 +49,7 @@ def build(folder: Path) -> dict[str, str]:
 def try_it(wheel: Path, extra: str, folder: Path) -> None:
     """Install the wheel with one extra into a new environment, and use it there."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    python = folder / "bin" / "python"
+    python = str(folder / "bin" / "python")
     wanted = f"{wheel}[{extra}]" if extra else str(wheel)
     install = [python, "-m", "pip", "install", "-qq", wanted, *WITH.get(extra, [])]
     subprocess.run(install, check=True)
