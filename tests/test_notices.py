@@ -10,6 +10,7 @@ from typing import Any, get_args
 from uuid import UUID
 
 import attrs
+import every_notice
 import pytest
 import world
 from attrs import evolve
@@ -740,3 +741,21 @@ def test_notices_can_be_made_again_from_a_history() -> None:
         change = world.decide(before, there.commands[-1], event.at, world.CATALOGUE_THEN)
         again = notices_of(before, event, there.client, world.CATALOGUE_THEN)
         assert again == change.notices
+
+
+@pytest.mark.parametrize("kind", notices.NOTICES.values(), ids=lambda kind: kind.__name__)
+def test_a_notice_refuses_the_recipients_of_other_notices(kind: type[ca.Notice]) -> None:
+    """§9: each kind of notice goes to those that its class names in brackets, and to no other."""
+    notice: Any = next(made for made in every_notice.notices() if type(made) is kind)
+    everyone: list[Any] = [
+        ca.ToAddress(ca.EmailAddress("a@acme.example.com")),
+        ca.ToClientService(notice.client_id),
+        ca.ToPractice("north"),
+        ca.AtSignIn(notice.client_id),
+    ]
+    for recipient in everyone:
+        if type(recipient) in notices.RECIPIENTS_OF[kind]:
+            assert evolve(notice, recipient=recipient).recipient == recipient
+        else:
+            with pytest.raises(ca.InvalidValue, match="recipient must be of type"):
+                evolve(notice, recipient=recipient)

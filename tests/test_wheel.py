@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -58,7 +60,23 @@ def test_the_sdist_has_what_the_makefile_needs(dist: Path) -> None:
         "benchmarks",
         "Makefile",
         "constraints.txt",
+        "constraints-lowest.txt",
     }
+
+
+def test_the_lowest_versions_are_those_of_the_project() -> None:
+    """`make lowest` installs exactly the floors of what users install."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    users = [name for name in extras if name not in ("dev", "benchmarks")]
+    wanted = project["dependencies"] + [part for name in users for part in extras[name]]
+    floors = dict(re.sub(r"\[.*?\]", "", part).split(">=") for part in wanted if ">=" in part)
+    pinned = dict(
+        line.split("==")
+        for line in (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
+    )
+    for name, version in floors.items():
+        assert f"{pinned[name]}.".startswith(f"{version}."), name
 
 
 def test_importing_the_installed_package_imports_no_package_of_an_extra(wheel: Path) -> None:

@@ -13,13 +13,13 @@ from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
 from attrs import fields, has, resolve_types
 
 from client_access import wire
-from client_access.notices import Recipient
+from client_access.notices import RECIPIENTS_OF
 from client_access.values import Actor
 from client_access.values.email_address import EmailAddress
 from client_access.wire.converting import ACTORS, RECIPIENTS
@@ -34,7 +34,7 @@ _SCALARS: dict[object, dict[str, Any]] = {
     date: {"type": "string", "format": "date"},
     Decimal: {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"},
 }
-_UNIONS: dict[object, Mapping[str, type]] = {Actor: ACTORS, Recipient: RECIPIENTS}
+_UNIONS: dict[object, Mapping[str, type]] = {Actor: ACTORS}
 
 
 def schemas() -> dict[str, str]:
@@ -69,9 +69,6 @@ def _schema(cls: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     if cls is EmailAddress:  # the key is written only if it is not the address in lower case
         keyed = _object({"address": _ADDRESS, "key": {"type": "string", "maxLength": 1000}})
         return {"anyOf": [_ADDRESS, keyed]}
-    if cls in _UNIONS:
-        members = _UNIONS[cls].items()
-        return {"oneOf": [_fields(member, definitions, kind=name) for name, member in members]}
     if get_origin(cls) in (Union, UnionType):
         present = [member for member in get_args(cls) if member is not NoneType]
         return {"anyOf": [*(_schema(each, definitions) for each in present), {"type": "null"}]}
@@ -86,12 +83,21 @@ def _schema(cls: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     return {"$ref": f"#/$defs/{cls.__name__}"}
 
 
+def _union(members: Mapping[str, type], definitions: dict[str, Any]) -> dict[str, Any]:
+    return {"oneOf": [_fields(cls, definitions, kind=name) for name, cls in members.items()]}
+
+
 def _fields(cls: type, definitions: dict[str, Any], **constants: str) -> dict[str, Any]:
     resolve_types(cls)
     properties = {name: {"const": value} for name, value in constants.items()}
     for each in fields(cls):
         if each.init:
-            properties[each.name] = _schema(each.type, definitions)
+            members = _UNIONS.get(each.type, {})
+            if isinstance(each.type, TypeVar):  # the recipient of a notice
+                members = {k: v for k, v in RECIPIENTS.items() if v in RECIPIENTS_OF[cls]}
+            properties[each.name] = (
+                _union(members, definitions) if members else _schema(each.type, definitions)
+            )
     return _object(properties)
 
 

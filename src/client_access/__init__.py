@@ -190,6 +190,8 @@ from client_access.values import (
 from client_access.values.catalogue import Catalogue, InvoiceLine, Service
 from client_access.values.email_address import EmailAddress
 
+__version__ = "0.1.0"
+
 __all__ = [
     # The service, on a repository, and the relays that deliver its notices
     "ClientAccess",

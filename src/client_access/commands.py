@@ -30,7 +30,6 @@ from client_access.values import (
 )
 from client_access.values.email_address import EmailAddress, parse_kept_email
 from client_access.values.validation import (
-    check_type,
     is_a,
     is_a_or_none,
     is_one_of,
@@ -39,6 +38,7 @@ from client_access.values.validation import (
 
 ServiceSelection: TypeAlias = Mapping[str, ServiceSetup | None] | Iterable[HeldService]
 """How services are given: a mapping of code to setup, or held services."""
+_HOW_TO_SELECT = "must map service codes to ServiceSetup or None: write {'payroll': None}"
 
 
 def _to_email(value: str | EmailAddress) -> EmailAddress:
@@ -60,12 +60,12 @@ def _to_services(selection: ServiceSelection) -> tuple[HeldService, ...]:
             services = [HeldService(code, setup) for code, setup in selection.items()]
         else:
             services = list(selection)
-            for service in services:
-                check_type("services", service, HeldService)
     except TypeError:
-        raise InvalidValue("services", "must map service codes to ServiceSetup or None") from None
+        raise InvalidValue("services", _HOW_TO_SELECT) from None
     except InvalidValue as problem:
         raise InvalidValue("services", f"{problem.field} {problem.reason}") from None
+    if not all(isinstance(service, HeldService) for service in services):
+        raise InvalidValue("services", _HOW_TO_SELECT)
     services.sort(key=lambda service: service.code)
     if len({service.code for service in services}) < len(services):
         raise InvalidValue("services", "names a service twice")

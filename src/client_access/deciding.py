@@ -32,7 +32,7 @@ from client_access.events import Event
 from client_access.refusals import CommandRefused, Refusal
 from client_access.values import DEFAULT_POLICY, Actor, Policy, check_actor, to_utc
 from client_access.values.catalogue import Catalogue
-from client_access.values.validation import check_id, check_type, to_tuple
+from client_access.values.validation import check_id, check_type, to_tuple, wrong_type
 
 # A row fits only its own command and event; the look-up below ensures that.
 RULES: tuple[CommandRules[Any, Any], ...] = (
@@ -95,7 +95,7 @@ def decide(
     """
     rules = _BY_COMMAND.get(type(command))
     if rules is None:
-        raise InvalidValue("command", f"must be a command, not a {type(command).__name__}")
+        raise wrong_type("command", "a command", command)
     if client is not None:
         check_type("client", client, Client)
         if not client.id == command.client_id:
@@ -132,7 +132,7 @@ def evolve(client: Client | None, event: Event) -> Client:
     """
     rules = _BY_EVENT.get(type(event))
     if rules is None:
-        raise InvalidValue("event", f"must be an event, not a {type(event).__name__}")
+        raise wrong_type("event", "an event", event)
     if client is None:
         follows = rules.creates and event.version == 1
     else:

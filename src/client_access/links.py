@@ -14,13 +14,15 @@ from typing import final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from itsdangerous import BadSignature, Signer
-from itsdangerous.encoding import base64_decode, base64_encode
-
 from client_access.commands import Activate
 from client_access.errors import ClientAccessError, InvalidValue
+from client_access.extras import needs
 from client_access.values import ClientUser
-from client_access.values.validation import check_id, to_tuple
+from client_access.values.validation import check_id, to_tuple, wrong_type
+
+with needs("links"):
+    from itsdangerous import BadSignature, Signer
+    from itsdangerous.encoding import base64_decode, base64_encode
 
 __all__ = ["ActivationLinks", "InvalidLink"]
 
@@ -142,7 +144,7 @@ def _is_well_formed(token: object) -> bool:
 
 def _check_base(base: object) -> None:
     if not isinstance(base, str):
-        raise InvalidValue("base", f"must be a str, not a {type(base).__name__}")
+        raise wrong_type("base", "a str", base)
     if re.fullmatch(r"https?://[!-~]+", base) is None:
         raise InvalidValue("base", "must be a web address in plain ASCII")
     try:

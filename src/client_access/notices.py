@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import final
+from typing import Generic, TypeVar, final, get_args
 from uuid import UUID, uuid5
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from client_access.machines.payer import Payer
 from client_access.values import PRACTICE_ID_LENGTH, SERVICE_CODE_LENGTH, IdentityEnum
@@ -23,10 +23,10 @@ from client_access.values.validation import (
     is_aware,
     is_aware_or_none,
     is_count,
-    is_one_of,
     is_text,
     is_text_or_none,
     is_tuple_of,
+    wrong_type,
 )
 
 # ── Recipients ───────────────────────────────────────────────────────────────────────────────────
@@ -65,13 +65,23 @@ class AtSignIn:
 
 
 Recipient = ToAddress | ToClientService | ToPractice | AtSignIn
-_RECIPIENTS: tuple[type[Recipient], ...] = (ToAddress, ToClientService, ToPractice, AtSignIn)
 
 # ── Notices ──────────────────────────────────────────────────────────────────────────────────────
 
 
+R = TypeVar("R", bound=Recipient)
+
+
+def _is_recipient(instance: object, attribute: Attribute[R], value: R) -> None:
+    """Accept the recipients of the notice's own class."""
+    kinds = RECIPIENTS_OF[type(instance)]
+    if type(value) not in kinds:
+        names = " or ".join(kind.__name__ for kind in kinds)
+        raise wrong_type(attribute.name, f"of type {names}", value)
+
+
 @frozen
-class _Notice:
+class _Notice(Generic[R]):
     """The fields of every notice.
 
     Parameters:
@@ -83,7 +93,7 @@ class _Notice:
 
     client_id: UUID = field(validator=is_a(UUID))
     version: int = field(validator=is_count)
-    recipient: Recipient = field(validator=is_one_of(*_RECIPIENTS))
+    recipient: R = field(validator=_is_recipient)
     business_name: str = field(validator=is_text())
 
     @property
@@ -101,7 +111,7 @@ class _Notice:
 
 @final
 @frozen
-class ActivationEmail(_Notice):
+class ActivationEmail(_Notice[ToAddress]):
     """To the client's address: the activation. Its link is made when the email is sent (E6).
 
     Parameters:
@@ -127,7 +137,7 @@ class ActivationEmail(_Notice):
 
 @final
 @frozen
-class ServiceChangedEmail(_Notice):
+class ServiceChangedEmail(_Notice[ToAddress]):
     """To the client's address: the practice added or removed a service for it (S3).
 
     It is there, or no longer, at the next sign-in.
@@ -145,7 +155,7 @@ class ServiceChangedEmail(_Notice):
 
 @final
 @frozen
-class AccessWithdrawnEmail(_Notice):
+class AccessWithdrawnEmail(_Notice[ToAddress]):
     """To the address that a disabled client had: the practice has withdrawn its access (L10).
 
     Parameters:
@@ -157,13 +167,13 @@ class AccessWithdrawnEmail(_Notice):
 
 @final
 @frozen
-class EmailReplaced(_Notice):
+class EmailReplaced(_Notice[ToAddress]):
     """To the old address: it was changed; contact Customer Services if it was not you (E4)."""
 
 
 @final
 @frozen
-class PracticeLeft(_Notice):
+class PracticeLeft(_Notice[ToClientService]):
     """To the client: the practice no longer has access.
 
     Parameters:
@@ -179,7 +189,7 @@ class PracticeLeft(_Notice):
 
 @final
 @frozen
-class AccessEnded(_Notice):
+class AccessEnded(_Notice[ToPractice]):
     """To the practice: the client or the platform ended its access to the client."""
 
 
@@ -196,7 +206,7 @@ class PlatformAct(IdentityEnum):
 
 @final
 @frozen
-class DoneForPractice(_Notice):
+class DoneForPractice(_Notice[ToPractice]):
     """To the practice: the platform did something for it, with its client (L7).
 
     Parameters:
@@ -208,13 +218,13 @@ class DoneForPractice(_Notice):
 
 @final
 @frozen
-class BusinessNameReplaced(_Notice):
+class BusinessNameReplaced(_Notice[ToClientService]):
     """To the client: the platform changed its business name, to the one of this notice (D2)."""
 
 
 @final
 @frozen
-class PracticeReplaced(_Notice):
+class PracticeReplaced(_Notice[ToPractice | ToClientService]):
     """To both practices and the client: the client was transferred (L11).
 
     Parameters:
@@ -228,7 +238,7 @@ class PracticeReplaced(_Notice):
 
 @final
 @frozen
-class InvitationAnswered(_Notice):
+class InvitationAnswered(_Notice[ToClientService]):
     """To the client: the practice accepted or declined its invitation.
 
     Parameters:
@@ -241,7 +251,7 @@ class InvitationAnswered(_Notice):
 
 
 @frozen
-class _InvoiceChanged(_Notice):
+class _InvoiceChanged(_Notice[R]):
     before: tuple[InvoiceLine, ...] = field(kw_only=True, validator=is_tuple_of(InvoiceLine))
     after: tuple[InvoiceLine, ...] = field(kw_only=True, validator=is_tuple_of(InvoiceLine))
     currency: str = field(kw_only=True, validator=is_currency)
@@ -249,7 +259,7 @@ class _InvoiceChanged(_Notice):
 
 @final
 @frozen
-class PracticeInvoiceChanged(_InvoiceChanged):
+class PracticeInvoiceChanged(_InvoiceChanged[ToPractice]):
     """To the practice: this client's lines on the practice's next invoice, before and after (S3).
 
     Parameters:
@@ -260,7 +270,7 @@ class PracticeInvoiceChanged(_InvoiceChanged):
 
 @final
 @frozen
-class ClientInvoiceChanged(_InvoiceChanged):
+class ClientInvoiceChanged(_InvoiceChanged[ToClientService]):
     """To the client: the lines on its own next invoice, before and after (S3).
 
     Parameters:
@@ -271,7 +281,7 @@ class ClientInvoiceChanged(_InvoiceChanged):
 
 @final
 @frozen
-class AccessRemoved(_Notice):
+class AccessRemoved(_Notice[AtSignIn]):
     """At sign-in: the practice has removed the client's access; contact it.
 
     Parameters:
@@ -283,7 +293,7 @@ class AccessRemoved(_Notice):
 
 @final
 @frozen
-class DirectDebitNeeded(_Notice):
+class DirectDebitNeeded(_Notice[AtSignIn]):
     """At sign-in: enter direct debit details (P6).
 
     Parameters:
@@ -294,7 +304,7 @@ class DirectDebitNeeded(_Notice):
 
 
 @frozen
-class _Reminder(_Notice):
+class _Reminder(_Notice[R]):
     ends_at: datetime = field(kw_only=True, validator=is_aware)
     remind_at: datetime = field(kw_only=True, validator=is_aware)
 
@@ -306,7 +316,7 @@ class _Reminder(_Notice):
 
 @final
 @frozen
-class ActivationEnding(_Reminder):
+class ActivationEnding(_Reminder[ToAddress | ToPractice]):
     """To the client's address, and to the practice: the activation is about to expire (N1).
 
     Its link is made when the email is sent, and is of the same activation (E6).
@@ -324,7 +334,7 @@ class ActivationEnding(_Reminder):
 
 @final
 @frozen
-class DirectDebitDue(_Reminder):
+class DirectDebitDue(_Reminder[ToAddress]):
     """To the client's address: direct debit details are due soon (N1, P6).
 
     Parameters:
@@ -373,3 +383,15 @@ NOTICES: dict[str, type[Notice]] = {
 """Every kind of notice by its stable name, in the order of rules §9."""
 
 NOTICE_NAMES: dict[type[Notice], str] = {notice: name for name, notice in NOTICES.items()}
+
+
+def _recipients_of(notice: type) -> tuple[type, ...]:
+    """Return the recipients in the brackets of the class that a notice is derived from."""
+    (recipient,) = get_args(notice.__dict__["__orig_bases__"][0])
+    return get_args(recipient) or (recipient,)
+
+
+RECIPIENTS_OF: dict[type, tuple[type, ...]] = {
+    notice: _recipients_of(notice) for notice in NOTICES.values()
+}
+"""The recipients that each kind of notice can have."""

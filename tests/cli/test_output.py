@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from uuid import uuid4
 
 import pytest
 
-import client_access.cli
 from client_access import AddClient, ClientAccess, PracticeUser
 from client_access.cli import main
 from client_access.cli.arguments import EXAMPLE
@@ -164,16 +162,6 @@ def test_an_interruption_while_modules_are_loaded_is_reported(tmp_path: Path) ->
     )
     done = run(["list"], PYTHONPATH=str(tmp_path))
     assert (done.returncode, done.stdout, done.stderr) == (INTERRUPTED, b"", b"Interrupted.\n")
-
-
-def test_every_package_of_the_extra_is_checked() -> None:
-    """So that a missing one is reported in a sentence."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras: dict[str, list[str]] = project["optional-dependencies"]
-    own, rich = extras["cli"]
-    assert own == "client-access[sql]"
-    names = {requirement.partition(">")[0].lower() for requirement in [*extras["sql"], rich]}
-    assert set(client_access.cli._NEEDED) == names
 
 
 # ── Text from files and databases ─────────────────────────────────────────────────────────────────

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 from sql.shop import added, execute
-from sqlalchemy import create_engine, event, inspect, make_url
+from sqlalchemy import Engine, create_engine, event, inspect, make_url
 
 from client_access import InvalidValue, RepositoryError
 from client_access.sql import AsyncSqlRepository, SqlRepository, metadata, stamp
@@ -49,7 +49,9 @@ def test_an_argument_that_is_not_text_cannot_be_in_the_url(argument: str) -> Non
 
 def test_arguments_of_the_driver_reach_it(postgresql: str) -> None:
     with SqlRepository.open(postgresql, connect_args={"prepare_threshold": None}) as repository:
-        driver: Any = repository._bind.connect().connection.driver_connection
+        engine = repository._bind
+        assert isinstance(engine, Engine)
+        driver: Any = engine.connect().connection.driver_connection
         assert driver.prepare_threshold is None
         assert driver.info.encoding == "utf-8"
     opened_both_ways(postgresql, connect_args={"prepare_threshold": None})

@@ -43,7 +43,6 @@ from client_access.notices import (
     PracticeInvoiceChanged,
     PracticeLeft,
     PracticeReplaced,
-    Recipient,
     ServiceChangedEmail,
     ToAddress,
     ToClientService,
@@ -235,7 +234,10 @@ def practice_replaced(case: Case, event: ClientTransferred, after: Client) -> It
     """Tell both practices, and a client that can sign in, of a transfer (L11)."""
     before = case.client
     assert before.practice_id is not None  # only a managed client is transferred
-    recipients: list[Recipient] = [ToPractice(before.practice_id), ToPractice(event.practice_id)]
+    recipients: list[ToPractice | ToClientService] = [
+        ToPractice(before.practice_id),
+        ToPractice(event.practice_id),
+    ]
     if after.status in SIGNS_IN:
         recipients.append(ToClientService(before.id))
     for recipient in recipients:

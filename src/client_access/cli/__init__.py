@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 
 from client_access.cli.ending import Failure, ended
+from client_access.extras import needs
 
 __all__ = ["main"]
-
-_NEEDED = ("rich", "sqlalchemy", "cattrs", "msgspec")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,12 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    missing = [package for package in _NEEDED if find_spec(package) is None]
-    if missing:
-        packages = ", ".join(missing)
-        raise Failure(f"The command line needs {packages}: pip install 'client-access[cli]'")
     # What it needs may be missing, and takes a while to load.
-    from client_access.cli.program import parse  # noqa: PLC0415 - see above
+    try:
+        with needs("cli"):
+            from client_access.cli.program import parse  # noqa: PLC0415 - see above
+    except ModuleNotFoundError as missing:
+        raise Failure(str(missing)) from None
 
     options = parse(arguments)
     status: int = options.run(options)

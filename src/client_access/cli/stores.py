@@ -13,6 +13,7 @@ from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
 from client_access import InvalidValue, RepositoryError
 from client_access.cli.ending import Failure
+from client_access.extras import needs
 from client_access.sql import SqlRepository
 from client_access.sql.engines import parse_url, usable_url
 from client_access.sql.schema import version_of
@@ -83,13 +84,12 @@ def file_of(url: str) -> Path | None:
 def _opening(name: str) -> Iterator[None]:
     """Report in a sentence why a database cannot be opened."""
     try:
-        with warnings.catch_warnings():
+        with needs("postgresql"), warnings.catch_warnings():
             # SQLAlchemy only warns when it ignores a part of the URL, such as mode=ro.
             warnings.simplefilter("error", SAWarning)
             yield
     except ModuleNotFoundError as missing:
-        message = f"This database needs {missing.name}: pip install 'client-access[postgresql]'"
-        raise Failure(message) from None
+        raise Failure(str(missing)) from None
     except (RepositoryError, SQLAlchemyError, SAWarning, ValueError, TypeError) as problem:
         raise Failure(f"The database {name} cannot be opened{_because(problem)}.") from None
 

@@ -16,7 +16,6 @@ from client_access.notices import (
     ActivationEnding,
     DirectDebitDue,
     Notice,
-    Recipient,
     ToAddress,
     ToPractice,
 )
@@ -160,12 +159,13 @@ def _fixed_at(client: Client) -> datetime:
 
 def _reminders(deadline: Deadline, remind_at: datetime) -> Iterator[Notice]:
     client = deadline.client
-    recipients: list[Recipient] = [ToAddress(client.email)] if client.email.is_mailable else []
+    recipients = [ToAddress(client.email)] if client.email.is_mailable else []
     match deadline.kind:
         case DeadlineKind.ACTIVATION_ENDS:
             assert client.activation is not None  # the deadline is its end
             assert client.practice_id is not None  # the client is managed
-            for recipient in (*recipients, ToPractice(client.practice_id)):
+            told: list[ToAddress | ToPractice] = [*recipients, ToPractice(client.practice_id)]
+            for recipient in told:
                 yield ActivationEnding(
                     client.id,
                     client.version,

@@ -21,18 +21,9 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from attrs import fields_dict, frozen
-from jinja2 import (
-    BaseLoader,
-    ChoiceLoader,
-    Environment,
-    PackageLoader,
-    StrictUndefined,
-    TemplateError,
-    TemplateNotFound,
-)
-from markupsafe import Markup
 
 from client_access.errors import InvalidValue
+from client_access.extras import needs
 from client_access.notices import (
     NOTICE_NAMES,
     ActivationEmail,
@@ -45,7 +36,26 @@ from client_access.notices import (
 from client_access.questions.billing import total_of
 from client_access.values import to_utc
 from client_access.values.catalogue import InvoiceLine
-from client_access.values.validation import check_text, check_type, is_control, trusted
+from client_access.values.validation import (
+    check_callable,
+    check_text,
+    check_type,
+    is_control,
+    trusted,
+    wrong_type,
+)
+
+with needs("templates"):
+    from jinja2 import (
+        BaseLoader,
+        ChoiceLoader,
+        Environment,
+        PackageLoader,
+        StrictUndefined,
+        TemplateError,
+        TemplateNotFound,
+    )
+    from markupsafe import Markup
 
 __all__ = ["ENGLISH", "ActivationUrl", "RenderedNotice", "Templates", "moment", "money", "render"]
 
@@ -186,8 +196,11 @@ def render(
     """
     name = NOTICE_NAMES.get(type(notice))
     if name is None:
-        raise InvalidValue("notice", f"must be a notice, not a {type(notice).__name__}")
+        raise wrong_type("notice", "a notice", notice)
     check_type("templates", templates, Templates)
+    check_callable("practice_name", practice_name)
+    if activation_url is not None:
+        check_callable("activation_url", activation_url)
     facts = _facts(notice, activation_url, practice_name)
     subject, _, text = templates._render(f"{name}.txt", facts).partition("\n")
     subject = _one_line(subject)

@@ -66,6 +66,7 @@ from client_access.values.email_address import EmailAddress, parse_email
 from client_access.values.validation import (
     check_callable,
     check_methods,
+    check_sync,
     check_type,
     to_id,
     to_span,
@@ -105,6 +106,7 @@ class ClientAccess:
         observe: Observer | None = None,
     ) -> None:
         check_methods("repository", repository, Repository)
+        check_sync("repository", repository.get, "AsyncClientAccess")
         check_type("catalogue", catalogue, Catalogue)
         check_type("policy", policy, Policy)
         check_callable("clock", clock)

@@ -7,10 +7,10 @@ raises the same errors.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import final
+from typing import TypeVar, final
 from uuid import UUID
 
 from client_access.change import Change
@@ -74,6 +74,7 @@ from client_access.values import (
 from client_access.values.catalogue import Catalogue, InvoiceLine
 from client_access.values.email_address import EmailAddress, parse_email
 from client_access.values.validation import (
+    check_awaitable,
     check_callable,
     check_methods,
     check_type,
@@ -81,6 +82,13 @@ from client_access.values.validation import (
     to_span,
     to_tuple,
 )
+
+T = TypeVar("T")
+
+
+def _to_await(answer: Awaitable[T]) -> Awaitable[T]:
+    """Check the answer of a repository: what it returns says whether it is async."""
+    return check_awaitable("repository", answer, "ClientAccess")
 
 
 @final
@@ -184,19 +192,21 @@ class AsyncClientAccess:
         """Return a page of one of a practice's lists (C1, C2)."""
         query = PageQuery.of(practice_id, client_list, search, limit, after)
         return query.page(
-            await self.repository.page(
-                query.practice_id,
-                query.client_list,
-                search=query.search,
-                limit=query.limit + 1,
-                after=query.after,
+            await _to_await(
+                self.repository.page(
+                    query.practice_id,
+                    query.client_list,
+                    search=query.search,
+                    limit=query.limit + 1,
+                    after=query.after,
+                )
             )
         )
 
     async def sign_in(self, email: str | EmailAddress) -> SignInDecision:
         """Decide whether the client with an address can sign in."""
         key = parse_email("email", email).key
-        return sign_in_of(await self.repository.find_by_email(key), at=self._now())
+        return sign_in_of(await _to_await(self.repository.find_by_email(key)), at=self._now())
 
     async def deadlines(
         self, since: datetime, until: datetime, *, practice_id: str | None = None
@@ -256,14 +266,14 @@ class AsyncClientAccess:
         return to_utc("clock", self.clock())
 
     async def _get(self, client_id: UUID) -> Client | None:
-        return await self.repository.get(to_id("client_id", client_id))
+        return await _to_await(self.repository.get(to_id("client_id", client_id)))
 
     async def _listed(
         self, practice_id: str, client_list: ClientList, batch: int
     ) -> AsyncIterator[Client | StoredRow[str]]:
         after = None
-        while rows := await self.repository.page(
-            practice_id, client_list, search="", limit=batch, after=after
+        while rows := await _to_await(
+            self.repository.page(practice_id, client_list, search="", limit=batch, after=after)
         ):
             for row in rows:
                 yield row
@@ -275,7 +285,7 @@ class AsyncClientAccess:
             clients = await repository.get_many(needs.client_ids)
             owners = await repository.find_many_by_email(needs.email_keys)
         else:
-            found = [(key, await repository.get(key)) for key in needs.client_ids]
+            found = [(key, await _to_await(repository.get(key))) for key in needs.client_ids]
             clients = {client_id: client for client_id, client in found if client is not None}
             holders = [(key, await repository.find_by_email(key)) for key in needs.email_keys]
             owners = {key: client.id for key, client in holders if client is not None}

@@ -27,7 +27,10 @@ from client_access.repository.awaited import AsyncOutboxStore
 from client_access.service.clock import utc_now
 from client_access.values import IdentityEnum, later, to_utc
 from client_access.values.validation import (
+    check_awaitable,
     check_callable,
+    check_methods,
+    check_sync,
     check_type,
     is_a,
     is_count,
@@ -297,9 +300,13 @@ def relay(
         What was delivered, what failed and why, and why the run ended.
 
     Raises:
-        InvalidValue: an argument or the time is malformed.
+        InvalidValue: an argument or the time is malformed, or `store` or `deliver` is async.
         RepositoryError: the repository failed. What was claimed is due again after its lease.
     """
+    check_methods("store", store, OutboxStore)
+    check_callable("deliver", deliver)
+    check_sync("deliver", deliver, "relay_async")
+    check_sync("store", store.claim, "relay_async")
     run = _Run(policy, clock, limit, until, stop)
     while run.goes_on():
         claims = store.claim(at=run.begin(), lease=policy.lease, limit=run.room())
@@ -353,9 +360,15 @@ async def relay_async(
     stop: Callable[[], bool] | None = None,
 ) -> RelayReport:
     """Do as :func:`relay`, with a repository and a `deliver` that are awaited."""
+    check_methods("store", store, AsyncOutboxStore)
+    check_callable("deliver", deliver)
     run = _Run(policy, clock, limit, until, stop)
     while run.goes_on():
-        claims = await store.claim(at=run.begin(), lease=policy.lease, limit=run.room())
+        claims = await check_awaitable(
+            "store",
+            store.claim(at=run.begin(), lease=policy.lease, limit=run.room()),
+            "relay",
+        )
         if not claims:
             break
         try:

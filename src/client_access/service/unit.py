@@ -17,10 +17,10 @@ from client_access.change import Change
 from client_access.client import Client
 from client_access.commands import COMMAND_NAMES, Command, email_of
 from client_access.deciding import decide
-from client_access.errors import InvalidValue
 from client_access.refusals import CommandRefused
 from client_access.values import Policy
 from client_access.values.catalogue import Catalogue
+from client_access.values.validation import wrong_type
 
 Outcomes = TypeVar("Outcomes", bound="Sequence[Change | CommandRefused]")
 
@@ -131,4 +131,4 @@ def to_save(outcomes: Sequence[Change | CommandRefused]) -> list[Change]:
 def check_command(command: object) -> None:
     """Raise :class:`InvalidValue` unless `command` is a command."""
     if type(command) not in COMMAND_NAMES:
-        raise InvalidValue("command", f"must be a command, not a {type(command).__name__}")
+        raise wrong_type("command", "a command", command)

@@ -6,12 +6,16 @@ commits commands together with a host's own statements. `AsyncSqlRepository` and
 `in_transaction_async` do the same for asyncio.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from client_access.sql.repository import SqlRepository
-from client_access.sql.schema import bring_up_to_date, stamp
-from client_access.sql.tables import metadata
-from client_access.sql.transactions import in_transaction
+from client_access.extras import needs
+
+with needs("sql"):
+    from client_access.sql.repository import SqlRepository
+    from client_access.sql.schema import bring_up_to_date, stamp
+    from client_access.sql.tables import metadata
+    from client_access.sql.transactions import in_transaction
 
 if TYPE_CHECKING:
     from client_access.sql.async_repository import AsyncSqlRepository
@@ -31,8 +35,12 @@ __all__ = [
 def __getattr__(name: str) -> object:
     # SQLAlchemy's asyncio imports its whole ORM, which takes long.
     if name == "AsyncSqlRepository":
-        from client_access.sql.async_repository import AsyncSqlRepository  # noqa: PLC0415  # as said
-
+        # SQLAlchemy's asyncio imports its whole ORM, which takes long.
+        with needs("async"):
+            import_module("greenlet")  # SQLAlchemy misses it only when a statement is awaited
+            from client_access.sql.async_repository import (  # noqa: PLC0415  # as said
+                AsyncSqlRepository,
+            )
         return AsyncSqlRepository
     if name == "in_transaction_async":
         from client_access.sql.async_transactions import (  # noqa: PLC0415  # as said

@@ -18,6 +18,7 @@ from client_access.change import Change
 from client_access.client import Client
 from client_access.errors import InvalidValue
 from client_access.events import Event
+from client_access.extras import needs
 from client_access.questions.lists import StoredRow
 from client_access.repository import PURGED_AT_ONCE, Claim, OutboxState
 from client_access.service.retries import Retries
@@ -45,9 +46,12 @@ from client_access.sql.faults import (
 )
 from client_access.sql.schema import check, is_up_to_date, take_steps
 from client_access.values import ClientList
+from client_access.values.validation import wrong_type
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+
+_INSTEAD = "use AsyncSqlRepository.open(url), or SqlRepository for an engine that is not async"
 
 
 @final
@@ -63,7 +67,7 @@ class AsyncSqlRepository:
 
     def __init__(self, bind: AsyncEngine | AsyncConnection, *, migrate: bool = True) -> None:
         if not isinstance(bind, AsyncEngine | AsyncConnection):
-            raise InvalidValue("bind", "must be an async engine or connection of SQLAlchemy")
+            raise wrong_type("bind", "an async engine or connection of SQLAlchemy", bind, _INSTEAD)
         check_bind(bind.dialect, bind.pool if isinstance(bind, AsyncEngine) else None)
         self._bind = bind
         self._migrate = migrate
@@ -95,6 +99,7 @@ class AsyncSqlRepository:
         Raises:
             InvalidValue: it is not a URL of SQLite or PostgreSQL, or an argument is malformed.
             RepositoryError: the database cannot be opened, or has another version.
+            ModuleNotFoundError: the driver is not installed.
         """
         parsed = parse_url(url, "aiosqlite", "psycopg")
         options = engine_options(
@@ -105,8 +110,10 @@ class AsyncSqlRepository:
             pool_size=pool_size,
             pool_timeout=pool_timeout,
         )
+        extra = "async" if parsed.get_backend_name() == "sqlite" else "postgresql"
         with usable_url():
-            engine = create_async_engine(parsed, **options)
+            with needs(extra):
+                engine = create_async_engine(parsed, **options)
             repository = cls(engine, migrate=migrate)
             try:
                 await repository.prepare()

@@ -68,9 +68,9 @@ def parse_url(url: str | URL, sqlite_driver: str, postgresql_driver: str) -> URL
     drivers = {"sqlite": sqlite_driver, "postgresql": postgresql_driver}
     name, _, driver = parsed.drivername.partition("+")
     if name not in drivers:
-        raise InvalidValue("url", "must be a URL of SQLite or PostgreSQL")
+        raise InvalidValue("url", "must begin with sqlite:// or postgresql://")
     if driver not in ("", drivers[name]):
-        raise InvalidValue("url", f"must name the driver {drivers[name]} or no driver")
+        raise InvalidValue("url", f"must begin with {name}:// or {name}+{drivers[name]}://")
     for argument in _NOT_TEXT:
         if name == "postgresql" and argument in parsed.query:
             raise InvalidValue(
@@ -87,7 +87,8 @@ def usable_url() -> Iterator[None]:
     except InvalidValue:
         raise
     except (ArgumentError, ValueError):  # their texts may show a password
-        raise InvalidValue("url", "is not a URL of a database, or has a malformed part") from None
+        reason = "is not a URL of a database, or has a malformed part: write sqlite:///clients.db"
+        raise InvalidValue("url", f"{reason} or postgresql://user@host/name") from None
     except TypeError:
         raise InvalidValue("connect_args", "has an argument that the driver rejects") from None
 

@@ -17,6 +17,7 @@ from client_access.change import Change
 from client_access.client import Client
 from client_access.errors import InvalidValue
 from client_access.events import Event
+from client_access.extras import needs
 from client_access.questions.lists import StoredRow
 from client_access.repository import PURGED_AT_ONCE, Claim, OutboxState
 from client_access.service.retries import Retries
@@ -45,9 +46,12 @@ from client_access.sql.faults import (
 from client_access.sql.lines import Line
 from client_access.sql.schema import check, is_up_to_date, take_steps
 from client_access.values import ClientList
+from client_access.values.validation import wrong_type
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+
+_INSTEAD = "use SqlRepository.open(url), or AsyncSqlRepository for an async engine"
 
 
 @final
@@ -72,7 +76,7 @@ class SqlRepository:
 
     def __init__(self, bind: Engine | Connection, *, migrate: bool = True) -> None:
         if not isinstance(bind, Engine | Connection):
-            raise InvalidValue("bind", "must be an engine or a connection of SQLAlchemy")
+            raise wrong_type("bind", "an engine or a connection of SQLAlchemy", bind, _INSTEAD)
         check_bind(bind.dialect, bind.pool if isinstance(bind, Engine) else None)
         self._bind = bind
         self._to_read: tuple[Line, ...] = ()
@@ -116,6 +120,7 @@ class SqlRepository:
         Raises:
             InvalidValue: it is not a URL of SQLite or PostgreSQL, or an argument is malformed.
             RepositoryError: the database cannot be opened, or has another version.
+            ModuleNotFoundError: the driver is not installed.
         """
         parsed = parse_url(url, "pysqlite", "psycopg")
         options = engine_options(
@@ -127,7 +132,8 @@ class SqlRepository:
             pool_timeout=pool_timeout,
         )
         with usable_url():
-            engine = create_engine(parsed, **options)
+            with needs("postgresql"):
+                engine = create_engine(parsed, **options)
             try:
                 repository = cls(engine, migrate=migrate)
             except BaseException:

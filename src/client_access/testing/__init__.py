@@ -13,6 +13,7 @@ Examples, checks and clock need neither pytest nor Hypothesis. The rest is impor
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from client_access.extras import needs
 from client_access.testing.awaiting import awaited
 from client_access.testing.checks import CHECKS, OPTIONAL_PROTOCOLS, Check, ConformanceError
 from client_access.testing.clock import FixedClock
@@ -69,6 +70,7 @@ def __getattr__(name: str) -> object:
     if name == "strategies":
         return import_module("client_access.testing.strategies")
     if name in _FROM_AN_EXTRA:
-        module = import_module(f"client_access.testing.{_FROM_AN_EXTRA[name]}")
+        with needs("testing"):
+            module = import_module(f"client_access.testing.{_FROM_AN_EXTRA[name]}")
         return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,6 +11,7 @@ from attrs import frozen
 from client_access.repository import Repository
 from client_access.testing.checks import CHECKS, Check, ConformanceError
 from client_access.testing.checks.frame import names_of
+from client_access.values.validation import wrong_type
 
 OpenRepository = Callable[[], AbstractContextManager[Repository]]
 """Opens a repository that is empty, or at least holds nothing that anybody needs."""
@@ -92,7 +93,12 @@ def run_checks(
 
     Raises:
         ConformanceError: the repository does not offer a protocol in `offers`.
+        InvalidValue: `open_repository` cannot be called.
     """
+    if not callable(open_repository):
+        raise wrong_type(
+            "open_repository", "callable", open_repository, "write lambda: nullcontext(repository)"
+        )
     passed, failed, skipped = [], [], []
     for name in only:
         check = CHECKS[name]

@@ -20,6 +20,7 @@ from client_access.values.validation import (
     is_text,
     to_aware,
     to_text,
+    wrong_type,
 )
 
 
@@ -331,7 +332,7 @@ ACTORS: tuple[type[Actor], ...] = (PracticeUser, ClientUser, PlatformUser)
 def check_actor(value: object) -> None:
     """Raise :class:`InvalidValue` unless `value` is an actor."""
     if type(value) not in ACTORS:
-        raise InvalidValue("by", f"must be an actor, not a {type(value).__name__}")
+        raise wrong_type("by", "an actor", value, "write PracticeUser(…), for example")
 
 
 def to_practice_id(value: object) -> str:

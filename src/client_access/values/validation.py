@@ -9,10 +9,12 @@ for HTML, a driver's own UUID) is made plain.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from enum import Enum
 from functools import cache
+from inspect import isawaitable, iscoroutinefunction
 from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 from uuid import UUID
 
@@ -49,6 +51,38 @@ _PLAIN: dict[type, Callable[[Any], object]] = {
 _NOT_MEANT: dict[type, type] = {int: bool, date: datetime}
 
 
+# What to write for a value of a type that callers often give in another form.
+_WRITTEN: dict[type, str] = {
+    UUID: "UUID('…')",
+    Decimal: "Decimal('7.50')",
+    date: "date(2026, 1, 31)",
+    datetime: "datetime(2026, 1, 31, tzinfo=UTC)",
+    timedelta: "timedelta(days=30)",
+}
+
+
+def wrong_type(field: str, wanted: str, value: object, mend: str = "") -> InvalidValue:
+    """Return the error for a value of another type, which ends in what to do instead."""
+    given = type(value).__name__
+    given = "None" if value is None else _with_article(given)
+    if isinstance(value, type):
+        given = f"the class {value.__name__}"
+    return InvalidValue(field, f"must be {wanted}, not {given}{mend and ': '}{mend}")
+
+
+def _with_article(name: str) -> str:
+    return f"{'an' if name[0].lower() in 'aeio' else 'a'} {name}"
+
+
+def _not_a(field: str, kind: type, value: object) -> InvalidValue:
+    wanted, written = _with_article(kind.__name__), _WRITTEN.get(kind)
+    if issubclass(kind, Enum):
+        written = f"{kind.__name__}.{next(iter(kind.__members__))}"
+    elif kind is str and isinstance(value, int | UUID):
+        written = "str(…)"
+    return wrong_type(field, wanted, value, f"write {written}" if written else "")
+
+
 def to_plain(field: str, value: object, kind: type[T]) -> T:
     """Return a value of exactly this type. An instance of a subclass is made plain if possible.
 
@@ -60,7 +94,7 @@ def to_plain(field: str, value: object, kind: type[T]) -> T:
     given = type(value)
     plain = _PLAIN.get(kind)
     if plain is None or not issubclass(given, kind) or issubclass(given, _NOT_MEANT.get(kind, ())):
-        raise InvalidValue(field, f"must be a {kind.__name__}, not a {given.__name__}")
+        raise _not_a(field, kind, value)
     try:
         return cast("T", plain(value))
     except Exception:  # of a time zone, which is the caller's own code
@@ -108,7 +142,7 @@ def is_one_of(*kinds: type) -> Validator[Any]:
 
     def check(_: object, attribute: Attribute[object], value: object) -> None:
         if type(value) not in allowed:
-            raise InvalidValue(attribute.name, f"must be one of {names}")
+            raise wrong_type(attribute.name, f"one of {names}", value)
 
     return check
 
@@ -220,20 +254,40 @@ def check_type(field: str, value: object, kind: type) -> None:
     This is for arguments that are used and not kept. For those that are kept, use :func:`to_plain`.
     """
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise InvalidValue(field, f"must be a {kind.__name__}, not a {type(value).__name__}")
+        raise _not_a(field, kind, value)
 
 
 def check_callable(field: str, value: object) -> None:
     """Raise :class:`InvalidValue` unless `value` can be called."""
     if not callable(value):
-        raise InvalidValue(field, f"must be callable, not a {type(value).__name__}")
+        raise wrong_type(field, "callable", value)
 
 
 def check_methods(field: str, value: object, protocol: type) -> None:
-    """Raise :class:`InvalidValue` unless `value` has every method of a protocol."""
+    """Raise :class:`InvalidValue` unless `value` is an object with every method of a protocol."""
+    wanted = _with_article(protocol.__name__)
+    if isinstance(value, type):
+        raise wrong_type(field, wanted, value, f"write {value.__name__}(…)")
     for name in vars(protocol):
         if not name.startswith("_") and not callable(getattr(value, name, None)):
-            raise InvalidValue(field, f"has no method {name}")
+            raise wrong_type(field, wanted, value, f"it has no method {name}")
+
+
+def check_sync(field: str, function: object, instead: str) -> None:
+    """Raise :class:`InvalidValue` if a function is to be awaited, where nobody would."""
+    if iscoroutinefunction(function):
+        raise InvalidValue(field, f"is async, and nothing would await it: use {instead}")
+
+
+def check_awaitable(field: str, answer: Awaitable[T], instead: str) -> Awaitable[T]:
+    """Return an answer that is to be awaited.
+
+    Raises:
+        InvalidValue: it cannot be.
+    """
+    if not isawaitable(answer):
+        raise InvalidValue(field, f"is not async: use {instead}")
+    return answer
 
 
 def to_span(field: str, value: object, longest: timedelta) -> timedelta:
@@ -257,7 +311,7 @@ def to_tuple(field: str, values: Iterable[T]) -> tuple[T, ...]:
     try:
         items = iter(values)
     except TypeError:
-        raise InvalidValue(field, "must be an iterable") from None
+        raise wrong_type(field, "an iterable", values, "write a list of them") from None
     return tuple(items)
 
 
@@ -317,7 +371,7 @@ def check_text(
 ) -> None:
     """Raise :class:`InvalidValue` unless `value` is a plain `str` that :func:`is_text` accepts."""
     if type(value) is not str:
-        raise InvalidValue(field, f"must be a str, not a {type(value).__name__}")
+        raise _not_a(field, str, value)
     if len(value) > limit:
         raise InvalidValue(field, f"is longer than {limit} characters")
     # Printable text has no forbidden character, and no white space but the plain blank.

@@ -1,4 +1,4 @@
-"""The one JSON form of clients, commands, events and notices (needs the extra `sql`).
+"""The one JSON form of clients, commands, events and notices (needs the extra `wire`).
 
 A record is ``{"kind": …, "format": …, "data": {…}}``. The kind is the stable name of the class. The
 format begins at 1 and is raised whenever the shape of that kind's data changes. The data has
@@ -13,15 +13,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
-import msgspec
-
 from client_access.client import Client
 from client_access.commands import COMMANDS, Command
-from client_access.errors import CorruptRecord, InvalidValue
+from client_access.errors import CorruptRecord
 from client_access.events import EVENTS, Event
+from client_access.extras import needs
 from client_access.notices import NOTICES, Notice
-from client_access.wire.converting import converter
-from client_access.wire.kinds import MALFORMED, Json, Kind, Upcast, make_kinds
+from client_access.values.validation import wrong_type
+
+with needs("wire"):
+    import msgspec
+
+    from client_access.wire.converting import converter
+    from client_access.wire.kinds import MALFORMED, Json, Kind, Upcast, make_kinds
 
 __all__ = [
     "KINDS",
@@ -71,7 +75,7 @@ def dump(value: Client | Command | Event | Notice) -> dict[str, Json]:
     try:
         name, format_now, unstructure = _WRITERS[type(value)]
     except KeyError:
-        raise InvalidValue("value", f"must not be a {type(value).__name__}") from None
+        raise wrong_type("value", "a client, a command, an event or a notice", value) from None
     return {"kind": name, "format": format_now, "data": unstructure(value)}
 
 
@@ -144,7 +148,9 @@ _ENVELOPE = frozenset({"kind", "format", "data"})
 
 def _load(record: object, expected: str) -> object:
     if type(record) is not dict or record.keys() != _ENVELOPE:
-        raise CorruptRecord("a record has a kind, a format and data, and nothing else")
+        raise CorruptRecord(
+            "a record is a dict with a kind, a format and data; decode() makes one of text"
+        )
     name, kinds = record["kind"], KINDS[expected]
     if type(name) is not str or name not in kinds:
         raise CorruptRecord(f"a record is of another kind than {expected}")

@@ -38,6 +38,8 @@ RECIPIENTS: Final[Mapping[str, type[Recipient]]] = {
 }
 """Every recipient of a notice by its stable name, written beside its fields as `kind`."""
 
+_RECIPIENT_TYPES = frozenset(RECIPIENTS.values())
+
 _T = TypeVar("_T")
 _AMOUNT = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _LIMIT = 2**63  # databases hold whole numbers below it
@@ -167,7 +169,9 @@ def _make_converter() -> Converter:
 
         return load_exactly
 
-    def add_union(union: object, members: Mapping[str, type]) -> None:
+    def add_union(
+        union: object, members: Mapping[str, type]
+    ) -> tuple[Callable[[object, object], object], Callable[[object], dict[str, object]]]:
         names = {cls: name for name, cls in members.items()}
         loads = {name: converter.get_structure_hook(cls) for name, cls in members.items()}
         dumps = {cls: converter.get_unstructure_hook(cls) for cls in names}
@@ -183,6 +187,7 @@ def _make_converter() -> Converter:
 
         converter.register_structure_hook(union, load)
         converter.register_unstructure_hook(union, write)
+        return load, write
 
     def is_tuple(cls: object) -> bool:
         return get_origin(cls) is tuple
@@ -211,7 +216,16 @@ def _make_converter() -> Converter:
         if write is not None:
             converter.register_unstructure_hook(cls, write)
     add_union(Actor, ACTORS)
-    add_union(Recipient, RECIPIENTS)
+    load_recipient, dump_recipient = add_union(Recipient, RECIPIENTS)
+
+    def is_recipient(cls: object) -> bool:
+        return cls in _RECIPIENT_TYPES or (
+            get_origin(cls) in (Union, UnionType) and set(get_args(cls)) <= _RECIPIENT_TYPES
+        )
+
+    # A notice whose recipients are fewer writes their kind all the same.
+    converter.register_structure_hook_factory(is_recipient, lambda _: load_recipient)
+    converter.register_unstructure_hook_factory(is_recipient, lambda _: dump_recipient)
     return converter
 
 

@@ -4,22 +4,25 @@ There are strategies for addresses, names and other values, for catalogues, acto
 for clients and histories, which accepted commands lead to.
 """
 
-from client_access.testing.registering import register
-from client_access.testing.strategies.commanding import accepted_commands, commands
-from client_access.testing.strategies.values import (
-    actors,
-    business_names,
-    catalogues,
-    contact_details,
-    email_addresses,
-    held_services,
-    moments,
-    policies,
-    practice_users,
-    prices,
-    service_setups,
-)
-from client_access.testing.strategies.walking import clients, histories, walks
+from client_access.extras import needs
+
+with needs("testing"):
+    from client_access.testing.registering import register
+    from client_access.testing.strategies.commanding import accepted_commands, commands
+    from client_access.testing.strategies.values import (
+        actors,
+        business_names,
+        catalogues,
+        contact_details,
+        email_addresses,
+        held_services,
+        moments,
+        policies,
+        practice_users,
+        prices,
+        service_setups,
+    )
+    from client_access.testing.strategies.walking import clients, histories, walks
 
 __all__ = [
     "accepted_commands",
