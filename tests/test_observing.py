@@ -149,7 +149,10 @@ def test_an_observer_that_raises_an_error_changes_nothing(
     ] * 2
 
 
-@pytest.mark.parametrize("kind", [ca.ClientAccess, ca.AsyncClientAccess])
-def test_an_observer_must_be_callable(kind: Any) -> None:
+@pytest.mark.parametrize(
+    ("kind", "repository"),
+    [(ca.ClientAccess, Memory()), (ca.AsyncClientAccess, AwaitedMemory())],
+)
+def test_an_observer_must_be_callable(kind: Any, repository: Any) -> None:
     with pytest.raises(ca.InvalidValue, match="observe"):
-        kind(AwaitedMemory(), catalogue=CATALOGUE, observe="print")
+        kind(repository, catalogue=CATALOGUE, observe="print")

@@ -6,9 +6,9 @@ Every adapter implements :class:`Repository`. The other protocols are optional:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, Protocol, final, runtime_checkable
+from typing import Final, Protocol, TypeVar, final, runtime_checkable
 from uuid import UUID
 
 from attrs import frozen
@@ -19,6 +19,8 @@ from client_access.events import Event
 from client_access.notices import Notice
 from client_access.questions.lists import StoredRow
 from client_access.values import ClientList
+
+T = TypeVar("T")
 
 PURGED_AT_ONCE: Final = 1000
 """How many forgotten changes :meth:`CommandMemory.purge` deletes by default."""
@@ -156,6 +158,29 @@ class HostTransaction(Protocol):
     @property
     def in_host_transaction(self) -> bool:
         """Whether the host begins, commits and repeats the transaction."""
+        ...
+
+
+@runtime_checkable
+class Locks(Protocol):
+    """A repository that can keep other writers away from clients.
+
+    After a conflict, a service decides again while it has the lock, so that writers who meet at one
+    client take turns. Without this protocol they meet again, after random pauses.
+    """
+
+    def locked(self, client_ids: Sequence[UUID], work: Callable[[Repository], T]) -> T:
+        """Call `work` while no other writer can change these clients, and return its result.
+
+        What `work` saves in the repository that it gets is committed after it, or is undone if it
+        raises an error. It may be called again, as a transaction may have to be begun again.
+
+        Raises:
+            StaleClient, EmailTaken: other writers were first each time, at a client that did not
+                exist or at an address.
+            RepositoryError: the repository failed.
+            Exception: what `work` raised.
+        """
         ...
 
 

@@ -5,9 +5,9 @@ Each method has the contract of the method of that name there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
 from client_access.change import Change
@@ -16,6 +16,8 @@ from client_access.events import Event
 from client_access.questions.lists import StoredRow
 from client_access.repository import PURGED_AT_ONCE, Claim, OutboxState
 from client_access.values import ClientList
+
+T = TypeVar("T")
 
 
 class AsyncRepository(Protocol):
@@ -93,6 +95,17 @@ class AsyncDeadlines(Protocol):
         after: tuple[datetime, UUID] | None,
     ) -> Sequence[Client | StoredRow[datetime]]:
         """Return clients with a deadline between two moments, ordered by it, then by id (N1)."""
+        ...
+
+
+@runtime_checkable
+class AsyncLocks(Protocol):
+    """As :class:`~client_access.Locks`."""
+
+    async def locked(
+        self, client_ids: Sequence[UUID], work: Callable[[AsyncRepository], Awaitable[T]]
+    ) -> T:
+        """Await `work` while no other writer can change these clients, and return its result."""
         ...
 
 

@@ -39,7 +39,14 @@ from client_access.questions.sign_in import (
     sign_in_of,
 )
 from client_access.refusals import CommandRefused
-from client_access.repository import CommandMemory, Deadlines, Lookup, Repository, ServiceCounts
+from client_access.repository import (
+    CommandMemory,
+    Deadlines,
+    Locks,
+    Lookup,
+    Repository,
+    ServiceCounts,
+)
 from client_access.service.clock import utc_now
 from client_access.service.observing import Observer, Watch
 from client_access.service.once import (
@@ -177,7 +184,7 @@ class ClientAccess:
         Raises:
             CommandRefused, InvalidValue, RepositoryError: as :meth:`handle`.
         """
-        return self._load(Needs.of((command,)), self._now()).decide(command)
+        return self._load(self.repository, Needs.of((command,)), self._now()).decide(command)
 
     def preview_all(self, commands: Iterable[Command]) -> tuple[Change, ...]:
         """Return what :meth:`handle_all` would return now, and save nothing (S8).
@@ -188,7 +195,7 @@ class ClientAccess:
             CommandRefused, InvalidValue, RepositoryError: as :meth:`handle_all`.
         """
         given = to_tuple("commands", commands)
-        return self._load(Needs.of(given), self._now()).decide_all(given)
+        return self._load(self.repository, Needs.of(given), self._now()).decide_all(given)
 
     # ── Questions ────────────────────────────────────────────────────────────────────────────────
 
@@ -395,8 +402,7 @@ class ClientAccess:
             yield from rows
             after = next_after(after, place_of(rows[-1]))
 
-    def _load(self, needs: Needs, at: datetime) -> Unit:
-        repository = self.repository
+    def _load(self, repository: Repository, needs: Needs, at: datetime) -> Unit:
         if needs.many and isinstance(repository, Lookup):
             clients = repository.get_many(needs.client_ids)
             owners = repository.find_many_by_email(needs.email_keys)
@@ -411,41 +417,52 @@ class ClientAccess:
         self, commands: Sequence[Command], decide: Callable[[Unit, Sequence[Command]], Outcomes]
     ) -> Outcomes:
         needs = Needs.of(commands)
-        retries = Retries.on(self.repository)
-        with Watch(self.observe, commands, retries) as watch:
-            while True:
-                outcomes = decide(self._load(needs, self._now()), commands)
-                changes = to_save(outcomes)
-                try:
-                    if changes:
-                        self.repository.save(changes)
-                except (StaleClient, EmailTaken) as conflict:
-                    pause = retries.pause_after(conflict)
-                else:
-                    watch.outcomes = outcomes
-                    return outcomes
-                time.sleep(pause)
+
+        def attempt(repository: Repository) -> Outcomes:
+            outcomes = decide(self._load(repository, needs, self._now()), commands)
+            if changes := to_save(outcomes):
+                repository.save(changes)
+            return outcomes
+
+        with Watch(self.observe, commands) as watch:
+            return self._repeat(needs, attempt, watch)
 
     def _handle_once(self, command: Command, given_id: str | UUID) -> Change:
-        memory = self.repository
         command_id = to_command_id(given_id, command)
-        if not isinstance(memory, CommandMemory):
-            raise InvalidValue("command_id", NO_MEMORY)
         needs = Needs.of((command,))
-        retries = Retries.on(memory)
-        with Watch(self.observe, (command,), retries) as watch:
-            while True:
-                at = self._now()
-                if outcome := memory.recall(command_id, at=at):
-                    watch.remembered = True
-                    watch.outcomes = (recalled(outcome, command),)
-                    return outcome
-                change = self._load(needs, at).decide(command)
-                try:
-                    memory.save_once(command_id, change, at=at, until=later(at, self.remember_for))
-                except (StaleClient, EmailTaken) as conflict:
-                    pause = retries.pause_after(conflict)
+
+        def attempt(memory: Repository) -> tuple[Change]:
+            if not isinstance(memory, CommandMemory):
+                raise InvalidValue("command_id", NO_MEMORY)
+            at = self._now()
+            outcome = memory.recall(command_id, at=at)
+            watch.remembered = outcome is not None
+            if outcome is not None:
+                return (recalled(outcome, command),)
+            change = self._load(memory, needs, at).decide(command)
+            until = later(at, self.remember_for)
+            memory.save_once(command_id, change, at=at, until=until)
+            return (change,)
+
+        with Watch(self.observe, (command,)) as watch:
+            return self._repeat(needs, attempt, watch)[0]
+
+    def _repeat(
+        self, needs: Needs, attempt: Callable[[Repository], Outcomes], watch: Watch
+    ) -> Outcomes:
+        """Make an attempt, and again after a conflict with another writer."""
+        repository = self.repository
+        retries = Retries.on(repository)
+        while True:
+            watch.attempts = retries.attempts
+            try:
+                if retries.attempts > 1 and isinstance(repository, Locks):
+                    outcomes = repository.locked(needs.client_ids, attempt)
                 else:
-                    watch.outcomes = (change,)
-                    return change
-                time.sleep(pause)
+                    outcomes = attempt(repository)
+            except (StaleClient, EmailTaken) as conflict:
+                pause = retries.pause_after(conflict)
+            else:
+                watch.outcomes = outcomes
+                return outcomes
+            time.sleep(pause)

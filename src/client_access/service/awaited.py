@@ -6,7 +6,6 @@ raises the same errors.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -46,6 +45,7 @@ from client_access.refusals import CommandRefused
 from client_access.repository.awaited import (
     AsyncCommandMemory,
     AsyncDeadlines,
+    AsyncLocks,
     AsyncLookup,
     AsyncRepository,
     AsyncServiceCounts,
@@ -152,12 +152,14 @@ class AsyncClientAccess:
 
     async def preview(self, command: Command) -> Change:
         """Return what :meth:`handle` would return now, and save nothing (S2)."""
-        return (await self._load(Needs.of((command,)), self._now())).decide(command)
+        return (await self._load(self.repository, Needs.of((command,)), self._now())).decide(
+            command
+        )
 
     async def preview_all(self, commands: Iterable[Command]) -> tuple[Change, ...]:
         """As :meth:`ClientAccess.preview_all`."""
         given = to_tuple("commands", commands)
-        return (await self._load(Needs.of(given), self._now())).decide_all(given)
+        return (await self._load(self.repository, Needs.of(given), self._now())).decide_all(given)
 
     # ── Questions ────────────────────────────────────────────────────────────────────────────────
 
@@ -279,8 +281,7 @@ class AsyncClientAccess:
                 yield row
             after = next_after(after, place_of(rows[-1]))
 
-    async def _load(self, needs: Needs, at: datetime) -> Unit:
-        repository = self.repository
+    async def _load(self, repository: AsyncRepository, needs: Needs, at: datetime) -> Unit:
         if needs.many and isinstance(repository, AsyncLookup):
             clients = await repository.get_many(needs.client_ids)
             owners = await repository.find_many_by_email(needs.email_keys)
@@ -295,43 +296,54 @@ class AsyncClientAccess:
         self, commands: Sequence[Command], decide: Callable[[Unit, Sequence[Command]], Outcomes]
     ) -> Outcomes:
         needs = Needs.of(commands)
-        retries = Retries.on(self.repository)
-        with Watch(self.observe, commands, retries) as watch:
-            while True:
-                outcomes = decide(await self._load(needs, self._now()), commands)
-                changes = to_save(outcomes)
-                try:
-                    if changes:
-                        await self.repository.save(changes)
-                except (StaleClient, EmailTaken) as conflict:
-                    pause = retries.pause_after(conflict)
-                else:
-                    watch.outcomes = outcomes
-                    return outcomes
-                await asyncio.sleep(pause)
+
+        async def attempt(repository: AsyncRepository) -> Outcomes:
+            outcomes = decide(await self._load(repository, needs, self._now()), commands)
+            if changes := to_save(outcomes):
+                await repository.save(changes)
+            return outcomes
+
+        with Watch(self.observe, commands) as watch:
+            return await self._repeat(needs, attempt, watch)
 
     async def _handle_once(self, command: Command, given_id: str | UUID) -> Change:
-        memory = self.repository
         command_id = to_command_id(given_id, command)
-        if not isinstance(memory, AsyncCommandMemory):
-            raise InvalidValue("command_id", NO_MEMORY)
         needs = Needs.of((command,))
-        retries = Retries.on(memory)
-        with Watch(self.observe, (command,), retries) as watch:
-            while True:
-                at = self._now()
-                if outcome := await memory.recall(command_id, at=at):
-                    watch.remembered = True
-                    watch.outcomes = (recalled(outcome, command),)
-                    return outcome
-                change = (await self._load(needs, at)).decide(command)
-                try:
-                    await memory.save_once(
-                        command_id, change, at=at, until=later(at, self.remember_for)
-                    )
-                except (StaleClient, EmailTaken) as conflict:
-                    pause = retries.pause_after(conflict)
+
+        async def attempt(memory: AsyncRepository) -> tuple[Change]:
+            if not isinstance(memory, AsyncCommandMemory):
+                raise InvalidValue("command_id", NO_MEMORY)
+            at = self._now()
+            outcome = await memory.recall(command_id, at=at)
+            watch.remembered = outcome is not None
+            if outcome is not None:
+                return (recalled(outcome, command),)
+            change = (await self._load(memory, needs, at)).decide(command)
+            until = later(at, self.remember_for)
+            await memory.save_once(command_id, change, at=at, until=until)
+            return (change,)
+
+        with Watch(self.observe, (command,)) as watch:
+            return (await self._repeat(needs, attempt, watch))[0]
+
+    async def _repeat(
+        self, needs: Needs, attempt: Callable[[AsyncRepository], Awaitable[Outcomes]], watch: Watch
+    ) -> Outcomes:
+        """Make an attempt, and again after a conflict with another writer."""
+        repository = self.repository
+        retries = Retries.on(repository)
+        while True:
+            watch.attempts = retries.attempts
+            try:
+                if retries.attempts > 1 and isinstance(repository, AsyncLocks):
+                    outcomes = await repository.locked(needs.client_ids, attempt)
                 else:
-                    watch.outcomes = (change,)
-                    return change
-                await asyncio.sleep(pause)
+                    outcomes = await attempt(repository)
+            except (StaleClient, EmailTaken) as conflict:
+                pause = retries.pause_after(conflict)
+            else:
+                watch.outcomes = outcomes
+                return outcomes
+            from asyncio import sleep  # noqa: PLC0415  # a sync host need not import it
+
+            await sleep(pause)

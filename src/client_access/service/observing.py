@@ -13,7 +13,6 @@ from attrs import frozen
 from client_access.change import Change
 from client_access.commands import Command
 from client_access.refusals import CommandRefused
-from client_access.service.retries import Retries
 
 _log = logging.getLogger("client_access.service")
 
@@ -47,16 +46,18 @@ class Watch:
     Parameters:
         observe: is given what is observed, if it is not None.
         commands: what the call was given.
-        retries: the attempts.
+
+    Attributes:
+        attempts: how many have begun.
+        remembered: whether the outcome was remembered.
+        outcomes: what came of the commands.
     """
 
-    def __init__(
-        self, observe: Observer | None, commands: Sequence[Command], retries: Retries
-    ) -> None:
+    def __init__(self, observe: Observer | None, commands: Sequence[Command]) -> None:
         self._observe = observe
         self._commands = commands
-        self._retries = retries
         self._began = perf_counter()
+        self.attempts = 0
         self.outcomes: Sequence[Change | CommandRefused] = ()
         self.remembered = False
 
@@ -78,7 +79,7 @@ class Watch:
         outcomes: Sequence[Change | Exception] = self.outcomes
         if isinstance(error, Exception):
             outcomes = [error] * len(self._commands)
-        attempts = 0 if self.remembered else self._retries.attempts
+        attempts = 0 if self.remembered else self.attempts
         seconds = perf_counter() - self._began
         for command, outcome in zip(self._commands, outcomes, strict=False):
             try:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from hashlib import sha256
 from typing import assert_never
 from uuid import UUID
 
@@ -48,6 +47,8 @@ def to_command_id(command_id: str | UUID, command: Command) -> str:
     given = str(command_id) if isinstance(command_id, UUID) else command_id
     own_id = to_text("command_id", given, _COMMAND_ID_LENGTH)
     check_command(command)
+    from hashlib import sha256  # noqa: PLC0415  # it loads OpenSSL, which takes long
+
     return sha256(json.dumps([*_asker(command.by), own_id]).encode()).hexdigest()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -21,8 +21,10 @@ from client_access.events import Event
 from client_access.extras import needs
 from client_access.questions.lists import StoredRow
 from client_access.repository import PURGED_AT_ONCE, Claim, OutboxState
+from client_access.repository.awaited import AsyncRepository
 from client_access.service.retries import Retries
 from client_access.sql import refreshing, store
+from client_access.sql.async_transactions import in_transaction_async
 from client_access.sql.compacting import compact
 from client_access.sql.engines import (
     DEFAULT_POOL_SIZE,
@@ -249,6 +251,26 @@ class AsyncSqlRepository:
     async def purge(self, *, at: datetime, limit: int = PURGED_AT_ONCE) -> int:
         """Delete remembered changes that are forgotten, and return how many."""
         return await self._write(store.purge, at, limit)
+
+    async def locked(
+        self, client_ids: Sequence[UUID], work: Callable[[AsyncRepository], Awaitable[T]]
+    ) -> T:
+        """Await `work` while no other writer can change these clients, and return its result.
+
+        As :meth:`SqlRepository.locked`.
+        """
+        engine = self._bind
+        if isinstance(engine, AsyncConnection):
+            raise InvalidValue("bind", "must be an engine to lock clients")
+
+        async def work_on(connection: AsyncConnection) -> T:
+            await connection.run_sync(store.lock, client_ids)
+            return await work(AsyncSqlRepository(connection))
+
+        try:
+            return await in_transaction_async(engine, work_on)
+        except SQLAlchemyError as error:
+            raise as_repository_error(error) from error
 
     async def erase(self, client_id: UUID) -> None:
         """Erase name, contact details and address from the client, its history and its notices."""

@@ -19,7 +19,7 @@ from client_access.errors import InvalidValue
 from client_access.events import Event
 from client_access.extras import needs
 from client_access.questions.lists import StoredRow
-from client_access.repository import PURGED_AT_ONCE, Claim, OutboxState
+from client_access.repository import PURGED_AT_ONCE, Claim, OutboxState, Repository
 from client_access.service.retries import Retries
 from client_access.sql import refreshing, store
 from client_access.sql.compacting import compact
@@ -45,6 +45,7 @@ from client_access.sql.faults import (
 )
 from client_access.sql.lines import Line
 from client_access.sql.schema import check, is_up_to_date, take_steps
+from client_access.sql.transactions import in_transaction as in_host_transaction
 from client_access.values import ClientList
 from client_access.values.validation import wrong_type
 
@@ -262,6 +263,32 @@ class SqlRepository:
     def purge(self, *, at: datetime, limit: int = PURGED_AT_ONCE) -> int:
         """Delete remembered changes that are forgotten, and return how many."""
         return self._write(store.purge, at, limit)
+
+    def locked(self, client_ids: Sequence[UUID], work: Callable[[Repository], T]) -> T:
+        """Call `work` while no other writer can change these clients, and return its result.
+
+        `work` gets a repository on a connection in a transaction, which is committed after it.
+
+        Raises:
+            InvalidValue: the repository has a host's connection.
+            StaleClient, EmailTaken: other writers were first each time.
+            Exception: what `work` raised; nothing of what it saved is kept.
+        """
+        engine = self._bind
+        if isinstance(engine, Connection):
+            raise InvalidValue("bind", "must be an engine to lock clients")
+
+        def work_on(connection: Connection) -> T:
+            store.lock(connection, client_ids)
+            return work(SqlRepository(connection))
+
+        try:
+            with ExitStack() as stack:
+                for line in self._to_write:
+                    stack.enter_context(line.place())
+                return in_host_transaction(engine, work_on)
+        except SQLAlchemyError as error:
+            raise as_repository_error(error) from error
 
     def erase(self, client_id: UUID) -> None:
         """Erase name, contact details and address from the client, its history and its notices."""

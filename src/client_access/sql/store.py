@@ -99,6 +99,15 @@ def find_many_by_email(connection: Connection, email_keys: Sequence[str]) -> dic
     }
 
 
+def lock(connection: Connection, client_ids: Sequence[UUID]) -> None:
+    """Keep other writers away from clients until the transaction ends.
+
+    All writers lock clients in the order of their ids, so that none waits for another in a circle.
+    """
+    for keys in _chunks(sorted(client_ids)):
+        _rows(connection, statements.LOCK_CLIENTS, keys=keys)
+
+
 def page(
     connection: Connection,
     practice_id: str,
