@@ -1,6 +1,7 @@
 """Write the JSON Schemas of this directory from the classes: python docs/schemas/generate.py.
 
-A schema describes what is written in the present format. It does not describe the conditions
+`door.json` has the schemas of input and answers, which the package makes itself. The others
+describe records, as they are written in the present format. They do not describe the conditions
 between fields, which the constructors check when a record is read.
 """
 
@@ -39,7 +40,8 @@ _UNIONS: dict[object, Mapping[str, type]] = {Actor: ACTORS}
 
 def schemas() -> dict[str, str]:
     """Return the text of every schema, by file name."""
-    return {f"{name}.json": _text(name, kinds) for name, kinds in wire.KINDS.items()}
+    records = {f"{name}.json": _text(name, kinds) for name, kinds in wire.KINDS.items()}
+    return {**records, "door.json": json.dumps(wire.schemas(), indent=2) + "\n"}
 
 
 def _text(title: str, kinds: Mapping[str, wire.Kind]) -> str:

@@ -46,6 +46,13 @@ class CatalogueIncomplete(ClientAccessError):
         return f"the catalogue lacks the service {self.service!r}, which a client holds"
 
 
+class InvalidLink(ClientAccessError):
+    """A token was not made by these keys for this purpose. The message does not say what failed."""
+
+    def __str__(self) -> str:
+        return "this is not a valid activation link"
+
+
 class RepositoryError(ClientAccessError):
     """The repository failed, or what it stores is not what the caller expected."""
 

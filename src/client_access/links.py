@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from client_access.commands import Activate
-from client_access.errors import ClientAccessError, InvalidValue
+from client_access.errors import InvalidLink, InvalidValue
 from client_access.extras import needs
 from client_access.values import ClientUser
 from client_access.values.validation import check_id, to_tuple, wrong_type
@@ -31,13 +31,6 @@ _PURPOSE = b"client_access.links: activate, 1"
 _SHAPE = re.compile(r"([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{43})")
 _SHORTEST_KEY = 16  # bytes: a shorter key can be guessed from a single link
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-class InvalidLink(ClientAccessError):
-    """A token was not made by these keys for this purpose. The message does not say what failed."""
-
-    def __str__(self) -> str:
-        return "this is not a valid activation link"
 
 
 @final

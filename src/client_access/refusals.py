@@ -178,11 +178,12 @@ class WayOut:
     by: type[Actor] | None = None
 
 
-_ACTOR_NAMES: dict[type[Actor], str] = {
+ACTOR_NAMES: dict[type[Actor], str] = {
     PracticeUser: "practice",
     ClientUser: "client",
     PlatformUser: "platform",
 }
+"""What each kind of actor is called in the keys of ways out."""
 
 _INSIDE: dict[tuple[type[Command], type[Actor]], str] = {
     (AddClient, PracticeUser): "The practice adds the client.",
@@ -231,7 +232,7 @@ _INSIDE: dict[tuple[type[Command], type[Actor]], str] = {
 
 _WAYS = {
     (command, actor): WayOut(
-        f"{COMMAND_NAMES[command]}.{_ACTOR_NAMES[actor]}", sentence, command, actor
+        f"{COMMAND_NAMES[command]}.{ACTOR_NAMES[actor]}", sentence, command, actor
     )
     for (command, actor), sentence in _INSIDE.items()
 }

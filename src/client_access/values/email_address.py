@@ -15,7 +15,7 @@ from client_access.values.validation import to_id, to_plain, to_text
 _INVALID = ".invalid"  # reserved by RFC 2606
 _PLACEHOLDER_DOMAIN = f"placeholder{_INVALID}"
 _ERASED_DOMAIN = f"erased{_INVALID}"
-_ADDRESS_LENGTH = 254  # RFC 5321, §4.5.3.1.3
+ADDRESS_LENGTH = 254  # RFC 5321, §4.5.3.1.3
 _KEY_LENGTH = 1000  # folding and IDNA make an address longer
 
 # This pattern accepts most addresses, the plain ASCII ones, at a fiftieth of the cost of
@@ -58,7 +58,7 @@ class EmailAddress:
                 `@`, without spaces and control characters, and not under `.invalid`.
         """
         return cls._unchecked(
-            _formed("address", address, _ADDRESS_LENGTH), _formed("key", key, _KEY_LENGTH)
+            _formed("address", address, ADDRESS_LENGTH), _formed("key", key, _KEY_LENGTH)
         )
 
     @classmethod
@@ -107,8 +107,8 @@ def _identity_key(address: str) -> str:
     # Imported with the first address: it would be a fifth of the time to import client_access.
     import email_validator  # noqa: PLC0415
 
-    if len(address) > _ADDRESS_LENGTH:
-        raise InvalidValue("address", f"is longer than {_ADDRESS_LENGTH} characters")
+    if len(address) > ADDRESS_LENGTH:
+        raise InvalidValue("address", f"is longer than {ADDRESS_LENGTH} characters")
     plain = _PLAIN.fullmatch(address)
     if plain and plain[1].lower() not in email_validator.SPECIAL_USE_DOMAIN_NAMES:
         return address.lower()

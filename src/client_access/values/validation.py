@@ -15,7 +15,7 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache
 from inspect import isawaitable, iscoroutinefunction
-from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from attrs import Attribute, fields_dict
@@ -147,6 +147,18 @@ def is_one_of(*kinds: type) -> Validator[Any]:
     return check
 
 
+class TextLimits(NamedTuple):
+    """The limits of a validator that :func:`is_text` returned, under the names given there."""
+
+    limit: int
+    blank: bool
+    lines: bool
+
+
+TEXT_LIMITS: dict[object, TextLimits] = {}
+"""The limits of each such validator, which the schemas state."""
+
+
 def is_text(
     limit: int = NAME_LENGTH, *, blank: bool = False, lines: bool = False
 ) -> Validator[str]:
@@ -166,6 +178,7 @@ def is_text(
             text = keep(instance, attribute, value, str)
             check_text(attribute.name, text, limit, blank=blank, lines=lines)
 
+    TEXT_LIMITS[check] = TextLimits(limit, blank, lines)
     return check
 
 

@@ -1,11 +1,16 @@
-"""The one JSON form of clients, commands, events and notices (needs the extra `wire`).
+"""JSON: records that are stored, and a door to the outside (needs the extra `wire`).
 
-A record is ``{"kind": …, "format": …, "data": {…}}``. The kind is the stable name of the class. The
-format begins at 1 and is raised whenever the shape of that kind's data changes. The data has
-exactly the fields of the class: moments in UTC, enums by value, amounts and ids as text.
+The door is for a host's own clients, such as a browser. :func:`read_command` reads what they ask,
+:func:`answer_of` and :func:`problem_of` make what they are answered, and :func:`schemas` describes
+both.
 
-Reading calls the constructors, so it checks everything that they check. An older record is brought
-to the present format first, step by step.
+What is stored has one form, the record: ``{"kind": …, "format": …, "data": {…}}``. The kind is the
+stable name of the class. The format begins at 1 and is raised whenever the shape of that kind's
+data changes. The data has exactly the fields of the class: moments in UTC, enums by value, amounts
+and ids as text.
+
+Reading a record calls the constructors, so it checks everything that they check. An older record is
+brought to the present format first, step by step.
 """
 
 from __future__ import annotations
@@ -24,15 +29,23 @@ from client_access.values.validation import wrong_type
 with needs("wire"):
     import msgspec
 
+    from client_access.wire.answers import Answer, answer_of
     from client_access.wire.converting import converter
+    from client_access.wire.inputs import INPUTS, InvalidInput, read_command, read_cursor
     from client_access.wire.kinds import MALFORMED, Json, Kind, Upcast, make_kinds
+    from client_access.wire.problems import problem_of
+    from client_access.wire.schemas import schema, schemas
 
 __all__ = [
+    "INPUTS",
     "KINDS",
     "UPCASTS",
+    "Answer",
+    "InvalidInput",
     "Json",
     "Kind",
     "Upcast",
+    "answer_of",
     "decode",
     "dump",
     "encode",
@@ -41,6 +54,11 @@ __all__ = [
     "load_event",
     "load_notice",
     "make_kinds",
+    "problem_of",
+    "read_command",
+    "read_cursor",
+    "schema",
+    "schemas",
 ]
 
 UPCASTS: Final[Sequence[tuple[str, int, Upcast]]] = ()
