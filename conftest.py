@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import redirect_stdout
+from doctest import ELLIPSIS, OutputChecker
 from io import StringIO
 
 from sybil import Example, Sybil
@@ -22,9 +23,10 @@ def _run(example: Example) -> None:
 
 
 def _compare(example: Example) -> None:
-    """Compare a text block with the output of the Python before it."""
+    """Compare a text block with the output of the Python before it; `...` stands for anything."""
     printed = example.namespace.pop(_PRINTED, "")
-    if str(example.parsed).rstrip() != printed.rstrip():
+    wanted = f"{str(example.parsed).rstrip()}\n"
+    if not OutputChecker().check_output(wanted, f"{printed.rstrip()}\n", ELLIPSIS):
         raise AssertionError(f"The Python before this block printed:\n{printed}")
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -84,6 +87,22 @@ def test_every_link_has_a_target(page: Path) -> None:
 def test_the_readme_links_every_page() -> None:
     linked = set(re.findall(r"\((docs/[^)#]+)\)", (ROOT / "README.md").read_text(encoding="utf-8")))
     assert linked == {f"docs/{page.name}" for page in PAGES if page.parent.name == "docs"}
+
+
+def test_the_repository_of_the_page_is_typed(tmp_path: Path) -> None:
+    """What a reader copies passes `mypy --strict`."""
+    text = (ROOT / "docs" / "write_a_repository.md").read_text(encoding="utf-8")
+    copied = tmp_path / "json_store.py"
+    copied.write_text("\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL)), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--config-file=", str(copied)],
+        cwd=ROOT,
+        env={**os.environ, "MYPYPATH": str(ROOT / "src")},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_the_first_screen_has_the_two_commands_and_ten_lines_of_code() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
+from uuid import UUID
 
 import pytest
 import world
@@ -24,6 +27,7 @@ from client_access.repository.erasing import (
     erase_notice,
 )
 from client_access.service.once import to_command_id
+from client_access.testing import run_checks
 from client_access.testing.checks.frame import shown
 
 SECRET = "Zyxwv"
@@ -411,3 +415,61 @@ def test_conflicts_with_other_writers_are_decided_again_under_the_same_id() -> N
 
     memory.save_once = save_once
     assert office.access.handle(RENAME, command_id="a").after == office.client()
+
+
+class WithoutEvents:
+    """A repository that keeps no events, and erases by `erase_client` alone."""
+
+    def __init__(self) -> None:
+        self.clients: dict[UUID, ca.Client] = {}
+
+    def get(self, client_id: UUID) -> ca.Client | None:
+        return self.clients.get(client_id)
+
+    def find_by_email(self, email_key: str) -> ca.Client | None:
+        return next((one for one in self.clients.values() if one.email_key == email_key), None)
+
+    def save(self, changes: Sequence[ca.Change]) -> None:
+        for change in changes:
+            if not change.follows(self.get(change.after.id)):
+                raise ca.StaleClient(change.after.id)
+            self.clients[change.after.id] = change.after
+
+    def page(
+        self,
+        practice_id: str,
+        client_list: ca.ClientList,
+        *,
+        search: str,
+        limit: int,
+        after: tuple[str, UUID] | None,
+    ) -> Sequence[ca.Client]:
+        return [
+            client
+            for client in self.clients.values()
+            if (place := client.listing) is not None
+            and place.practice_id == practice_id
+            and search in place.searched
+        ]
+
+    def erase(self, client_id: UUID) -> None:
+        if stored := self.get(client_id):
+            self.clients[client_id] = erase_client(stored)
+
+
+def test_an_adapter_that_keeps_no_events_erases_the_client_alone() -> None:
+    """Each erasure of something is counted once, so `save` refuses what was decided before (L5)."""
+    report = run_checks(
+        lambda: nullcontext(WithoutEvents()),
+        only=[
+            "erase_takes_the_person_out_of_the_client",
+            "erase_frees_the_address",
+            "erase_moves_the_client_to_its_erased_name",
+            "erase_twice_is_erase_once",
+            "erase_of_nobody_does_nothing",
+            "save_refuses_what_would_bring_an_erased_person_back",
+            "erase_takes_out_what_is_new_since_the_last_time",
+            "erase_does_not_go_by_the_name",
+        ],
+    )
+    assert len(report.passed) == 8, str(report)

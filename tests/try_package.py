@@ -1,5 +1,7 @@
 """Build the package twice, compare, and try it in clean environments: the core and each extra.
 
+The page on writing a repository is followed there, too.
+
 Run it with `make package`. It ends with a line that counts what passed.
 """
 
@@ -7,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
+from doctest import ELLIPSIS, OutputChecker
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -69,6 +73,22 @@ def try_it(wheel: Path, extra: str, folder: Path) -> None:
             assert done.stderr.rstrip().endswith(f"pip install 'client-access[{needed}]'"), module
 
 
+def follow_the_page(wheel: Path, folder: Path) -> None:
+    """Do what docs/write_a_repository.md says, word by word, in an empty folder."""
+    page = (ROOT / "docs" / "write_a_repository.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(sh|python|text)\n(.*?)```", page, re.DOTALL)
+    of = {kind: "".join(text for which, text in blocks if which == kind) for kind, _ in blocks}
+    folder.mkdir()
+    commands = of["sh"].replace("client-access[", f"{wheel}[")
+    subprocess.run(["sh", "-e", "-c", commands], cwd=folder, check=True, capture_output=True)
+    (folder / "json_store.py").write_text(of["python"], encoding="utf-8")
+    command = ["venv/bin/python", "json_store.py"]
+    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    printed = re.sub(r"\n\n+", "\n", done.stdout)
+    wanted = re.sub(r"\n\n+", "\n", of["text"])
+    assert OutputChecker().check_output(wanted, printed, ELLIPSIS), printed
+
+
 def main() -> None:
     """Do everything, and stop at the first failure."""
     with tempfile.TemporaryDirectory(prefix="client-access-") as name:
@@ -80,7 +100,10 @@ def main() -> None:
             sys.stdout.write(f"{extra or 'the core alone'}\n")
             sys.stdout.flush()
             try_it(wheel, extra, folder / f"with-{extra}")
-    sys.stdout.write(f"package: {len(TRIES) + 1} passed, 0 failed\n")
+        sys.stdout.write("the page on repositories\n")
+        sys.stdout.flush()
+        follow_the_page(wheel, folder / "page")
+    sys.stdout.write(f"package: {len(TRIES) + 2} passed, 0 failed\n")
 
 
 if __name__ == "__main__":

@@ -35,3 +35,17 @@ class Change:
     event: Event | None = field(repr=_kind)
     after: Client = field(repr=False)
     notices: tuple[Notice, ...] = field(default=(), repr=False)
+
+    def follows(self, stored: Client | None) -> bool:
+        """Return whether the stored client is the one that the change was decided on.
+
+        If not, a repository raises :class:`~client_access.StaleClient`. The version tells whether
+        another change was first, and the number of erasures whether the person was erased since.
+
+        Parameters:
+            stored: the client that is stored under the id of `after`; None if there is none.
+        """
+        before = self.before
+        if stored is None or before is None:
+            return stored is before
+        return (stored.version, stored.erasures) == (before.version, before.erasures)

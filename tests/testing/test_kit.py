@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -61,7 +62,7 @@ def test_checks_need_neither_pytest_nor_hypothesis() -> None:
         "from client_access.testing import run_checks;"
         f"print(run_checks(lambda: nullcontext(MemoryRepository()), only=['{NAME}']))"
     )
-    assert printed == "1 passed, 0 failed, 0 skipped\n"
+    assert printed == "1 passed, 0 failed\n"
 
 
 # ── Clock and examples ───────────────────────────────────────────────────────────────────────────
@@ -100,14 +101,30 @@ def test_every_event_happens_to_an_example() -> None:
 def test_the_runner_reports_what_passed_failed_and_was_skipped() -> None:
     report = run_checks(lambda: nullcontext(ca.MemoryRepository()), thread_safe=False)
     assert report.conforms
-    assert str(report).endswith(f"{len(report.passed)} passed, 0 failed, 11 skipped")
+    assert str(report) == (
+        f"{len(report.passed)} passed, 0 failed\n"
+        "2 skipped: the repository does not offer HostTransaction\n"
+        "9 skipped: the repository is not thread-safe"
+    )
     assert len(report.passed) + len(report.skipped) == len(CHECKS)
 
     name = "save_refuses_a_change_decided_on_an_older_version"
     report = run_checks(lambda: nullcontext(ForgetsTheVersion()), only=[name])
     assert not report.conforms
-    assert "compare before.version in the statement that writes" in str(report)
+    assert "compare before.version\n  in the statement that writes" in str(report)
     assert str(report).startswith(f"{name}\n  proves: Repository.save: ")
+    assert max(map(len, str(report).splitlines())) <= 100
+
+
+def test_the_runner_names_any_other_error_and_where_it_was_raised() -> None:
+    """A `KeyError` says little without its name and its place."""
+
+    class Broken(Delegating):
+        def save(self, changes: Sequence[ca.Change]) -> None:
+            raise KeyError("row")
+
+    report = run_checks(lambda: nullcontext(Broken()), only=[NAME])
+    assert re.search(r"KeyError: 'row' \(.*test_kit.py, line \d+, in save\)", str(report))
 
 
 def test_the_runner_names_what_a_repository_should_offer_and_lacks() -> None:

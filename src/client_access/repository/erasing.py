@@ -64,22 +64,25 @@ def erase_command(command: Said) -> Said:
     return _without_person(command)
 
 
-def erase_client(client: Client, *, erasures: int) -> Client:
+def erase_client(client: Client, *, erasures: int | None = None) -> Client:
     """Return the client to which its erased history replays.
 
     Parameters:
         client: the client, as it is or as it was.
-        erasures: how often its history was erased, with this time.
+        erasures: how often its history was erased, with this time. An adapter that keeps no events
+            leaves it out: it is one more then, if anything in the client is about a person.
     """
     email = client.email
-    return attrs.evolve(
+    erased = attrs.evolve(
         client,
         business_name=client.business_name and ERASED_NAME,  # a deleted client has no name
         contact=ContactDetails(),
         email=email if email.is_placeholder else EmailAddress.erased(client.id),
         services=_erase_services(client.services),
-        erasures=erasures,
     )
+    if erasures is None:
+        erasures = client.erasures + (erased != client)
+    return attrs.evolve(erased, erasures=erasures)
 
 
 def erase_change(change: Change, *, erasures: int) -> Change:

@@ -268,7 +268,7 @@ class MemoryRepository:
         for change in changes:
             after = change.after
             stored = clients.get(after.id, self._clients.get(after.id))
-            if _state(stored) != _state(change.before):
+            if not change.follows(stored):
                 raise StaleClient(after.id)
             if owners.get(after.email_key, self._owners.get(after.email_key)) not in (
                 None,
@@ -366,8 +366,3 @@ class _Waiting:
 
     def shown(self) -> Claim:
         return Claim(self.notice, self.attempts, UUID(int=0), None if self.parked else self.due)
-
-
-def _state(client: Client | None) -> tuple[int, int] | None:
-    """Return what differs if the client is no longer the one that was decided on."""
-    return None if client is None else (client.version, client.erasures)

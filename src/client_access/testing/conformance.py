@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
+from textwrap import wrap
+from traceback import extract_tb
 from typing import final
 
 from attrs import frozen
@@ -16,6 +19,8 @@ from client_access.values.validation import wrong_type
 OpenRepository = Callable[[], AbstractContextManager[Repository]]
 """Opens a repository that is empty, or at least holds nothing that anybody needs."""
 
+_WIDTH = 100
+
 
 @final
 @frozen
@@ -25,13 +30,13 @@ class Report:
     Parameters:
         passed: the checks that passed.
         failed: the checks that failed, with the error that each raised.
-        skipped: the checks that use a protocol that the repository does not offer, or several
-            threads although it is not thread-safe.
+        skipped: the checks that do not apply, with the reason: a protocol that the repository does
+            not offer, or several threads although it is not thread-safe.
     """
 
     passed: tuple[Check, ...]
     failed: tuple[tuple[Check, Exception], ...]
-    skipped: tuple[Check, ...]
+    skipped: tuple[tuple[Check, str], ...]
 
     @property
     def conforms(self) -> bool:
@@ -39,11 +44,27 @@ class Report:
         return not self.failed
 
     def __str__(self) -> str:
-        counts = f"{len(self.passed)} passed, {len(self.failed)} failed"
-        lines = [
-            f"{check.name}\n  proves: {check.contract}\n  {error}" for check, error in self.failed
+        failures = [
+            "\n".join([check.name, *_lines(f"proves: {check.contract}"), *_lines(_said(error)), ""])
+            for check, error in self.failed
         ]
-        return "\n\n".join([*lines, f"{counts}, {len(self.skipped)} skipped"])
+        counts = f"{len(self.passed)} passed, {len(self.failed)} failed"
+        reasons = Counter(reason for _, reason in self.skipped)
+        skipped = [f"{number} skipped: {reason}" for reason, number in reasons.items()]
+        return "\n".join([*failures, counts, *skipped])
+
+
+def _lines(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        yield from wrap(line.strip(), _WIDTH, initial_indent="  ", subsequent_indent="  ")
+
+
+def _said(error: Exception) -> str:
+    """Return the message of a check; of any other error, also its name and where it was raised."""
+    if isinstance(error, ConformanceError):
+        return str(error)
+    *_, last = extract_tb(error.__traceback__)
+    return f"{type(error).__name__}: {error} ({last.filename}, line {last.lineno}, in {last.name})"
 
 
 def reason_to_skip(check: Check, repository: Repository, *, thread_safe: bool = True) -> str | None:
@@ -104,8 +125,8 @@ def run_checks(
         check = CHECKS[name]
         with open_repository() as repository:
             check_offers(repository, offers)
-            if reason_to_skip(check, repository, thread_safe=thread_safe):
-                skipped.append(check)
+            if reason := reason_to_skip(check, repository, thread_safe=thread_safe):
+                skipped.append((check, reason))
                 continue
             try:
                 check(repository)

@@ -163,7 +163,10 @@ def _expect_stale(
     with expect_error(StaleClient, client_id, advice):
         repository.save(changes)
     expect_equal(
-        repository.get(client_id), kept, "save() refused a change, but stored something of it."
+        repository.get(client_id),
+        kept,
+        "save() refused a change, but stored something of it, or of those before it: write all "
+        "changes in one transaction, and roll it back on any error.",
     )
 
 
@@ -179,7 +182,8 @@ def save_refuses_a_change_decided_on_an_older_version(repository: Repository) ->
         [stale],
         life.client,
         "save() accepted a change decided on version 1 although version 2 is stored: compare "
-        "before.version in the statement that writes, and check its row count.",
+        "before.version in the statement that writes, and check its row count; or read the client "
+        "under a lock, and ask change.follows(stored).",
     )
 
 
