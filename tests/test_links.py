@@ -262,6 +262,7 @@ def test_a_token_takes_ids_only(bad: Any) -> None:
     [
         "https://app.example.com/activate/",
         "https://app.example.com/activate?token=",
+        "https://app.example.com?token=",
         "https://app.example.com#",
         "https://app.example.com?",
         "http://localhost:8000/a/",

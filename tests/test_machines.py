@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from types import ModuleType
 from typing import Any, get_args
+from uuid import UUID
 
 import pytest
 import world
@@ -574,6 +575,30 @@ def _checked(state_named: Callable[[str], Enum | None]) -> Callable[[str], Enum 
         return state_named(name)
 
     return state
+
+
+def test_an_activation_is_sent_again_exactly_where_one_is_pending() -> None:
+    """E4, E5: an event that sends or replaces an activation is corrupt where none is pending, and
+    so is one that sends none where one is. Only a replacement has another id.
+    """
+    other = ca.Activation(UUID(int=99), world.T0, world.LATE)
+    corrupt: Counter[str] = Counter()
+    for there in world.walk().histories:
+        match there.events[-1]:
+            case ca.ServiceAdded() | ca.EmailChanged() | ca.ActivationResent() as event:
+                before = ca.replay(there.events[:-1])
+            case _:
+                continue
+        wrong = [None if event.activation else other]
+        if pending := before.activation:
+            wrong.append(pending if isinstance(event, ca.EmailChanged) else other)
+        for activation_sent in wrong:
+            if activation_sent is None and isinstance(event, ca.ActivationResent):
+                continue  # such an event cannot be made
+            with pytest.raises(ca.CorruptRecord):
+                ca.evolve(before, evolve(event, activation=activation_sent))
+            corrupt[f"{type(event).__name__} {pending is None} {activation_sent is None}"] += 1
+    assert len(corrupt) == 7, corrupt
 
 
 def test_histories_that_no_edge_allows_are_refused() -> None:

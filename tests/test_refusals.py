@@ -917,6 +917,27 @@ def test_nothing_is_sent_to_an_address_that_was_erased(given: Given, by: ca.Acto
     assert office.access.sign_in(THIRD).allowed
 
 
+@pytest.mark.parametrize(
+    ("by", "end"),
+    [
+        (SOUTH, ca.DeclinePracticeInvitation(i, SOUTH)),
+        (PLATFORM, ca.WithdrawPracticeInvitation(i, CLIENT)),
+    ],
+)
+def test_an_invitation_is_ended_where_a_customer_cannot_be_deleted(
+    by: ca.Actor, end: ca.Command
+) -> None:
+    """L5, L9: an invited practice declines, and the client withdraws; either way the record of a
+    customer is kept.
+    """
+    office = Office((REGISTER, invite(SOUTH)))
+    ending, keep = office.refusal_of(ca.DeleteClient(i, by)).ways_out
+    assert (ending.command, ending.by) == (type(end), type(end.by))
+    assert keep.key == "keep_record"
+    assert office.access.handle(end).event is not None
+    assert office.refusal_of(ca.DeleteClient(i, PLATFORM)).ways_out == (keep,)
+
+
 def _activation_emails(change: ca.Change) -> list[ca.EmailAddress]:
     return [
         notice.recipient.email

@@ -725,6 +725,9 @@ def test_prices_at_their_limits() -> None:
         (lambda: ca.Activation(CLIENT_ID, T0, T0), "expires_at", "later than sent_at"),
         (lambda: ca.DirectDebit(SOON, T0), "due", "earlier than asked_at"),
         (lambda: build(ca.Client, erasures=-1), "erasures", "must not be negative"),
+        (lambda: build(ca.ClientAdded, erasures=-1), "erasures", "must not be negative"),
+        (lambda: build(ca.ClientImported, erasures=-1), "erasures", "must not be negative"),
+        (lambda: build(ca.CustomerRegistered, erasures=-1), "erasures", "must not be negative"),
         (lambda: ca.Policy(timedelta(0)), "activation_lifetime", "must be positive"),
         (lambda: ca.Policy(-timedelta(1)), "activation_lifetime", "must be positive"),
         (lambda: ca.Policy(unpaid_access=-timedelta(1)), "unpaid_access", "negative"),
@@ -1244,6 +1247,7 @@ def _with_address(address: str) -> ca.Client:
         ("a?cc=b&d@example.com", "mailto:a%3Fcc%3Db%26d@example.com"),
         ("o'neil+tag@example.com", "mailto:o%27neil%2Btag@example.com"),
         ("josé@faß.de", "mailto:jos%C3%A9@fa%C3%9F.de"),
+        ("a/b@example.com", "mailto:a%2Fb@example.com"),
     ],
 )
 def test_the_mailto_link_of_a_client(address: str, link: str) -> None:
@@ -1265,7 +1269,7 @@ def test_no_address_can_add_anything_to_its_link(address: str) -> None:
     assert (parts.scheme, parts.query, parts.fragment) == ("mailto", "", "")
     assert unquote(parts.path) == address
     assert parts.path.count("@") == 1
-    assert not set(parts.path) & set(',;:?&# \r\n"<>')
+    assert not set(parts.path) & set(',;:/?&# \r\n"<>')
     assert parts.path.isascii()
 
 

@@ -150,32 +150,30 @@ class Client:
 
     id: UUID = field(validator=is_a(UUID))
     version: int = field(validator=is_count)
-    kind: ClientKind = field(validator=is_a(ClientKind), repr=False)
-    business_name: str = field(validator=_is_name, repr=False)
-    contact: ContactDetails = field(validator=is_a(ContactDetails), repr=False)
-    email: EmailAddress = field(validator=is_a(EmailAddress), repr=False)
-    source: Source = field(validator=is_a(Source), repr=False)
+    kind: ClientKind = field(validator=is_a(ClientKind))
+    business_name: str = field(validator=_is_name)
+    contact: ContactDetails = field(validator=is_a(ContactDetails))
+    email: EmailAddress = field(validator=is_a(EmailAddress))
+    source: Source = field(validator=is_a(Source))
     status: Status = field(validator=is_a(Status))
-    payer_state: PayerState = field(validator=is_a(PayerState), repr=False)
-    services: tuple[HeldService, ...] = field(default=(), validator=_are_services, repr=False)
-    practice_id: str | None = field(
-        default=None, validator=is_text_or_none(PRACTICE_ID_LENGTH), repr=False
-    )
-    activation: Activation | None = field(
-        default=None, validator=is_a_or_none(Activation), repr=False
-    )
+    payer_state: PayerState = field(validator=is_a(PayerState))
+    services: tuple[HeldService, ...] = field(default=(), validator=_are_services)
+    practice_id: str | None = field(default=None, validator=is_text_or_none(PRACTICE_ID_LENGTH))
+    activation: Activation | None = field(default=None, validator=is_a_or_none(Activation))
     practice_invitation: PracticeInvitation | None = field(
-        default=None, validator=is_a_or_none(PracticeInvitation), repr=False
+        default=None, validator=is_a_or_none(PracticeInvitation)
     )
-    established: bool = field(default=False, validator=is_a(bool), repr=False)
-    direct_debit: DirectDebit | None = field(
-        default=None, validator=is_a_or_none(DirectDebit), repr=False
-    )
-    direct_debit_given: bool = field(default=False, validator=is_a(bool), repr=False)
-    erasures: int = field(default=0, validator=is_tally, repr=False)
+    established: bool = field(default=False, validator=is_a(bool))
+    direct_debit: DirectDebit | None = field(default=None, validator=is_a_or_none(DirectDebit))
+    direct_debit_given: bool = field(default=False, validator=is_a(bool))
+    erasures: int = field(default=0, validator=is_tally)
 
     def __attrs_post_init__(self) -> None:
         _check_shape(self)
+
+    def __repr__(self) -> str:
+        """Return where the client is, and nothing about the person."""
+        return f"<Client {self.id} version={self.version} status={self.status.value}>"
 
     @property
     def email_key(self) -> str:

@@ -10,10 +10,10 @@ Every command raises :class:`~client_access.InvalidValue` if a field is malforme
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias, final
+from typing import Protocol, TypeAlias, final
 from uuid import UUID, uuid4
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from client_access.errors import InvalidValue
 from client_access.machines.payer import Payer
@@ -72,6 +72,10 @@ def _to_services(selection: ServiceSelection) -> tuple[HeldService, ...]:
     return tuple(services)
 
 
+class _Printer(Protocol):
+    def text(self, obj: str) -> None: ...
+
+
 @frozen
 class _Command:
     """What every command has.
@@ -83,6 +87,18 @@ class _Command:
 
     client_id: UUID = field(validator=is_a(UUID))
     by: Actor = field(validator=is_one_of(*ACTORS))
+
+    def _repr_pretty_(self, printer: _Printer, _: bool) -> None:
+        """Print the command on one line, as Hypothesis and IPython ask for it.
+
+        It can be pasted, as `repr` can; what has its default is left out.
+        """
+        said = (
+            f"{each.name}={value!r}"
+            for each in fields(type(self))
+            if (value := getattr(self, each.name)) != each.default
+        )
+        printer.text(f"{type(self).__name__}({', '.join(said)})")
 
 
 # ── Adding ───────────────────────────────────────────────────────────────────────────────────────

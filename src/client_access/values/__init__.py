@@ -29,7 +29,11 @@ class IdentityEnum(Enum):
 
     Each member exists once, also after pickling and copying. Python's own hash of a member is a
     call to a Python function, and every decision looks up half a dozen members.
+
+    The `repr` of a member can be pasted, so that the one of a command or an event can.
     """
+
+    __repr__ = Enum.__str__
 
 
 # Outside of the class: inside, pyright takes it for another type than the one of `Enum`.

@@ -8,7 +8,6 @@ from typing import Any, TypeAlias, final
 from uuid import UUID, uuid5
 
 from attrs import frozen
-from hypothesis import note
 from hypothesis import strategies as st
 
 from client_access import commands as cmd
@@ -19,7 +18,6 @@ from client_access.deciding import RULES
 from client_access.machines.lifecycle import Status
 from client_access.machines.payer import Payer
 from client_access.testing.examples import CATALOGUE, NORTH, SOUTH
-from client_access.testing.story import command_line
 from client_access.testing.strategies.values import (
     Draw,
     actors,
@@ -90,7 +88,7 @@ def _commands(
     kinds: list[type[Command]],
     by: st.SearchStrategy[Actor] | None,
 ) -> Command:
-    return _noted(any_command(draw, ways, client_id, kinds, by))
+    return any_command(draw, ways, client_id, kinds, by)
 
 
 def any_command(
@@ -107,12 +105,6 @@ def any_command(
     practices = ways.practices if own is None else (*ways.practices, own)
     who: Actor = draw(actors(about, practices=practices) if by is None else by)
     return kind(about, who, **_ANY_FIELDS[kind](draw, ways))
-
-
-def _noted(command: Command) -> Command:
-    """Print a command on one line, with what its own `repr` hides, if the test fails with it."""
-    note(command_line(command))
-    return command
 
 
 def accepted_commands(
@@ -158,7 +150,7 @@ def creating_commands(
 
 @st.composite
 def _accepted(draw: st.DrawFn, ways: Ways, client_id: UUID, found: Sequence[Given]) -> Command:
-    return _noted(accepted_command(draw, ways, client_id, found))
+    return accepted_command(draw, ways, client_id, found)
 
 
 def accepted_command(draw: Draw, ways: Ways, client_id: UUID, found: Sequence[Given]) -> Command:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import groupby
@@ -269,6 +269,13 @@ def _walks(
     return Walk(walker.changes)
 
 
+def _print_lines(changes: Iterable[Change], printer: Any) -> None:
+    for number, line in enumerate(life_lines(changes)):
+        if number:
+            printer.break_()
+        printer.text(line)
+
+
 @final
 class Walk(tuple[Change, ...]):
     """The changes of a client, which a failing test prints one line each."""
@@ -277,23 +284,34 @@ class Walk(tuple[Change, ...]):
 
     def _repr_pretty_(self, printer: Any, _: bool) -> None:
         """Print the lines, as Hypothesis asks for them."""
-        for number, line in enumerate(life_lines(self)):
-            if number:
-                printer.break_()
-            printer.text(line)
+        _print_lines(self, printer)
 
 
-# Hypothesis prints what it maps: the call of one of these functions, with the walk.
+@final
+class _History(tuple[Event, ...]):
+    """The events of a walk, which a failing test prints as the walk."""
+
+    walk: Walk
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        printer.text("events_of(")
+        with printer.indent(4):
+            printer.break_()
+            _print_lines(self.walk, printer)
+        printer.break_()
+        printer.text(")")
 
 
 def client_after(walk: Walk) -> Client:
-    """Return the client at the end of a walk."""
+    """Return the client at the end of a walk; Hypothesis prints this call, with the walk."""
     return walk[-1].after
 
 
 def events_of(walk: Walk) -> tuple[Event, ...]:
     """Return the events of a walk."""
-    return tuple(change.event for change in walk if change.event is not None)
+    history = _History(change.event for change in walk if change.event is not None)
+    history.walk = walk
+    return history
 
 
 def walks(
