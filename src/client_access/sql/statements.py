@@ -138,7 +138,9 @@ _data_of_version = (
     .where(schema.c.name == SCHEMA_NAME, schema.c.version == VERSION)
     .scalar_subquery()
 )
-ADD_EVENT: Final = Prepared(insert(events).values(data=_data_of_version))
+ADD_EVENT: Final = Prepared(
+    insert(events).values(data=_data_of_version), [events.c.client_id.name, events.c.version.name]
+)
 OVERWRITE_EVENT: Final = (
     update(events)
     .where(_of_client, events.c.version == bindparam("event_version"))
