@@ -57,6 +57,8 @@ def _insert_if_new(
     return inserts
 
 
+TABLES_VERSION: Final = Prepared(select(schema.c.version).where(schema.c.name == SCHEMA_NAME))
+
 # ── Clients ──────────────────────────────────────────────────────────────────────────────────────
 
 _whole = select(clients.c.id, clients.c.version, clients.c.data)
@@ -65,7 +67,9 @@ _one_client = clients.c.id == bindparam("key")
 GET_CLIENT: Final = Prepared(_whole.where(_one_client))
 GET_CLIENT_LOCKED: Final = _whole.where(_one_client).with_for_update()
 GET_CLIENTS: Final = _whole.where(clients.c.id.in_(bindparam("keys", expanding=True)))
-FIND_CLIENT: Final = Prepared(_whole.where(clients.c.email_key == bindparam("key")))
+FIND_CLIENT: Final = Prepared(
+    _whole.add_columns(clients.c.email_key).where(clients.c.email_key == bindparam("key"))
+)
 FIND_CLIENTS: Final = select(clients.c.email_key, clients.c.id).where(
     clients.c.email_key.in_(bindparam("keys", expanding=True))
 )
