@@ -595,8 +595,9 @@ def test_an_activation_is_sent_again_exactly_where_one_is_pending() -> None:
         for activation_sent in wrong:
             if activation_sent is None and isinstance(event, ca.ActivationResent):
                 continue  # such an event cannot be made
+            changes: dict[str, Any] = {"activation": activation_sent}
             with pytest.raises(ca.CorruptRecord):
-                ca.evolve(before, evolve(event, activation=activation_sent))
+                ca.evolve(before, evolve(event, **changes))
             corrupt[f"{type(event).__name__} {pending is None} {activation_sent is None}"] += 1
     assert len(corrupt) == 7, corrupt
 

@@ -61,10 +61,14 @@ def test_arguments_of_the_driver_reach_it(postgresql: str) -> None:
     ("arguments", "field"),
     [
         ({"connect_args": {"nonsense": 1}}, "connect_args"),
+        ({"connect_args": ["timeout"]}, "connect_args"),
+        ({"pool_size": "5"}, "pool_size"),
         ({"pool_size": 0}, "pool_size"),
+        ({"pool_timeout": None}, "pool_timeout"),
         ({"pool_timeout": -1}, "pool_timeout"),
         ({"pool_timeout": float("nan")}, "pool_timeout"),
         ({"schema": "billing"}, "schema"),
+        ({"schema": ""}, "schema"),
     ],
 )
 def test_a_malformed_argument_is_an_invalid_value(
@@ -243,6 +247,35 @@ def test_a_locked_file_is_named(sqlite: str) -> None:
             SqlRepository(connection).save([added()])
     holder.close()
     repository.close()
+
+
+@pytest.mark.parametrize("opened", [SqlRepository.open, opened_both_ways])
+@pytest.mark.parametrize("part", [{"database": "nowhere"}, {"username": "nobody_else"}])
+def test_a_server_that_does_not_let_one_in_is_named(
+    postgresql: str, opened: Any, part: dict[str, Any]
+) -> None:
+    """Nor one that is not there. The driver has no code for it."""
+    for url in (make_url(postgresql).set(**part), "postgresql://user:word@127.0.0.1:1/name"):
+        with pytest.raises(RepositoryError, match="cannot be reached, or does not admit") as raised:
+            opened(str(url) if isinstance(url, str) else url.render_as_string())
+        assert "word" not in str(raised.value)
+
+
+def test_an_argument_of_a_url_that_the_server_s_driver_rejects_is_an_invalid_value() -> None:
+    with pytest.raises(InvalidValue, match="has an argument that the driver rejects"):
+        SqlRepository.open("postgresql://127.0.0.1:1/name?nonsense=1")
+
+
+def test_a_lost_connection_is_named(postgresql: str) -> None:
+    """The server has ended it, and says so in a code, or it was closed, and there is none."""
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'lost'"
+    engine = create_engine(postgresql)
+    url = make_url(postgresql).update_query_dict({"application_name": "lost"})
+    with SqlRepository.open(url) as repository:
+        execute(engine, end)
+        with pytest.raises(RepositoryError, match="the connection was lost"):
+            repository.get(uuid4())
+    engine.dispose()
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

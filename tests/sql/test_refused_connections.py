@@ -8,11 +8,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sql.shop import added, execute, renamed
-from sqlalchemy import Engine, create_engine, text
+from attrs import evolve
+from sql.shop import LEASE, T0, added, execute, renamed, subscribed
+from sqlalchemy import Engine, create_engine, event, text
 
-from client_access import InvalidValue, RepositoryError
-from client_access.sql import SqlRepository
+from client_access import InvalidValue, RepositoryError, SignIn
+from client_access.sql import SqlRepository, bring_up_to_date
 
 
 @pytest.mark.parametrize("mine", [False, True], ids=["open", "engine"])
@@ -38,6 +39,46 @@ def test_a_connection_of_another_process_is_refused(database: str, mine: bool) -
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == len(calls)
     assert repository.get(change.after.id) == change.after
     repository.close()
+
+
+def test_a_forked_process_that_closes_leaves_its_parent_connected(postgresql: str) -> None:
+    """PostgreSQL would end the session that both processes share."""
+    with SqlRepository.open(postgresql) as repository:
+        change = added()
+        repository.save([change])
+        child = os.fork()
+        if not child:  # pragma: no cover  # nothing is measured in a process that ends like this
+            repository.close()
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert repository.get(change.after.id) == change.after
+
+
+def test_the_answer_to_another_question_is_refused(
+    repository: SqlRepository, engine: Engine
+) -> None:
+    """One client would be taken for another, and be let in.
+
+    A host may have connected before a fork, so that two processes share its connection unseen.
+    """
+    change = added(email="books@example.com")
+    repository.save([change])
+
+    def mix_up(_: object, __: object, statement: str, parameters: object, *___: object) -> object:
+        """Find any client, by a statement with as many parameters."""
+        return statement.replace(
+            "WHERE client_access_client", "WHERE version = 1 OR client_access_client"
+        ), parameters
+
+    event.listen(engine, "before_cursor_execute", mix_up, retval=True)
+    with engine.connect() as connection:
+        mixed_up = SqlRepository(connection)
+        with pytest.raises(RepositoryError, match="another question"):
+            mixed_up.get(uuid4())
+        with pytest.raises(RepositoryError, match="another question"):
+            mixed_up.find_by_email("other@example.com")
+        assert mixed_up.get(change.after.id) == change.after
+        assert mixed_up.find_by_email("books@example.com") == change.after
 
 
 @pytest.mark.parametrize("statement", ["read", "write"])
@@ -77,14 +118,29 @@ def test_a_process_of_an_older_version_writes_nothing_beside_a_newer_one(
     repository: SqlRepository, engine: Engine, statement: str | None
 ) -> None:
     """Another process may upgrade the tables while this one runs, or no one has stamped them."""
-    change = added()
-    repository.save([change])
+    change = added(email="books@example.com")
+    repository.save([change, subscribed(change.after, sign_in=SignIn.PRACTICE_AND_CLIENT)])
+    stored = repository.get(change.after.id)
+    assert stored is not None
+    (claim,) = repository.claim(at=T0, lease=LEASE, limit=1)
+    execute(engine, "UPDATE client_access_client SET searched = 'of an older Unicode'")
     table = "client_access_schema"
     execute(engine, f"UPDATE {table} {statement}" if statement else f"DELETE FROM {table}")
-    calls: tuple[Callable[[SqlRepository], None], ...] = (
+    calls: tuple[Callable[[SqlRepository], object], ...] = (
         lambda one: one.save([added(), added()]),
-        lambda one: one.save([renamed(change.after)]),
+        lambda one: one.save([renamed(stored)]),
         lambda one: one.erase(change.after.id),
+        lambda one: one.save_once("7", added(), at=T0, until=T0 + LEASE),
+        # What adds no event.
+        lambda one: one.save_once("8", evolve(change, event=None), at=T0, until=T0 + LEASE),
+        lambda one: one.purge(at=T0 + 9 * LEASE),
+        lambda one: one.claim(at=T0 + 9 * LEASE, lease=LEASE, limit=1),
+        lambda one: one.released(claim),
+        lambda one: one.failed(claim, retry_at=None),
+        lambda one: one.delivered(claim),
+        lambda one: one.retry(claim.notice.id, at=T0),
+        lambda one: one.discard(claim.notice.id),
+        lambda one: one.refresh(),
     )
     with engine.connect() as connection:
         for one in (repository, SqlRepository(connection)):
@@ -92,7 +148,8 @@ def test_a_process_of_an_older_version_writes_nothing_beside_a_newer_one(
                 with pytest.raises(RepositoryError, match="another version"):
                     call(one)
     assert list(repository.client_ids()) == [change.after.id]
-    assert repository.get(change.after.id) == change.after
+    assert repository.get(change.after.id) == stored
+    assert repository.recall("8", at=T0) is None
 
 
 @pytest.mark.parametrize("migrate", [True, False])
@@ -104,6 +161,9 @@ def test_a_dropped_table_is_noticed_at_opening(
     execute(engine, "DROP TABLE client_access_outcome")
     with pytest.raises(RepositoryError, match="client_access_outcome is missing"):
         SqlRepository.open(database, migrate=migrate)
+    missing = pytest.raises(RepositoryError, match="client_access_outcome is missing")
+    with engine.connect() as connection, missing:
+        bring_up_to_date(connection)
 
 
 # ── A server that became a standby ───────────────────────────────────────────────────────────────

@@ -76,6 +76,7 @@ def test_older_tables_go_through_each_missing_step_once(database: str) -> None:
     def step(number: int) -> Callable[[Connection], None]:
         def take(connection: Connection) -> None:
             taken.append(number)
+            metadata.create_all(connection)
             connection.execute(text(f"CREATE TABLE step_{number} (id INTEGER)"))
 
         return take

@@ -260,6 +260,15 @@ def test_malformed_arguments_raise_at_once(host: Engine, async_host: AsyncEngine
         in_transaction("x", lambda _: None)  # type: ignore[arg-type]  # the test
     with pytest.raises(InvalidValue, match="work"):
         in_transaction(host, 1)  # type: ignore[arg-type]  # the test
+    with pytest.raises(InvalidValue, match="work is async"):
+        in_transaction(host, record_async)  # type: ignore[arg-type, unused-coroutine]  # the test
+
+    async def not_awaited() -> None:
+        with pytest.raises(InvalidValue, match="work is not async"):
+            await in_transaction_async(async_host, lambda _: None)  # type: ignore[arg-type, return-value]  # the test
+        await async_host.dispose()
+
+    asyncio.run(not_awaited())
     with pytest.raises(InvalidValue, match="engine"):
         asyncio.run(in_transaction_async(host, record_async))  # type: ignore[arg-type]  # the test
     with pytest.raises(InvalidValue, match="work"):

@@ -390,6 +390,24 @@ def test_an_error_on_a_host_s_engine_shows_no_parameters(engine: Engine) -> None
     assert "ecret" not in str(raised.value.__cause__)
 
 
+@pytest.mark.parametrize("host", [False, True], ids=["own", "host"])
+def test_an_error_shows_nothing_of_the_row_at_fault(postgresql: str, host: bool) -> None:
+    """PostgreSQL's details show the whole row, and a log shows the cause of an error."""
+    engine = create_engine(postgresql)
+    SqlRepository(engine)
+    execute(engine, "ALTER TABLE client_access_client ADD CHECK (data NOT LIKE '%Secret%')")
+    with engine.connect() as connection:
+        repository = SqlRepository(connection if host else engine)
+        with pytest.raises(RepositoryError, match="23514") as raised:
+            repository.save([added(name="Secret Name", email="secret.name@example.com")])
+    error: BaseException | None = raised.value
+    while error is not None:
+        assert "ecret" not in str(error)
+        error = error.__cause__ or error.__context__
+    assert "violates check constraint" in str(raised.value.__cause__)
+    engine.dispose()
+
+
 def test_a_host_s_connection_that_was_returned_is_a_repository_error(engine: Engine) -> None:
     """A repository is of no use after its host has closed the connection."""
     SqlRepository(engine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -46,7 +47,7 @@ from client_access.sql.faults import (
     is_made_meanwhile,
     pause_after,
 )
-from client_access.sql.schema import check, is_up_to_date, take_steps
+from client_access.sql.schema import check, in_this_version, is_up_to_date, take_steps
 from client_access.values import ClientList
 from client_access.values.validation import wrong_type
 
@@ -72,6 +73,7 @@ class AsyncSqlRepository:
             raise wrong_type("bind", "an async engine or connection of SQLAlchemy", bind, _INSTEAD)
         check_bind(bind.dialect, bind.pool if isinstance(bind, AsyncEngine) else None)
         self._bind = bind
+        self._process = os.getpid()
         self._migrate = migrate
         watch(bind.sync_engine if isinstance(bind, AsyncEngine) else bind.engine.sync_engine)
 
@@ -144,7 +146,7 @@ class AsyncSqlRepository:
     async def close(self) -> None:
         """Close the connections of an engine. Do nothing to a host's connection."""
         if isinstance(self._bind, AsyncEngine):
-            await self._bind.dispose()
+            await self._bind.dispose(close=self._process == os.getpid())
 
     async def __aenter__(self) -> Self:
         return self
@@ -179,7 +181,7 @@ class AsyncSqlRepository:
             StaleClient: another writer was first, or the id exists.
             EmailTaken: two clients would share an `email_key`, at any step.
         """
-        await self._write(store.save, changes)
+        await self._save(store.save, changes)
 
     async def page(
         self,
@@ -246,7 +248,8 @@ class AsyncSqlRepository:
             StaleClient: another writer was first, or has remembered the id.
             EmailTaken: two clients would share an `email_key`.
         """
-        await self._write(store.save_once, command_id, change, at, until)
+        write = self._write if change.event is None else self._save
+        await write(store.save_once, command_id, change, at, until)
 
     async def purge(self, *, at: datetime, limit: int = PURGED_AT_ONCE) -> int:
         """Delete remembered changes that are forgotten, and return how many."""
@@ -348,6 +351,11 @@ class AsyncSqlRepository:
             raise as_repository_error(error) from error
 
     async def _write(self, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+        """Do work that writes, if the tables have the version of this package."""
+        return await self._save(lambda connection: in_this_version(connection, work, *arguments))
+
+    async def _save(self, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+        """Do work that adds events, which looks at the version of the tables by itself."""
         if isinstance(self._bind, AsyncEngine):
             return await self._repeat(
                 self._bind, is_collision, lambda sync: in_transaction(sync, work, *arguments)

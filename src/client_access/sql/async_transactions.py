@@ -12,7 +12,7 @@ from client_access.errors import InvalidValue
 from client_access.service.retries import Retries
 from client_access.sql.engines import begin, check_bind, commit, undo, watch
 from client_access.sql.faults import is_conflict
-from client_access.values.validation import check_callable
+from client_access.values.validation import check_awaitable, check_callable
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ async def in_transaction_async(
             async with engine.connect() as connection:
                 transaction = await connection.run_sync(begin)
                 try:
-                    result = await work(connection)
+                    result = await check_awaitable("work", work(connection), "in_transaction")
                 except BaseException as error:
                     await connection.run_sync(undo, transaction, error)
                     raise

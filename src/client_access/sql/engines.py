@@ -29,7 +29,8 @@ from sqlalchemy.exc import (
 )
 
 from client_access.errors import ClientAccessError, InvalidValue, RepositoryError
-from client_access.sql.faults import is_read_only
+from client_access.sql.faults import is_read_only, is_rejected_argument
+from client_access.values.validation import NAME_LENGTH, check_text, check_type, wrong_type
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -91,6 +92,11 @@ def usable_url() -> Iterator[None]:
         raise InvalidValue("url", f"{reason} or postgresql://user@host/name") from None
     except TypeError:
         raise InvalidValue("connect_args", "has an argument that the driver rejects") from None
+    except RepositoryError as error:
+        if is_rejected_argument(error):
+            reason = "or connect_args has an argument that the driver rejects"
+            raise InvalidValue("url", reason) from None
+        raise
 
 
 def engine_options(
@@ -103,8 +109,14 @@ def engine_options(
     pool_timeout: float,
 ) -> dict[str, Any]:
     """Return the arguments for `create_engine`."""
+    check_type("pool_size", pool_size, int)
+    check_type("connect_args", {} if connect_args is None else connect_args, Mapping)
+    if schema is not None:
+        check_text("schema", schema, NAME_LENGTH)
     if pool_size < 1:
         raise InvalidValue("pool_size", "must be positive")
+    if not isinstance(pool_timeout, int | float):
+        raise wrong_type("pool_timeout", "a number of seconds", pool_timeout)
     if not pool_timeout >= 0:
         raise InvalidValue("pool_timeout", "must not be negative")
     options: dict[str, Any] = {

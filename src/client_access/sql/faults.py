@@ -6,7 +6,13 @@ from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import exc
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import (
+    DBAPIError,
+    IntegrityError,
+    ProgrammingError,
+    SQLAlchemyError,
+    StatementError,
+)
 
 from client_access.errors import EmailTaken, RepositoryError, StaleClient
 from client_access.service.retries import Retries
@@ -14,7 +20,13 @@ from client_access.sql.tables import EMAIL_KEY_CONSTRAINT, clients, events, meta
 
 _SERIALIZATION_FAILURES: Final = frozenset({"40001", "40P01"})
 _MADE_MEANWHILE: Final = frozenset({"23505", "42P07", "42710"})
+OTHER_VERSION: Final = "the tables are of another version than this package, or of none"
 _MISSING: Final = "the tables are missing: call bring_up_to_date(connection)"
+_UNPREPARED: Final = (
+    "prepared statements do not work on this connection, as behind PgBouncer:"
+    " pass connect_args={'prepare_threshold': None}"
+)
+_UNREACHABLE: Final = "the server cannot be reached, or does not admit this user to this database"
 
 
 def is_email_conflict(error: IntegrityError) -> bool:
@@ -63,7 +75,7 @@ def pause_after(
 def as_repository_error(error: SQLAlchemyError) -> RepositoryError:
     """Return the error for the caller. The cause is the error of SQLAlchemy.
 
-    Neither shows parameters: they hold personal data.
+    Neither shows values: they are personal data.
     """
     if isinstance(error, exc.TimeoutError):
         return RepositoryError(f"the pool of connections ran out: {error.args[0]}")
@@ -71,10 +83,25 @@ def as_repository_error(error: SQLAlchemyError) -> RepositoryError:
         error.hide_parameters = True
     if not isinstance(error, DBAPIError):
         return RepositoryError(f"the database failed ({type(error).__name__})")
+    _hide_details(error)
     name = _name(error.orig)
     what = type(error).__name__ if name is None else f"{type(error).__name__}, {name}"
     reason = _reason(error)
     return RepositoryError(f"{reason or 'the database failed'} ({what})")
+
+
+def _hide_details(error: DBAPIError) -> None:
+    """Leave only the first sentence of PostgreSQL's text. The details show the row at fault."""
+    primary = getattr(getattr(error.orig, "diag", None), "message_primary", None)
+    if primary is not None and error.orig is not None:
+        error.orig.args = (primary,)
+        error.args = (f"({type(error.orig).__name__}) {primary}",)
+
+
+def is_rejected_argument(error: RepositoryError) -> bool:
+    """Return whether a driver refused to connect because of an argument."""
+    cause = error.__cause__
+    return isinstance(cause, ProgrammingError) and cause.statement is None
 
 
 def is_read_only(error: BaseException | None) -> bool:
@@ -84,8 +111,10 @@ def is_read_only(error: BaseException | None) -> bool:
 
 _REASONS: Final = {
     "25006": "the server accepts no changes: it may have become a standby",
+    "26000": _UNPREPARED,
     "3F000": "the schema does not exist: create it first",
     "42P01": _MISSING,
+    "42P05": _UNPREPARED,
     "42501": "this role lacks a right on the tables or their schema",
     "SQLITE_BUSY": "another process kept the database locked for too long",
     "SQLITE_FULL": "the disk is full",
@@ -101,8 +130,14 @@ def _reason(error: DBAPIError) -> str | None:
     if text.startswith("no such table: ") and text.partition(": ")[2] in metadata.tables:
         return _MISSING
     if isinstance(error, IntegrityError) and _is_other_version(error, text):
-        return "the tables are of another version than this package, or of none"
-    return _REASONS.get((_name(error.orig) or "").removeprefix("SQLSTATE "))
+        return OTHER_VERSION
+    name = _name(error.orig)
+    if name is None and error.statement is None:
+        return _UNREACHABLE
+    reason = _REASONS.get((name or "").removeprefix("SQLSTATE "))
+    if reason is None and error.connection_invalidated:
+        return "the connection was lost"
+    return reason
 
 
 def _is_other_version(error: IntegrityError, text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -44,7 +45,7 @@ from client_access.sql.faults import (
     pause_after,
 )
 from client_access.sql.lines import Line
-from client_access.sql.schema import check, is_up_to_date, take_steps
+from client_access.sql.schema import check, in_this_version, is_up_to_date, take_steps
 from client_access.sql.transactions import in_transaction as in_host_transaction
 from client_access.values import ClientList
 from client_access.values.validation import wrong_type
@@ -80,6 +81,7 @@ class SqlRepository:
             raise wrong_type("bind", "an engine or a connection of SQLAlchemy", bind, _INSTEAD)
         check_bind(bind.dialect, bind.pool if isinstance(bind, Engine) else None)
         self._bind = bind
+        self._process = os.getpid()
         self._to_read: tuple[Line, ...] = ()
         self._to_write: tuple[Line, ...] = ()
         watch(bind.engine)
@@ -157,9 +159,12 @@ class SqlRepository:
             self._to_write = (Line(1, timeout, message), connections)
 
     def close(self) -> None:
-        """Close the connections of an engine. Do nothing to a host's connection."""
+        """Close the connections of an engine. Do nothing to a host's connection.
+
+        In a forked process, this leaves those of its parent open.
+        """
         if isinstance(self._bind, Engine):
-            self._bind.dispose()
+            self._bind.dispose(close=self._process == os.getpid())
 
     def __enter__(self) -> Self:
         return self
@@ -194,7 +199,7 @@ class SqlRepository:
             StaleClient: another writer was first, or the id exists.
             EmailTaken: two clients would share an `email_key`, at any step.
         """
-        self._write(store.save, changes)
+        self._save(store.save, changes)
 
     def page(
         self,
@@ -258,7 +263,8 @@ class SqlRepository:
             StaleClient: another writer was first, or has remembered the id.
             EmailTaken: two clients would share an `email_key`.
         """
-        self._write(store.save_once, command_id, change, at, until)
+        write = self._write if change.event is None else self._save
+        write(store.save_once, command_id, change, at, until)
 
     def purge(self, *, at: datetime, limit: int = PURGED_AT_ONCE) -> int:
         """Delete remembered changes that are forgotten, and return how many."""
@@ -384,6 +390,11 @@ class SqlRepository:
             raise as_repository_error(error) from error
 
     def _write(self, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+        """Do work that writes, if the tables have the version of this package."""
+        return self._save(lambda connection: in_this_version(connection, work, *arguments))
+
+    def _save(self, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+        """Do work that adds events, which looks at the version of the tables by itself."""
         if isinstance(self._bind, Engine):
             return self._repeat(
                 self._bind,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeVar, TypeVarTuple
 
 from sqlalchemy import Connection, delete, insert, inspect, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from client_access.errors import CorruptRecord, RepositoryError
-from client_access.sql.faults import as_repository_error
+from client_access.sql import statements
+from client_access.sql.faults import OTHER_VERSION, as_repository_error
 from client_access.sql.tables import SCHEMA_NAME, VERSION, metadata, schema
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 Step = Callable[[Connection], None]
 
 STEPS: Final[Sequence[Step]] = (metadata.create_all,)
@@ -30,8 +33,8 @@ def bring_up_to_date(connection: Connection, steps: Sequence[Step] = STEPS) -> N
     when they try again. Nothing is committed here.
 
     Raises:
-        RepositoryError: the database failed, or the tables have a later version than this package
-            knows.
+        RepositoryError: the database failed, a table is missing, or the tables have a later version
+            than this package knows.
     """
     try:
         take_steps(connection, steps)
@@ -53,7 +56,9 @@ def take_steps(connection: Connection, steps: Sequence[Step] = STEPS) -> None:
         raise RepositoryError(f"the tables are of version {version}, which is later than this one")
     for step in steps[version:]:
         step(connection)
-    if version < len(steps):
+    if version == len(steps):
+        _check_tables(connection)
+    else:
         connection.execute(update(schema).where(schema.c.name == _NAME).values(version=len(steps)))
 
 
@@ -83,6 +88,22 @@ def is_up_to_date(connection: Connection) -> bool:
         return False
     _check_tables(connection)
     return True
+
+
+def in_this_version(
+    connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts
+) -> T:
+    """Do work that writes, unless another process has upgraded the tables meanwhile.
+
+    What adds events checks that by itself, without a statement more.
+
+    Raises:
+        RepositoryError: the tables have another version.
+    """
+    found = statements.TABLES_VERSION.rows(connection, {})
+    if [version for (version,) in found] != [VERSION]:
+        raise RepositoryError(OTHER_VERSION)
+    return work(connection, *arguments)
 
 
 def check(connection: Connection) -> None:

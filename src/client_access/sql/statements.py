@@ -57,6 +57,8 @@ def _insert_if_new(
     return inserts
 
 
+TABLES_VERSION: Final = Prepared(select(schema.c.version).where(schema.c.name == SCHEMA_NAME))
+
 # ── Clients ──────────────────────────────────────────────────────────────────────────────────────
 
 _whole = select(clients.c.id, clients.c.version, clients.c.data)
@@ -71,7 +73,9 @@ LOCK_CLIENTS: Final = (
     .with_for_update()
 )
 GET_CLIENTS: Final = _whole.where(clients.c.id.in_(bindparam("keys", expanding=True)))
-FIND_CLIENT: Final = Prepared(_whole.where(clients.c.email_key == bindparam("key")))
+FIND_CLIENT: Final = Prepared(
+    _whole.add_columns(clients.c.email_key).where(clients.c.email_key == bindparam("key"))
+)
 FIND_CLIENTS: Final = select(clients.c.email_key, clients.c.id).where(
     clients.c.email_key.in_(bindparam("keys", expanding=True))
 )
@@ -144,7 +148,9 @@ _data_of_version = (
     .where(schema.c.name == SCHEMA_NAME, schema.c.version == VERSION)
     .scalar_subquery()
 )
-ADD_EVENT: Final = Prepared(insert(events).values(data=_data_of_version), ["client_id", "version"])
+ADD_EVENT: Final = Prepared(
+    insert(events).values(data=_data_of_version), [events.c.client_id.name, events.c.version.name]
+)
 OVERWRITE_EVENT: Final = (
     update(events)
     .where(_of_client, events.c.version == bindparam("event_version"))

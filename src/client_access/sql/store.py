@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 
 from client_access.change import Change
 from client_access.client import Client
-from client_access.errors import CorruptRecord, EmailTaken, StaleClient
+from client_access.errors import CorruptRecord, EmailTaken, RepositoryError, StaleClient
 from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.notices import Notice
@@ -70,14 +70,27 @@ _NO_LEASE: Final = UUID(int=0)
 
 def get(connection: Connection, client_id: UUID) -> Client | None:
     """Return the client with this id."""
-    rows = _rows(connection, statements.GET_CLIENT, key=client_id)
-    return to_client(rows[0]) if rows else None
+    for row in _rows(connection, statements.GET_CLIENT, key=client_id):
+        _check_answer(row[0], client_id)
+        return to_client(row)
+    return None
 
 
 def find_by_email(connection: Connection, email_key: str) -> Client | None:
     """Return the client with this address."""
-    rows = _rows(connection, statements.FIND_CLIENT, key=email_key)
-    return to_client(rows[0]) if rows else None
+    for *row, found in _rows(connection, statements.FIND_CLIENT, key=email_key):
+        _check_answer(found, email_key)
+        return to_client(row)
+    return None
+
+
+def _check_answer(found: object, asked: object) -> None:
+    """Raise if an answer is about another client, who must not be let in."""
+    if found != asked:
+        raise RepositoryError(
+            "the answer is to another question: another thread, or a process before it was forked,"
+            " uses this connection too"
+        )
 
 
 def get_many(connection: Connection, client_ids: Sequence[UUID]) -> dict[UUID, Client]:
@@ -195,6 +208,8 @@ def service_counts(connection: Connection, practice_id: str) -> Mapping[str, int
 
 def save(connection: Connection, changes: Sequence[Change]) -> None:
     """Store the changed clients, the events and the notices, in order."""
+    if not changes:
+        return
     for _, group in groupby(changes, key=lambda change: change.before is None):
         _save_clients(connection, list(group))
     statements.ADD_EVENT.execute(connection, [of_event(change) for change in changes])

@@ -12,7 +12,7 @@ from client_access.errors import InvalidValue
 from client_access.service.retries import Retries
 from client_access.sql.engines import begin, check_bind, commit, undo, watch
 from client_access.sql.faults import is_conflict
-from client_access.values.validation import check_callable
+from client_access.values.validation import check_callable, check_sync
 
 T = TypeVar("T")
 
@@ -43,6 +43,7 @@ def in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
         raise InvalidValue("engine", "must be an engine of SQLAlchemy")
     check_bind(engine.dialect, engine.pool)
     check_callable("work", work)
+    check_sync("work", work, "in_transaction_async")
     watch(engine)
     retries = Retries()
     while True:
