@@ -21,8 +21,8 @@ class Prepared:
     """A statement, and its text for each dialect.
 
     Parameters:
-        statement: the statement.
-        columns: the columns that an update sets.
+        statement: the statement. Its constants are text, not parameters.
+        columns: the columns that an update sets, or an insert besides those of its `values`.
     """
 
     def __init__(

@@ -17,6 +17,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal_column,
     not_,
     select,
     tuple_,
@@ -135,10 +136,16 @@ HISTORY: Final = (
 # write beside a newer one. This costs no statement of its own.
 _data_of_version = (
     select(cast(bindparam("event_data"), Text))
-    .where(schema.c.name == SCHEMA_NAME, schema.c.version == VERSION)
+    .where(
+        schema.c.name == literal_column(f"'{SCHEMA_NAME}'"),
+        schema.c.version == literal_column(f"{VERSION}"),
+    )
     .scalar_subquery()
 )
-ADD_EVENT: Final = Prepared(insert(events).values(data=_data_of_version))
+ADD_EVENT: Final = Prepared(
+    insert(events).values(data=_data_of_version),
+    [column.name for column in events.primary_key],
+)
 OVERWRITE_EVENT: Final = (
     update(events)
     .where(_of_client, events.c.version == bindparam("event_version"))
