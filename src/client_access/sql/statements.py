@@ -17,7 +17,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    literal_column,
     not_,
     select,
     tuple_,
@@ -65,6 +64,12 @@ _one_client = clients.c.id == bindparam("key")
 
 GET_CLIENT: Final = Prepared(_whole.where(_one_client))
 GET_CLIENT_LOCKED: Final = _whole.where(_one_client).with_for_update()
+LOCK_CLIENTS: Final = (
+    select(clients.c.id)
+    .where(clients.c.id.in_(bindparam("keys", expanding=True)))
+    .order_by(clients.c.id)
+    .with_for_update()
+)
 GET_CLIENTS: Final = _whole.where(clients.c.id.in_(bindparam("keys", expanding=True)))
 FIND_CLIENT: Final = Prepared(_whole.where(clients.c.email_key == bindparam("key")))
 FIND_CLIENTS: Final = select(clients.c.email_key, clients.c.id).where(
@@ -136,16 +141,10 @@ HISTORY: Final = (
 # write beside a newer one. This costs no statement of its own.
 _data_of_version = (
     select(cast(bindparam("event_data"), Text))
-    .where(
-        schema.c.name == literal_column(f"'{SCHEMA_NAME}'"),
-        schema.c.version == literal_column(f"{VERSION}"),
-    )
+    .where(schema.c.name == SCHEMA_NAME, schema.c.version == VERSION)
     .scalar_subquery()
 )
-ADD_EVENT: Final = Prepared(
-    insert(events).values(data=_data_of_version),
-    [column.name for column in events.primary_key],
-)
+ADD_EVENT: Final = Prepared(insert(events).values(data=_data_of_version), ["client_id", "version"])
 OVERWRITE_EVENT: Final = (
     update(events)
     .where(_of_client, events.c.version == bindparam("event_version"))
