@@ -413,7 +413,7 @@ def test_a_row_of_another_actor_raises_before_its_chunk_is_saved() -> None:
     with pytest.raises(InvalidValue, match="rows must be a PracticeUser"):
         list(import_clients(access, [good, platforms]))
     assert access.repository.get(good.command.client_id) is None
-    with pytest.raises(InvalidValue, match="rows must be a ImportClient"):
+    with pytest.raises(InvalidValue, match="rows must be an ImportClient"):
         list(import_clients(access, [evolve(good, command="add it")]))  # type: ignore[arg-type]  # the test
 
 

@@ -791,7 +791,7 @@ def test_the_repository_and_the_clock_are_checked_when_the_service_is_made(servi
     whole = dict.fromkeys(("get", "find_by_email", "save", "page"), print)
     service(type("Whole", (), whole)(), catalogue=CATALOGUE)
     for missing in whole:
-        with pytest.raises(ca.InvalidValue, match=f"repository has no method {missing}"):
+        with pytest.raises(ca.InvalidValue, match=f"has no method {missing}"):
             service(type("Without", (), {**whole, missing: None})(), catalogue=CATALOGUE)
     repository = ca.MemoryRepository()
     with pytest.raises(ca.InvalidValue, match="clock must be callable, not a datetime"):

@@ -7,13 +7,14 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any, Never
 from uuid import UUID
 
 import email_validator
 import pytest
 from sql.shop import CATALOGUE, T0, added, execute, renamed, subscribed
-from sqlalchemy import Engine, create_engine, select
+from sqlalchemy import Engine, create_engine, select, update
 
 from client_access import (
     AsyncClientAccess,
@@ -29,7 +30,7 @@ from client_access import (
 )
 from client_access.sql import AsyncSqlRepository, SqlRepository, refreshing, store
 from client_access.sql.rows import of_client
-from client_access.sql.tables import clients
+from client_access.sql.tables import clients, outcomes
 from client_access.values import email_address, fold
 from client_access.wire import decode, encode, load_client
 
@@ -396,3 +397,26 @@ def test_a_constraint_of_the_host_s_stops_refreshing(
     execute(engine, "CREATE UNIQUE INDEX only_once ON client_access_client (folded_name)")
     with pytest.raises(RepositoryError):
         repository.refresh()
+
+
+@pytest.mark.parametrize("spoilt", ["{", "{}"])
+def test_what_is_wrong_with_a_remembered_change_names_its_client(
+    repository: SqlRepository, engine: Engine, spoilt: str
+) -> None:
+    """So that its history, or whatever else is known of it, can be looked at."""
+    repository.save_once("key", added(client_id(0)), at=T0, until=T0 + timedelta(1))
+    with engine.begin() as connection:
+        connection.execute(update(outcomes).values(data=spoilt))
+    with pytest.raises(CorruptRecord) as caught:
+        repository.recall("key", at=T0)
+    assert caught.value.client_id == client_id(0)
+
+
+def test_an_id_that_is_bytes_is_corrupt(sqlite: str) -> None:
+    """SQLite stores any value as an id, and its driver returns bytes for bytes."""
+    with SqlRepository.open(sqlite) as repository:
+        repository.save([added(client_id(0))])
+        engine = create_engine(sqlite)
+        execute(engine, "UPDATE client_access_client SET id = x'00'")
+        with pytest.raises(CorruptRecord):
+            list(repository.client_ids())

@@ -188,25 +188,26 @@ def to_event(client_id: UUID, version: int, data: str) -> Event:
 
 def to_change(client_id: UUID, data: str) -> Change:
     """Return the change of a row of an outcome."""
-    match decode(data):
-        case {
-            "command": command,
-            "before": before,
-            "event": event,
-            "after": after,
-            "notices": list(notices),
-        }:
-            change = Change(
-                load_command(command),
-                None if before is None else load_client(before),
-                None if event is None else load_event(event),
-                load_client(after),
-                tuple(load_notice(notice) for notice in notices),
-            )
-        case _:
-            raise CorruptRecord("a remembered change lacks one of its parts")
-    if change.after.id != client_id:
-        raise CorruptRecord("a remembered change and its row do not belong together")
+    with naming(client_id):
+        match decode(data):
+            case {
+                "command": command,
+                "before": before,
+                "event": event,
+                "after": after,
+                "notices": list(notices),
+            }:
+                change = Change(
+                    load_command(command),
+                    None if before is None else load_client(before),
+                    None if event is None else load_event(event),
+                    load_client(after),
+                    tuple(load_notice(notice) for notice in notices),
+                )
+            case _:
+                raise CorruptRecord("a remembered change lacks one of its parts")
+        if change.after.id != client_id:
+            raise CorruptRecord("a remembered change and its row do not belong together")
     return change
 
 

@@ -222,8 +222,9 @@ def save(connection: Connection, changes: Sequence[Change]) -> None:
         )
     for change in changes:
         if change.after.status is Status.DELETED:
-            _erase_events(connection, change.after)
-            _erase_other_records(connection, change.after)
+            with naming(change.after.id):
+                _erase_events(connection, change.after)
+                _erase_other_records(connection, change.after)
 
 
 def _save_clients(connection: Connection, changes: Sequence[Change]) -> None:
@@ -494,8 +495,8 @@ def _rows(
         if isinstance(statement, Prepared):
             return statement.rows(connection, values)
         return connection.execute(statement, values).all()
-    except ValueError:
-        # SQLite stores any text as an id.
+    except (ValueError, TypeError):
+        # SQLite stores any text as an id, and any bytes.
         raise CorruptRecord("an id is not a UUID") from None
 
 
