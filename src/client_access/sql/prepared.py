@@ -22,7 +22,7 @@ class Prepared:
 
     Parameters:
         statement: the statement.
-        columns: the columns that an update sets.
+        columns: the columns that an insert or update sets from parameters; by default, all.
     """
 
     def __init__(
@@ -71,6 +71,9 @@ class _Text:
         compiled = statement.compile(dialect=dialect, column_keys=columns)
         self.sql = compiled.string
         self._positions = compiled.positiontup
+        self._fixed = {
+            name: bound.value for name, bound in compiled.binds.items() if bound.value is not None
+        }
         self._to_driver = [
             (name, process)
             for name, bound in compiled.binds.items()
@@ -85,7 +88,7 @@ class _Text:
 
     def given(self, values: Row) -> dict[str, object] | tuple[object, ...]:
         """Return parameters as the driver takes them."""
-        given = dict(values)
+        given = {**self._fixed, **values}
         for name, process in self._to_driver:
             given[name] = process(given[name])
         if self._positions is None:

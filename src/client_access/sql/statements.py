@@ -30,6 +30,7 @@ from client_access.sql.tables import (
     VERSION,
     clients,
     events,
+    feed,
     notices,
     outcomes,
     schema,
@@ -138,12 +139,14 @@ _data_of_version = (
     .where(schema.c.name == SCHEMA_NAME, schema.c.version == VERSION)
     .scalar_subquery()
 )
-ADD_EVENT: Final = Prepared(insert(events).values(data=_data_of_version))
+ADD_EVENT: Final = Prepared(insert(events).values(data=_data_of_version), ["client_id", "version"])
 OVERWRITE_EVENT: Final = (
     update(events)
     .where(_of_client, events.c.version == bindparam("event_version"))
     .values(data=_data_of_version)
 )
+
+BEGIN_FEED: Final = _insert_if_new(feed)
 
 # ── Notices ──────────────────────────────────────────────────────────────────────────────────────
 
