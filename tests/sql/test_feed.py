@@ -1,4 +1,4 @@
-"""The feed of all events on the databases: late commits, erasures under way, rows that are broken."""
+"""The feed of all events on databases: late commits, erasures under way, broken rows."""
 
 from __future__ import annotations
 
