@@ -30,7 +30,8 @@ CORE = """
     deciding
     questions  questions.lists  questions.billing  questions.sign_in  questions.consequences
     questions.deadlines
-    repository  repository.awaited  repository.erasing  repository.memory
+    repository  repository.awaited  repository.erasing  repository.feeding
+    repository.memory
     service.clock  service.retries  service.observing  service.unit  service.once  service
     service.awaited  service.outbox
     client_access

@@ -93,12 +93,16 @@ class CorruptRecord(RepositoryError):
     Attributes:
         reason: what is wrong with it.
         client_id: the client that it is about, if that is known.
+        position: the position of the event in the feed of all events, if it was read there.
     """
 
-    def __init__(self, reason: str, client_id: UUID | None = None) -> None:
-        super().__init__(reason, client_id)
+    def __init__(
+        self, reason: str, client_id: UUID | None = None, position: int | None = None
+    ) -> None:
+        super().__init__(reason, client_id, position)
         self.reason = reason
         self.client_id = client_id
+        self.position = position
 
     def __str__(self) -> str:
         return self.reason if self.client_id is None else f"client {self.client_id}: {self.reason}"

@@ -46,6 +46,7 @@ class Delegating:
     get_many = _forward(MemoryRepository.get_many)
     find_many_by_email = _forward(MemoryRepository.find_many_by_email)
     history = _forward(MemoryRepository.history)
+    events_after = _forward(MemoryRepository.events_after)
     service_counts = _forward(MemoryRepository.service_counts)
     with_deadlines = _forward(MemoryRepository.with_deadlines)
     recall = _forward(MemoryRepository.recall)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 from testing.delegating import Delegating, offering
 from testing.faults_in_deadlines import KeepsUsedDeadlines
+from testing.faults_in_feeding import FeedsOnlyTheLastOfABatch
 from testing.faults_in_more import BringsErasedPeopleBack
 from testing.faults_in_outbox import DeliversAWholeClaim
 from testing.faults_in_saving import ForgetsTheVersion, LosesMicroseconds
@@ -39,7 +40,7 @@ def test_the_machine_visits_every_status_and_most_steps() -> None:
     assert len(edges & seen) >= 6
     assert len({event for _, event, _ in visits}) >= 15
     assert {name for name, times in done.items() if times} == {
-        *("asked once", "asked again", "saved later", "refused later", "erased"),
+        *("asked once", "asked again", "saved later", "refused later", "erased", "fed"),
         *("delivered", "failed", "parked", "retried", "too late"),
     }
 
@@ -53,6 +54,7 @@ def test_the_machine_visits_every_status_and_most_steps() -> None:
         BringsErasedPeopleBack,
         DeliversAWholeClaim,
         KeepsUsedDeadlines,
+        FeedsOnlyTheLastOfABatch,
     ],
 )
 def test_the_machine_catches_faults(fault: type[Delegating]) -> None:

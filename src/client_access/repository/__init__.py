@@ -110,6 +110,34 @@ class History(Protocol):
 
 
 @runtime_checkable
+class EventFeed(Protocol):
+    """A repository that can give the events of all clients, one after another."""
+
+    def events_after(self, position: int, *, limit: int) -> Sequence[tuple[int, Event]]:
+        """Return committed events after a position, each with its own, by growing position.
+
+        Every event has one position, which never changes, and the events of one client have
+        growing positions in the order of their versions. Between clients there is no order. An
+        event that is committed late gets a position after those that were returned before, so a
+        reader that goes on from the last position misses none. An empty answer means that no more
+        is there now.
+
+        After an erasure or a deletion, the events of the client keep their positions and name no
+        person (L5, E7).
+
+        Parameters:
+            position: the position after which the page begins; 0 for the first page.
+            limit: the largest number of events, from 1 to 10,000.
+
+        Raises:
+            InvalidValue: the position is negative, or the limit is out of range.
+            CorruptRecord: the first event after the position cannot be read. The error has its
+                `position`, from which the reader can go on. Those before it are returned first.
+        """
+        ...
+
+
+@runtime_checkable
 class ServiceCounts(Protocol):
     """A repository that can count the services on a practice's invoice without loading clients."""
 

@@ -73,6 +73,15 @@ class AsyncHistory(Protocol):
 
 
 @runtime_checkable
+class AsyncEventFeed(Protocol):
+    """As :class:`~client_access.EventFeed`."""
+
+    async def events_after(self, position: int, *, limit: int) -> Sequence[tuple[int, Event]]:
+        """Return committed events after a position, each with its own, by growing position."""
+        ...
+
+
+@runtime_checkable
 class AsyncServiceCounts(Protocol):
     """As :class:`~client_access.ServiceCounts`."""
 

@@ -30,6 +30,7 @@ from client_access.repository.erasing import (
     erase_history,
     erase_notice,
 )
+from client_access.repository.feeding import check_page
 from client_access.values import ClientList, later, to_utc
 
 
@@ -44,6 +45,7 @@ class MemoryRepository:
         self._lists: defaultdict[tuple[str, ClientList], list[tuple[str, UUID]]] = defaultdict(list)
         self._searched: dict[UUID, str] = {}
         self._events: defaultdict[UUID, list[Event]] = defaultdict(list)
+        self._feed: list[tuple[UUID, int]] = []
         self._outbox: defaultdict[UUID, list[_Waiting]] = defaultdict(list)
         self._numbers = count()
         self._remembered: dict[str, tuple[Change, datetime]] = {}
@@ -110,6 +112,20 @@ class MemoryRepository:
         with self._lock:
             events = self._events.get(client_id, [])
             return tuple(events[after : None if limit is None else after + limit])
+
+    def events_after(self, position: int, *, limit: int) -> Sequence[tuple[int, Event]]:
+        """Return events of all clients after a position, each with its own.
+
+        Raises:
+            InvalidValue: the position is negative, or the limit is not from 1 to 10,000.
+        """
+        check_page(position, limit)
+        with self._lock:
+            saved = self._feed[position : position + limit]
+            return tuple(
+                (place, self._events[client_id][version - 1])
+                for place, (client_id, version) in enumerate(saved, position + 1)
+            )
 
     def with_deadlines(
         self,
@@ -287,6 +303,7 @@ class MemoryRepository:
         self._insert(after)
         assert event is not None  # the protocol requires it
         self._events[after.id].append(event)
+        self._feed.append((after.id, event.version))
         for notice in change.notices:
             self._outbox[after.id].append(_Waiting(notice, event.at, next(self._numbers)))
         if after.status is Status.DELETED:

@@ -23,8 +23,9 @@ from client_access.extras import needs
 from client_access.questions.lists import StoredRow
 from client_access.repository import PURGED_AT_ONCE, Claim, OutboxState
 from client_access.repository.awaited import AsyncRepository
+from client_access.repository.feeding import check_page
 from client_access.service.retries import Retries
-from client_access.sql import refreshing, store
+from client_access.sql import feeding, refreshing, store
 from client_access.sql.async_transactions import in_transaction_async
 from client_access.sql.compacting import compact
 from client_access.sql.engines import (
@@ -218,6 +219,25 @@ class AsyncSqlRepository:
     ) -> Sequence[Event]:
         """Return a client's events in order, after a version; none if there is no such client."""
         return await self._read(store.history, client_id, after, limit)
+
+    async def events_after(self, position: int, *, limit: int) -> Sequence[tuple[int, Event]]:
+        """Return committed events after a position, each with its own, by growing position.
+
+        Events that have no position yet are given one, in a short transaction.
+
+        Raises:
+            InvalidValue: the position is negative, or the limit is not from 1 to 10,000.
+            CorruptRecord: the first event cannot be read; the error has its `position`.
+        """
+        check_page(position, limit)
+        rows = await self._read(feeding.page, position, limit)
+        # On SQLite, a reader that finds nothing must not keep writers waiting.
+        while len(rows) < limit and await self._read(feeding.is_unnumbered):
+            numbered = await self._write(feeding.number)
+            rows = await self._read(feeding.page, position, limit)
+            if not numbered:
+                break
+        return feeding.to_events(rows)
 
     async def service_counts(self, practice_id: str) -> Mapping[str, int]:
         """Return how many clients hold each service that the practice pays for."""

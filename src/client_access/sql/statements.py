@@ -30,6 +30,7 @@ from client_access.sql.tables import (
     VERSION,
     clients,
     events,
+    feed,
     notices,
     outcomes,
     schema,
@@ -156,6 +157,8 @@ OVERWRITE_EVENT: Final = (
     .where(_of_client, events.c.version == bindparam("event_version"))
     .values(data=_data_of_version)
 )
+
+BEGIN_FEED: Final = _insert_if_new(feed)
 
 # ── Notices ──────────────────────────────────────────────────────────────────────────────────────
 

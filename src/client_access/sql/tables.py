@@ -88,8 +88,40 @@ events: Final = Table(
     Column("client_id", Uuid, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("data", Text, nullable=False),
+    # The place in the feed of all events. A reader of the feed gives it, after the commit.
+    Column("position", BigInteger),
     PrimaryKeyConstraint("client_id", "version", name="client_access_event_pkey"),
 )
+_unnumbered = events.c.position.is_(None)
+Index(
+    "client_access_event_unnumbered",
+    events.c.client_id,
+    events.c.version,
+    sqlite_where=_unnumbered,
+    postgresql_where=_unnumbered,
+)
+_numbered = events.c.position.is_not(None)
+Index(
+    "client_access_event_position",
+    events.c.position,
+    unique=True,
+    sqlite_where=_numbered,
+    postgresql_where=_numbered,
+)
+
+# SQLite stores any text as an id. Read as text, a malformed one does not stop the feed.
+RawId: Final = Text().with_variant(Uuid(), "postgresql")
+
+feed: Final = Table(
+    "client_access_feed",
+    metadata,
+    Column("name", _Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("after_client", RawId),
+    Column("after_version", BigInteger),
+    PrimaryKeyConstraint("name", name="client_access_feed_pkey"),
+)
+"""One row, which whoever numbers events locks: the last position, and the event numbered last."""
 
 notices: Final = Table(
     "client_access_notice",

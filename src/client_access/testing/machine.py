@@ -32,6 +32,7 @@ from client_access.repository import (
     CommandMemory,
     Deadlines,
     Erasure,
+    EventFeed,
     History,
     OutboxStore,
     Repository,
@@ -39,6 +40,7 @@ from client_access.repository import (
 from client_access.repository.memory import MemoryRepository
 from client_access.service import ClientAccess
 from client_access.service.once import to_command_id
+from client_access.testing.checks.feeding import end_of, read_after
 from client_access.testing.checks.frame import FullRepository, expect_equal
 from client_access.testing.checks.scene import empty_outbox
 from client_access.testing.clock import START, FixedClock
@@ -102,6 +104,9 @@ class RepositoryMachine(RuleBasedStateMachine):
         ]
         if isinstance(self.repository, OutboxStore):
             empty_outbox(self.repository)
+        if isinstance(self.repository, EventFeed):
+            self._read_up_to = [end_of(store) for store in self._stores]
+        self._fed: tuple[list[Event], list[Event]] = ([], [])
         self._tag = tag
         self._ids = [UUID(f"{tag}{number:020x}") for number in range(1, 6)]
         self._practices = (f"north-{tag}", f"south-{tag}")
@@ -268,6 +273,19 @@ class RepositoryMachine(RuleBasedStateMachine):
         """The same notices wait or are parked, in the same order for each client."""
         if isinstance(self.repository, OutboxStore):
             self._both(_waiting, "waiting()")
+
+    @precondition(_offers(EventFeed))
+    @rule(limit=st.integers(1, 4))
+    def read_the_feed(self, limit: int) -> None:
+        """Go on reading the feed; each client has the same events, in the same order."""
+        for number, (store, fed) in enumerate(zip(self._stores, self._fed, strict=True)):
+            for position, event in read_after(store, self._read_up_to[number], limit):
+                self._read_up_to[number] = position
+                fed.append(event)
+            fed.sort(key=lambda event: event.client_id)  # between clients there is no order
+        wanted, found = self._fed
+        expect_equal(found, wanted, _differs("events_after()"))
+        type(self).done["fed"] += bool(found)
 
     def teardown(self) -> None:
         """Close the repository."""

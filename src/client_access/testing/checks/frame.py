@@ -14,6 +14,7 @@ from client_access.repository import (
     CommandMemory,
     Deadlines,
     Erasure,
+    EventFeed,
     History,
     HostTransaction,
     Lookup,
@@ -25,6 +26,7 @@ from client_access.repository import (
 OPTIONAL_PROTOCOLS: tuple[type, ...] = (
     Lookup,
     History,
+    EventFeed,
     ServiceCounts,
     Deadlines,
     HostTransaction,
@@ -43,6 +45,7 @@ class FullRepository(
     Repository,
     Lookup,
     History,
+    EventFeed,
     ServiceCounts,
     Deadlines,
     HostTransaction,

@@ -30,7 +30,7 @@ ROUNDS = 5
 PATIENCE = 60
 
 
-def _at_once(*tasks: Callable[[], object]) -> list[Exception | None]:
+def at_once(*tasks: Callable[[], object]) -> list[Exception | None]:
     """Run tasks concurrently, and return what each raised.
 
     Raises:
@@ -67,7 +67,9 @@ def _at_once(*tasks: Callable[[], object]) -> list[Exception | None]:
     return raised
 
 
-def _saves(repository: Repository, changes: Sequence[Change]) -> list[Callable[[], object]]:
+def to_saves(repository: Repository, changes: Sequence[Change]) -> list[Callable[[], object]]:
+    """Return tasks that save one change each."""
+
     def save(change: Change) -> Callable[[], object]:
         return lambda: repository.save([change])
 
@@ -99,7 +101,7 @@ def of_writers_that_change_one_client_one_wins(repository: Repository) -> None:
             life.decide(life.new_contact(ContactDetails(f"Writer {writer} of round {number}")))
             for writer in range(WRITERS)
         ]
-        raised = _at_once(*_saves(repository, changes))
+        raised = at_once(*to_saves(repository, changes))
         _expect_one_winner(raised, StaleClient, "changed one version of a client")
         winner = changes[raised.index(None)]
         expect_equal(
@@ -116,7 +118,7 @@ def of_writers_that_take_one_address_one_wins(repository: Repository) -> None:
     scene = Scene(repository)
     for number in range(ROUNDS):
         lives = [scene.life().add("Racer", scene.email(f"r{number}")) for _ in range(WRITERS)]
-        raised = _at_once(*_saves(repository, [life.changes[0] for life in lives]))
+        raised = at_once(*to_saves(repository, [life.changes[0] for life in lives]))
         _expect_one_winner(raised, EmailTaken, "took one address")
         stored = [life.client_id for life in lives if repository.get(life.client_id)]
         owner = repository.find_by_email(scene.email(f"r{number}"))
@@ -135,7 +137,7 @@ def of_writers_that_use_one_id_one_wins(repository: Repository) -> None:
             scene.life(client_id).add("Racer", scene.email(f"w{writer}.{number}"))
             for writer in range(WRITERS)
         ]
-        raised = _at_once(*_saves(repository, [life.changes[0] for life in lives]))
+        raised = at_once(*to_saves(repository, [life.changes[0] for life in lives]))
         _expect_one_winner(raised, StaleClient, "used one new id")
 
 
@@ -149,7 +151,7 @@ def writers_in_opposite_order_do_not_block_each_other(repository: Repository) ->
             [life.decide(life.new_contact(ContactDetails(f"{name} {number}"))) for life in order]
             for name, order in (("One", (first, second)), ("Two", (second, first)))
         ]
-        raised = _at_once(*(_batch(repository, batch) for batch in changes))
+        raised = at_once(*(_batch(repository, batch) for batch in changes))
         _expect_one_winner(raised, StaleClient, "changed the same two clients")
         for winner in changes[raised.index(None)]:
             life = first if winner.after.id == first.client_id else second
@@ -176,7 +178,7 @@ def writers_leave_a_history_without_gaps(repository: FullRepository) -> None:
             life.decide(life.new_contact(ContactDetails(f"Writer {writer} of round {number}")))
             for writer in range(WRITERS)
         ]
-        raised = _at_once(*_saves(repository, changes))
+        raised = at_once(*to_saves(repository, changes))
         _expect_one_winner(raised, StaleClient, "changed one version of a client")
         life.changes.append(changes[raised.index(None)])
     events = repository.history(life.client_id)
@@ -196,8 +198,8 @@ def erasing_beside_a_writer_loses_nothing(repository: FullRepository) -> None:
     for number in range(2 * ROUNDS):
         life = scene.added("Secret", local=f"secret{number}")
         change = life.decide(life.new_contact(ContactDetails("Secret Person")))
-        refused, failed = _at_once(
-            *_saves(repository, [change]), _erasing(repository, life.client_id)
+        refused, failed = at_once(
+            *to_saves(repository, [change]), _erasing(repository, life.client_id)
         )
         expect(
             failed is None,
@@ -225,7 +227,7 @@ def of_writers_with_one_command_id_one_wins(repository: FullRepository) -> None:
         command_id = f"{scene.domain} {number}"
         lives = [scene.life().add("Racer") for _ in range(WRITERS)]
         tasks = [_once(repository, command_id, life.changes[0]) for life in lives]
-        raised = _at_once(*tasks)
+        raised = at_once(*tasks)
         _expect_one_winner(raised, StaleClient, "used one command id")
         winner = lives[raised.index(None)]
         stored = [life.client_id for life in lives if repository.get(life.client_id)]
@@ -259,7 +261,7 @@ def relays_side_by_side_are_given_different_notices(repository: FullRepository) 
                 given.append(claim.notice.id)
                 repository.delivered(claim)
 
-    _at_once(*(relay for _ in range(WRITERS)))
+    at_once(*(relay for _ in range(WRITERS)))
     ours = [notice_id for notice_id in given if notice_id in wanted]
     expect_equal(
         len(ours),
@@ -293,7 +295,7 @@ def a_notice_saved_beside_a_delivery_is_delivered(repository: FullRepository) ->
                 given.append(claim.notice)
                 repository.delivered(claim)
 
-    raised = _at_once(write, relay, relay)
+    raised = at_once(write, relay, relay)
     expect_equal(raised, [None] * 3, "save() failed beside a concurrent claim() or delivered().")
     while claims := repository.claim(at=at, lease=lease, limit=9):
         for claim in claims:
