@@ -596,7 +596,7 @@ def test_an_activation_is_sent_again_exactly_where_one_is_pending() -> None:
             if activation_sent is None and isinstance(event, ca.ActivationResent):
                 continue  # such an event cannot be made
             with pytest.raises(ca.CorruptRecord):
-                ca.evolve(before, evolve(event, activation=activation_sent))
+                ca.evolve(before, evolve(event, activation=activation_sent))  # type: ignore[arg-type]  # None is left out above
             corrupt[f"{type(event).__name__} {pending is None} {activation_sent is None}"] += 1
     assert len(corrupt) == 7, corrupt
 
