@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -30,6 +32,27 @@ def test_walks_end_in_the_status_given_and_reach_almost_every_event() -> None:
 
         walk()
     assert len(set(EVENTS.values()) & seen) >= 20
+
+
+def test_histories_reach_every_status_and_event_often() -> None:
+    """Of 500, some share for each; only answers to invitations other than yes are rare."""
+    statuses: Counter[ca.Status] = Counter()
+    events: Counter[type] = Counter()
+    pairs: set[tuple[type, type]] = set()
+
+    @settings(max_examples=500, derandomize=True)
+    @given(strategies.histories())
+    def visit(history: tuple[ca.Event, ...]) -> None:
+        kinds = [type(event) for event in history]
+        statuses[ca.replay(history).status] += 1
+        events.update(set(kinds))
+        pairs.update(pairwise(kinds))
+
+    visit()
+    rare = {ca.PracticeInvitationDeclined, ca.PracticeInvitationWithdrawn}
+    assert min(statuses[status] for status in ca.Status) >= 10, statuses
+    assert min(events[kind] for kind in set(EVENTS.values()) - rare) >= 4, events
+    assert len(pairs) >= 100
 
 
 @settings(max_examples=20)

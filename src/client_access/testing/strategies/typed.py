@@ -17,13 +17,10 @@ from client_access.events import EVENTS, Event
 from client_access.machines.payer import Payer
 from client_access.notices import (
     NOTICES,
-    AccessRemoved,
-    AtSignIn,
-    DirectDebitNeeded,
+    RECIPIENTS_OF,
     Notice,
     PlatformAct,
     ToAddress,
-    ToClientService,
     ToPractice,
 )
 from client_access.testing.examples import CATALOGUE, NORTH, SOUTH, examples
@@ -180,8 +177,9 @@ def _notices(draw: st.DrawFn, kind: type[Notice]) -> Notice:
 
 
 def _recipient(draw: Draw, kind: type[Notice], client_id: Any) -> Any:
-    if kind in (AccessRemoved, DirectDebitNeeded):
-        return AtSignIn(client_id)
-    if kind.__name__.endswith("Email"):
+    recipient = choose(draw, RECIPIENTS_OF[kind])
+    if recipient is ToAddress:
         return ToAddress(draw(email_addresses()))
-    return choose(draw, [ToPractice(each) for each in PRACTICES] + [ToClientService(client_id)])
+    if recipient is ToPractice:
+        return ToPractice(choose(draw, PRACTICES))
+    return recipient(client_id)

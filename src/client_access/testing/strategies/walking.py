@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import groupby
+from random import Random
 from typing import Any, TypeAlias, final
 from uuid import UUID
 
@@ -80,6 +81,12 @@ _TURNS = frozenset(
 _DETAILS = tuple(kind for kind in EVERY_COMMAND if kind not in _TURNS)
 """The commands that do not change the status: any number of them fits between two turns."""
 
+_INSTEAD = {
+    kind: (kind, *Random(number).sample(_DETAILS, len(_DETAILS)))
+    for number, kind in enumerate(_DETAILS)
+}
+"""What is tried where a client accepts no such command, in any order, so that none is favoured."""
+
 _ROUNDS = 2
 Route: TypeAlias = tuple[_Turn, ...]
 
@@ -147,8 +154,8 @@ def _by_length(status: Status) -> tuple[tuple[Route, ...], ...]:
 _STATUSES = tuple(Status)
 _LONGEST = max(len(route) for status in Status for route in _routes(status))
 _GAPS = st.integers(0, _LONGEST - 1)
-_ENDS = 4
-"""Of the numbers that a detail is drawn from, how many end the details: a fifth to a third."""
+_ENDS = 2
+"""Of the numbers that a detail is drawn from, how many end the details: a tenth to a fifth."""
 _NUMBERS = st.integers(0, _ENDS + len(_DETAILS) - 1)
 
 
@@ -214,9 +221,8 @@ class _Walker:
         return accepted_command(self.draw, ways, self.client_id, next(filter(None, found)))
 
     def detail(self, kind: type[Command]) -> None:
-        """Handle a command that keeps the status; of the next kind that the client accepts."""
-        start = _DETAILS.index(kind)
-        self.handle(self.accepted(*_DETAILS[start:], *_DETAILS[:start]))
+        """Handle a command that keeps the status; of another kind if it must be."""
+        self.handle(self.accepted(*_INSTEAD[kind]))
 
     def prepare(self, turn: _Turn) -> None:
         """Provide what a turn needs: an address to sign in with, an invitation to accept."""
