@@ -93,15 +93,13 @@ def test_every_client_gets_its_turn_however_many_events_wait(
 ) -> None:
     """Numbering goes around the clients, and begins after the one where it has stopped."""
     monkeypatch.setattr(feeding, "_AT_ONCE", 2)
-    first, second = added(FIRST), added(SECOND)
-    repository.save([first, renamed(first.after, "A"), second])
-    assert [place[1:] for place in read_once(repository)] == [(FIRST, 1), (FIRST, 2)]
-    once, last = renamed(first.after, "A"), renamed(second.after, "B")
-    more = renamed(once.after, "C")
-    repository.save([more, renamed(more.after, "D"), last])
-    assert [place[1:] for place in read_once(repository)] == [(FIRST, 3), (FIRST, 4)]
-    assert [place[1:] for place in read_once(repository)] == [(SECOND, 1), (SECOND, 2)]
-    assert [place[0] for place in read(repository)] == [1, 2, 3, 4, 5, 6]
+    first, second, third = added(FIRST), added(SECOND), added(UUID(int=3))
+    repository.save([first, second])
+    assert read_once(repository) == [(1, FIRST, 1), (2, SECOND, 1)]
+    once = renamed(first.after, "A")
+    repository.save([once, renamed(once.after, "B"), third])
+    assert read_once(repository) == [(3, UUID(int=3), 1), (4, FIRST, 2)]
+    assert read_once(repository) == [(5, FIRST, 3)]
 
 
 def read_once(repository: SqlRepository) -> list[tuple[int, UUID, int]]:
