@@ -261,7 +261,7 @@ def test_malformed_arguments_raise_at_once(host: Engine, async_host: AsyncEngine
     with pytest.raises(InvalidValue, match="work"):
         in_transaction(host, 1)  # type: ignore[arg-type]  # the test
     with pytest.raises(InvalidValue, match="work is async"):
-        in_transaction(host, record_async)  # type: ignore[unused-coroutine]  # the test
+        in_transaction(host, record_async)  # type: ignore[arg-type, unused-coroutine]  # the test
 
     async def not_awaited() -> None:
         with pytest.raises(InvalidValue, match="work is not async"):
