@@ -26,7 +26,7 @@ CAT = ca.Catalogue([ca.Service("payroll", "Payroll", Decimal("7.50"))])
 ME = ca.PracticeUser("north")
 ID = UUID(int=1)
 ADD = ca.AddClient(ID, ME, business_name="A", email="ann@acme.example.com")
-links = ActivationLinks(["a key"])
+links = ActivationLinks(["a key of more than 32 characters, for tests"])
 
 
 class AsyncRepo:

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import sqlalchemy
 
 from client_access import (
     AddClient,
@@ -45,6 +46,13 @@ VAT = ServiceSetup(VatScheme.CASH)
 PAID, ALONE, WAITING, FREE, CUSTOMER, LEFT, GONE = (UUID(int=number) for number in range(1, 8))
 
 Run = Callable[..., tuple[int, str, str]]
+
+_OLDER = sqlalchemy.__version__.startswith("2.0.")
+# SQLAlchemy 2.0 does not decode the name of a database; SQLite itself then does, once.
+_PERCENT = "%" if _OLDER else "%25"
+_SAYS_WHY = pytest.mark.skipif(
+    _OLDER, reason="SQLAlchemy 2.0 ignores such a part of a URL, or fails later, and says less"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -275,7 +283,7 @@ def test_a_file_is_not_emptied_while_it_is_imported(
         "clients.db",
         "{dir}/clients.db",
         "file:clients.db?uri=true",
-        "file:{dir}/cl%2569ents.db?uri=true",
+        f"file:{{dir}}/cl{_PERCENT}69ents.db?uri=true",
     ],
 )
 @pytest.mark.parametrize("there", [True, False], ids=["existing", "created by the import"])
@@ -667,10 +675,26 @@ def test_invoice_of_a_practice_and_of_a_client(run: Run, database: str, catalogu
             "list --practice x --database sqlite+nonsense:///{dir}/clients.db",
             "is not a valid database URL",
         ),
-        ("list --practice x --database sqlite:///{dir}/clients.db?timeout=x", "a malformed part."),
-        ("list --practice x --database sqlite:///{dir}/clients.db?nonsense=1", "would be ignored"),
-        ("list --practice x --database sqlite:///{dir}/clients.db?mode=ro", "would be ignored"),
-        ("list --practice x --database sqlite:///{dir}/\udcff.db", "is not a valid database URL"),
+        pytest.param(
+            "list --practice x --database sqlite:///{dir}/clients.db?timeout=x",
+            "a malformed part.",
+            marks=_SAYS_WHY,
+        ),
+        pytest.param(
+            "list --practice x --database sqlite:///{dir}/clients.db?nonsense=1",
+            "would be ignored",
+            marks=_SAYS_WHY,
+        ),
+        pytest.param(
+            "list --practice x --database sqlite:///{dir}/clients.db?mode=ro",
+            "would be ignored",
+            marks=_SAYS_WHY,
+        ),
+        pytest.param(
+            "list --practice x --database sqlite:///{dir}/\udcff.db",
+            "is not a valid database URL",
+            marks=_SAYS_WHY,
+        ),
         ("list --practice x --database sqlite:///{dir}/later", "of version 9, which is later"),
         ("import {dir}/few --practice x --database sqlite:///{dir}/later", "of version 9, which"),
         ("import /proc/self/mem --practice x --database {db}", "/proc/self/mem cannot be read"),
