@@ -150,6 +150,17 @@ def test_an_id_that_is_not_a_uuid_does_not_stop_the_feed(sqlite: str) -> None:
     engine.dispose()
 
 
+def test_the_second_of_two_readers_finds_nothing_to_number(
+    repository: SqlRepository, engine: Engine
+) -> None:
+    """Both saw an event without a position, and the first has numbered it."""
+    repository.save([added(FIRST)])
+    assert read(repository) == [(1, FIRST, 1)]
+    with engine.begin() as connection:
+        assert feeding.number(connection) == 0
+    assert read(repository) == [(1, FIRST, 1)]
+
+
 def test_a_reader_that_finds_nothing_new_locks_and_writes_nothing(
     repository: SqlRepository,
 ) -> None:

@@ -96,7 +96,7 @@ def number(connection: Connection) -> int:
             connection, statements.BEGIN_FEED[connection.dialect.name], name=SCHEMA_NAME, **start
         )
     last, *place = found[0]
-    rows = list(_unnumbered(connection, place))
+    rows = _unnumbered(connection, place)
     numbered: dict[tuple[object, int], Row] = {}
     for client_id, version, waits_for_another in rows:
         if not waits_for_another or (client_id, version - 1) in numbered:
@@ -120,10 +120,9 @@ def _unnumbered(connection: Connection, place: Sequence[Any]) -> Sequence[Any]:
     if client_id is None:
         return _rows(connection, _UNNUMBERED, count=_AT_ONCE)
     values = {"key": client_id, "after_version": version}
-    rows = list(_rows(connection, _UNNUMBERED_AFTER, count=_AT_ONCE, **values))
-    if len(rows) < _AT_ONCE:
-        rows += _rows(connection, _UNNUMBERED_BEFORE, count=_AT_ONCE - len(rows), **values)
-    return rows
+    rows = _rows(connection, _UNNUMBERED_AFTER, count=_AT_ONCE, **values)
+    left = _AT_ONCE - len(rows)
+    return [*rows, *_rows(connection, _UNNUMBERED_BEFORE, count=left, **values)]
 
 
 def to_events(rows: Sequence[Any]) -> tuple[tuple[int, Event], ...]:
