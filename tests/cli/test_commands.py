@@ -677,7 +677,7 @@ def test_invoice_of_a_practice_and_of_a_client(run: Run, database: str, catalogu
         ),
         pytest.param(
             "list --practice x --database sqlite:///{dir}/clients.db?timeout=x",
-            "a malformed part.",
+            "a malformed part: write sqlite",
             marks=_SAYS_WHY,
         ),
         pytest.param(
