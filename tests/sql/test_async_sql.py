@@ -32,7 +32,7 @@ from client_access import (
     Subscribe,
     sql,
 )
-from client_access.sql import AsyncSqlRepository, SqlRepository, store
+from client_access.sql import AsyncSqlRepository, SqlRepository, executing
 from client_access.testing import awaited
 
 
@@ -208,7 +208,7 @@ def test_other_tasks_go_on_while_a_long_history_is_read_or_erased(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between two batches the event loop is free."""
-    monkeypatch.setattr(store, "_AT_ONCE", 1)
+    monkeypatch.setattr(executing, "AT_ONCE", 1)
     change = added()
     changes = [change, *(change := renamed(change.after, f"Elm {n}") for n in range(30))]
 

@@ -11,7 +11,7 @@ from sql.shop import PRACTICE, T0, added, execute, renamed
 from sqlalchemy import Engine, create_engine, event, text
 
 import client_access as ca
-from client_access.sql import SqlRepository, feeding
+from client_access.sql import SqlRepository, executing, feeding
 
 FIRST, SECOND = UUID(int=1), UUID(int=2)
 
@@ -92,7 +92,7 @@ def test_every_client_gets_its_turn_however_many_events_wait(
     repository: SqlRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Numbering goes around the clients, and begins after the one where it has stopped."""
-    monkeypatch.setattr(feeding, "_AT_ONCE", 2)
+    monkeypatch.setattr(executing, "AT_ONCE", 2)
     first, second, third = added(FIRST), added(SECOND), added(UUID(int=3))
     repository.save([first, second])
     assert read_once(repository) == [(1, FIRST, 1), (2, SECOND, 1)]

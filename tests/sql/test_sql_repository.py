@@ -33,7 +33,7 @@ from client_access import (
 )
 from client_access.questions.lists import place_of
 from client_access.repository.erasing import erase_change, erase_notice
-from client_access.sql import AsyncSqlRepository, SqlRepository, engines, store
+from client_access.sql import AsyncSqlRepository, SqlRepository, engines, executing
 from client_access.testing.checks.frame import shown
 from client_access.wire import encode
 
@@ -167,7 +167,7 @@ def test_a_long_history_is_read_and_erased_in_batches(
     repository: SqlRepository, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """Whatever the size of a batch is, nothing is left out, and the history replays."""
-    monkeypatch.setattr(store, "_AT_ONCE", size)
+    monkeypatch.setattr(executing, "AT_ONCE", size)
     changes = [added(email="secret@example.com")]
     changes.append(subscribed(changes[0].after, sign_in=SignIn.PRACTICE_AND_CLIENT))
     changes += [renamed(changes[-1].after, "Secret 1")]
@@ -240,7 +240,7 @@ def test_pages_and_ids_are_in_the_order_of_python(
     repository: SqlRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The order is by folded name, then id, by code point, in any collation (C2)."""
-    monkeypatch.setattr(store, "_AT_ONCE", 3)
+    monkeypatch.setattr(executing, "AT_ONCE", 3)
     ids = [UUID(int=n << 120 | 5) for n in (0x7F, 0x80, 0xFF, 0x00, 0xA0, 0x0A)]
     ids += [uuid4() for _ in range(2 * len(NAMES) - len(ids))]
     changes = [added(i, name=name) for i, name in zip(ids, NAMES * 2, strict=True)]

@@ -28,7 +28,7 @@ from client_access import (
     StoredRow,
     deadlines_of,
 )
-from client_access.sql import AsyncSqlRepository, SqlRepository, refreshing, store
+from client_access.sql import AsyncSqlRepository, SqlRepository, executing, refreshing
 from client_access.sql.rows import of_client
 from client_access.sql.tables import clients, outcomes
 from client_access.values import email_address, fold
@@ -131,7 +131,7 @@ def test_what_was_accepted_once_is_read_listed_invoiced_and_erased(
     """Reading checks form, not what today's version would accept; paging ends."""
     monkeypatch.setattr("client_access.service.BATCH", limit)
     monkeypatch.setattr("client_access.service.awaited.BATCH", limit)
-    monkeypatch.setattr(store, "_AT_ONCE", limit)
+    monkeypatch.setattr(executing, "AT_ONCE", limit)
     saved = [change.after for change in filled(repository)]
     keys = [client.email_key for client in saved]
     lines = access.next_invoice("north").lines
@@ -256,8 +256,8 @@ def test_ids_in_another_spelling_do_not_go_round_without_end(
     sqlite: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite stores any text as an id, and orders it as text."""
-    monkeypatch.setattr(store, "_AT_ONCE", 1)
-    monkeypatch.setattr(refreshing, "_AT_ONCE", 1)
+    monkeypatch.setattr(executing, "AT_ONCE", 1)
+    monkeypatch.setattr(executing, "AT_ONCE", 1)
     with SqlRepository.open(sqlite) as repository:
         repository.save([added(client_id(0))])
         odd = f"{{{client_id(0)}}}"
@@ -280,7 +280,7 @@ def test_refreshing_writes_what_saving_would_write_now(
     access: Any, repository: SqlRepository, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After it, lists are in the new order, and an address is found by its new key."""
-    monkeypatch.setattr(refreshing, "_AT_ONCE", 2)
+    monkeypatch.setattr(executing, "AT_ONCE", 2)
     saved = [change.after for change in filled(repository)]
     assert access.repository.refresh() == ()
     fold_from_now_on(monkeypatch)

@@ -25,7 +25,7 @@ from client_access.repository import PURGED_AT_ONCE, Claim, OutboxState
 from client_access.repository.awaited import AsyncRepository
 from client_access.repository.feeding import check_page
 from client_access.service.retries import Retries
-from client_access.sql import feeding, refreshing, store
+from client_access.sql import erasing, feeding, outbox, refreshing, store
 from client_access.sql.async_transactions import in_transaction_async
 from client_access.sql.compacting import compact
 from client_access.sql.engines import (
@@ -297,7 +297,7 @@ class AsyncSqlRepository:
 
     async def erase(self, client_id: UUID) -> None:
         """Erase name, contact details and address from the client, its history and its notices."""
-        await self._write(store.erase, client_id)
+        await self._write(erasing.erase, client_id)
 
     async def compact(self) -> None:
         """Do as :meth:`client_access.sql.SqlRepository.compact`."""
@@ -313,29 +313,29 @@ class AsyncSqlRepository:
     async def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
         """Lease notices that are due, only the first undelivered one of each client."""
         # On SQLite, a relay that finds nothing must not keep writers waiting.
-        if not await self._read(store.is_due, at):
+        if not await self._read(outbox.is_due, at):
             return []
-        return await self._write(store.claim, at, lease, limit)
+        return await self._write(outbox.claim, at, lease, limit)
 
     async def delivered(self, claim: Claim) -> bool:
         """Forget a delivered notice; return False if its lease has passed to another relay."""
-        return await self._write(store.delivered, claim)
+        return await self._write(outbox.delivered, claim)
 
     async def failed(self, claim: Claim, *, retry_at: datetime | None) -> bool:
         """Give a notice back, to be tried again from a time on; park it if that is None."""
-        return await self._write(store.failed, claim, retry_at)
+        return await self._write(outbox.failed, claim, retry_at)
 
     async def released(self, claim: Claim) -> bool:
         """Give a notice back whose delivery has not begun, without counting a failure."""
-        return await self._write(store.released, claim)
+        return await self._write(outbox.released, claim)
 
     async def waiting(self, *, parked: bool, limit: int) -> Sequence[Claim]:
         """Return waiting or parked notices, oldest first, without leasing them."""
-        return await self._read(store.waiting, parked, limit)
+        return await self._read(outbox.waiting, parked, limit)
 
     async def retry(self, notice_id: UUID, *, at: datetime) -> bool:
         """Make a parked notice due again from a time on; return False if it is not parked."""
-        return await self._write(store.retry, notice_id, at)
+        return await self._write(outbox.retry, notice_id, at)
 
     async def refresh(self) -> tuple[UUID, ...]:
         """Write the columns again that no longer follow from their clients' records.
@@ -352,11 +352,11 @@ class AsyncSqlRepository:
 
     async def discard(self, notice_id: UUID) -> bool:
         """Forget a parked notice; return False if it is not parked."""
-        return await self._write(store.discard, notice_id)
+        return await self._write(outbox.discard, notice_id)
 
     async def outbox_state(self) -> OutboxState:
         """Return how much waits, including what cannot be read, and since when."""
-        return await self._read(store.outbox_state)
+        return await self._read(outbox.outbox_state)
 
     # ── Transactions ─────────────────────────────────────────────────────────────────────────────
 

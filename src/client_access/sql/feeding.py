@@ -26,9 +26,9 @@ from sqlalchemy import Connection, bindparam, select, tuple_, type_coerce, updat
 
 from client_access.errors import CorruptRecord
 from client_access.events import Event
-from client_access.sql import statements
+from client_access.sql import executing, statements
+from client_access.sql.executing import changed, each, rows_of
 from client_access.sql.rows import Row, to_event
-from client_access.sql.store import _AT_ONCE, _changed, _each, _rows
 from client_access.sql.tables import SCHEMA_NAME, RawId, events, feed
 
 _id = type_coerce(events.c.client_id, RawId)
@@ -80,19 +80,19 @@ _MOVE: Final = update(feed)
 
 def page(connection: Connection, position: int, limit: int) -> Sequence[Any]:
     """Return the rows of events that have a position after this one."""
-    return _rows(connection, _PAGE, after=position, count=limit)
+    return rows_of(connection, _PAGE, after=position, count=limit)
 
 
 def is_unnumbered(connection: Connection) -> bool:
     """Return whether an event has no position. This takes no lock."""
-    return bool(_rows(connection, _IS_UNNUMBERED))
+    return bool(rows_of(connection, _IS_UNNUMBERED))
 
 
 def number(connection: Connection) -> int:
     """Give positions to some committed events, and return to how many."""
-    while not (found := _rows(connection, _LOCK)):
+    while not (found := rows_of(connection, _LOCK)):
         start: Row = {"position": 0, "after_client": None, "after_version": None}
-        _changed(
+        changed(
             connection, statements.BEGIN_FEED[connection.dialect.name], name=SCHEMA_NAME, **start
         )
     last, *place = found[0]
@@ -106,7 +106,7 @@ def number(connection: Connection) -> int:
                 "event_version": version,
                 "new_position": last,
             }
-    _each(connection, _NUMBER, list(numbered.values()))
+    each(connection, _NUMBER, list(numbered.values()))
     if rows:
         client_id, version, _ = rows[-1]
         moved = {"position": last, "after_client": client_id, "after_version": version}
@@ -118,11 +118,11 @@ def _unnumbered(connection: Connection, place: Sequence[Any]) -> Sequence[Any]:
     """Return events without a position, those after a place first."""
     client_id, version = place
     if client_id is None:
-        return _rows(connection, _UNNUMBERED, count=_AT_ONCE)
+        return rows_of(connection, _UNNUMBERED, count=executing.AT_ONCE)
     values = {"key": client_id, "after_version": version}
-    rows = _rows(connection, _UNNUMBERED_AFTER, count=_AT_ONCE, **values)
-    left = _AT_ONCE - len(rows)
-    return [*rows, *_rows(connection, _UNNUMBERED_BEFORE, count=left, **values)]
+    rows = rows_of(connection, _UNNUMBERED_AFTER, count=executing.AT_ONCE, **values)
+    left = executing.AT_ONCE - len(rows)
+    return [*rows, *rows_of(connection, _UNNUMBERED_BEFORE, count=left, **values)]
 
 
 def to_events(rows: Sequence[Any]) -> tuple[tuple[int, Event], ...]:

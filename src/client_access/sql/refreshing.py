@@ -17,10 +17,11 @@ from sqlalchemy.exc import IntegrityError
 
 from client_access.client import Client
 from client_access.errors import CorruptRecord, InvalidValue
-from client_access.sql import statements
+from client_access.sql import executing, statements
+from client_access.sql.executing import changed, rows_of
 from client_access.sql.faults import is_email_conflict
 from client_access.sql.rows import Row, of_client, to_client
-from client_access.sql.store import _AT_ONCE, _changed, _rows, check_order
+from client_access.sql.store import check_order
 from client_access.values.email_address import EmailAddress
 
 _log = logging.getLogger(__name__)
@@ -37,9 +38,9 @@ def outdated(connection: Connection, after: UUID | None) -> tuple[list[Row], UUI
         The rows for :func:`rewrite`, and the last id that was read, None at the end.
     """
     if after is None:
-        found = _rows(connection, statements.FIRST_ROWS, count=_AT_ONCE)
+        found = rows_of(connection, statements.FIRST_ROWS, count=executing.AT_ONCE)
     else:
-        found = _rows(connection, statements.NEXT_ROWS, after=after, count=_AT_ONCE)
+        found = rows_of(connection, statements.NEXT_ROWS, after=after, count=executing.AT_ONCE)
     check_order([row.id for row in found], after)
     rows = []
     for stored in found:
@@ -71,7 +72,7 @@ def rewrite(connection: Connection, rows: Sequence[Row]) -> list[UUID]:
         client_id = cast("UUID", row["key"])
         try:
             with connection.begin_nested():
-                if _changed(connection, statements.UPDATE_CLIENT, **row):
+                if changed(connection, statements.UPDATE_CLIENT, **row):
                     written.append(client_id)
         except IntegrityError as error:
             if not is_email_conflict(error):

@@ -23,7 +23,7 @@ from client_access.questions.lists import StoredRow
 from client_access.repository import PURGED_AT_ONCE, Claim, OutboxState, Repository
 from client_access.repository.feeding import check_page
 from client_access.service.retries import Retries
-from client_access.sql import feeding, refreshing, store
+from client_access.sql import erasing, feeding, outbox, refreshing, store
 from client_access.sql.compacting import compact
 from client_access.sql.engines import (
     DEFAULT_POOL_SIZE,
@@ -318,7 +318,7 @@ class SqlRepository:
 
     def erase(self, client_id: UUID) -> None:
         """Erase name, contact details and address from the client, its history and its notices."""
-        self._write(store.erase, client_id)
+        self._write(erasing.erase, client_id)
 
     def compact(self) -> None:
         """Rewrite the database's files, so that nothing of what was erased or deleted is in them.
@@ -343,29 +343,29 @@ class SqlRepository:
     def claim(self, *, at: datetime, lease: timedelta, limit: int) -> Sequence[Claim]:
         """Lease notices that are due, only the first undelivered one of each client."""
         # On SQLite, a relay that finds nothing must not keep writers waiting.
-        if not self._read(store.is_due, at):
+        if not self._read(outbox.is_due, at):
             return []
-        return self._write(store.claim, at, lease, limit)
+        return self._write(outbox.claim, at, lease, limit)
 
     def delivered(self, claim: Claim) -> bool:
         """Forget a delivered notice; return False if its lease has passed to another relay."""
-        return self._write(store.delivered, claim)
+        return self._write(outbox.delivered, claim)
 
     def failed(self, claim: Claim, *, retry_at: datetime | None) -> bool:
         """Give a notice back, to be tried again from a time on; park it if that is None."""
-        return self._write(store.failed, claim, retry_at)
+        return self._write(outbox.failed, claim, retry_at)
 
     def released(self, claim: Claim) -> bool:
         """Give a notice back whose delivery has not begun, without counting a failure."""
-        return self._write(store.released, claim)
+        return self._write(outbox.released, claim)
 
     def waiting(self, *, parked: bool, limit: int) -> Sequence[Claim]:
         """Return waiting or parked notices, oldest first, without leasing them."""
-        return self._read(store.waiting, parked, limit)
+        return self._read(outbox.waiting, parked, limit)
 
     def retry(self, notice_id: UUID, *, at: datetime) -> bool:
         """Make a parked notice due again from a time on; return False if it is not parked."""
-        return self._write(store.retry, notice_id, at)
+        return self._write(outbox.retry, notice_id, at)
 
     def refresh(self) -> tuple[UUID, ...]:
         """Write the columns again that no longer follow from their clients' records.
@@ -388,11 +388,11 @@ class SqlRepository:
 
     def discard(self, notice_id: UUID) -> bool:
         """Forget a parked notice; return False if it is not parked."""
-        return self._write(store.discard, notice_id)
+        return self._write(outbox.discard, notice_id)
 
     def outbox_state(self) -> OutboxState:
         """Return how much waits, including what cannot be read, and since when."""
-        return self._read(store.outbox_state)
+        return self._read(outbox.outbox_state)
 
     # ── Transactions ─────────────────────────────────────────────────────────────────────────────
 
