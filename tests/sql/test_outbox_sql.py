@@ -68,7 +68,7 @@ def test_a_claim_does_not_look_at_what_waits_behind_a_first_notice(database: str
     assert other.notice.client_id == UUID(int=2)
     explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
     with engine.connect() as connection:
-        questions = [each for each in asked if each[0].startswith("SELECT")]
+        questions = [each for each in asked if each[0].startswith("SELECT client_access_notice")]
         assert len(questions) == 2
         for statement, parameters in questions:
             plan = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()
