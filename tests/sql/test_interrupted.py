@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import pytest
 from sql.shop import added, renamed
 from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from client_access import StaleClient
@@ -133,6 +134,32 @@ def test_a_call_that_ctrl_c_ends_raises_that_and_locks_nothing(database: str, ho
     signal.signal(signal.SIGALRM, before)
     engine.dispose()
     assert set(ends) <= {KeyboardInterrupt, None}
+
+
+def test_an_interruption_that_the_driver_replaces_is_raised(database: str) -> None:
+    """psycopg does so if it fails to leave pipeline mode. One that was handled before is not."""
+    engine = create_engine(database)
+    repository = SqlRepository(engine)
+    change = added()
+    repository.save([change])
+
+    def stop(*arguments: Any) -> None:
+        if "INSERT INTO client_access_event" in arguments[2]:
+            error = OperationalError("exit", None, Exception("pipeline mode"))
+            error.__context__ = KeyboardInterrupt()
+            raise error
+
+    try:
+        _interrupt()
+    except KeyboardInterrupt:
+        with pytest.raises(StaleClient):
+            repository.save([change])
+    event.listen(engine, "before_cursor_execute", stop)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            repository.save([added()])
+    assert repository.get(change.after.id) == change.after
+    engine.dispose()
 
 
 def test_sqlite_is_unlocked_though_a_cursor_is_kept(sqlite: str) -> None:
