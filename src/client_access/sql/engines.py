@@ -230,7 +230,7 @@ def _interruption_behind(
     """Return the interruption that an error replaced, or None.
 
     If Ctrl-C interrupts psycopg while it sends many rows, psycopg fails to leave pipeline mode, and
-    raises that instead.
+    raises that instead. SQLAlchemy raises an AssertionError after an interrupted commit.
 
     Parameters:
         error: the error.
@@ -342,11 +342,15 @@ def undo(connection: Connection, transaction: Transaction, error: BaseException)
 
 def commit(connection: Connection, transaction: Transaction) -> None:
     """Commit a transaction. SQLAlchemy undoes nothing after a commit that failed."""
+    handled = sys.exception()
     try:
         transaction.commit()
     except BaseException as error:
         _put_away(connection, error)
-        raise
+        interruption = _interruption_behind(error, handled)
+        if interruption is None:
+            raise
+        raise interruption from None
 
 
 def _set_autocommit(connection: Connection, wanted: bool) -> None:
