@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -205,10 +206,15 @@ def run(connection: Connection, work: Callable[[Connection, *Ts], T], *arguments
     A time limit, a cancelled task or a signal may interrupt a statement. If the driver then still
     waits for the answer, the connection is not used again.
     """
+    handled = sys.exception()
     try:
         return work(connection, *arguments)
-    except (SQLAlchemyError, ClientAccessError):
-        raise
+    except (SQLAlchemyError, ClientAccessError) as error:
+        interruption = _interruption_behind(error, handled)
+        if interruption is None:
+            raise
+        _put_away(connection, interruption)
+        raise interruption from None
     except (UnicodeError, OverflowError) as error:
         # Drivers raise these for a value that the database cannot store.
         raise StatementError("a value cannot be stored", None, None, error) from error
@@ -216,6 +222,24 @@ def run(connection: Connection, work: Callable[[Connection, *Ts], T], *arguments
         if _is_waiting(connection):
             _put_away(connection, error)
         raise
+
+
+def _interruption_behind(
+    error: BaseException, handled: BaseException | None
+) -> BaseException | None:
+    """Return the interruption that an error replaced, or None.
+
+    If Ctrl-C interrupts psycopg while it sends many rows, psycopg fails to leave pipeline mode, and
+    raises that instead. SQLAlchemy raises an AssertionError after an interrupted commit.
+
+    Parameters:
+        error: the error.
+        handled: what the caller was handling before, which has interrupted nothing here.
+    """
+    found: BaseException | None = error
+    while isinstance(found, Exception) and found is not handled:
+        found = found.__cause__ or found.__context__
+    return None if found is handled else found
 
 
 def _put_away(connection: Connection, error: BaseException) -> None:
@@ -318,11 +342,15 @@ def undo(connection: Connection, transaction: Transaction, error: BaseException)
 
 def commit(connection: Connection, transaction: Transaction) -> None:
     """Commit a transaction. SQLAlchemy undoes nothing after a commit that failed."""
+    handled = sys.exception()
     try:
         transaction.commit()
     except BaseException as error:
         _put_away(connection, error)
-        raise
+        interruption = _interruption_behind(error, handled)
+        if interruption is None:
+            raise
+        raise interruption from None
 
 
 def _set_autocommit(connection: Connection, wanted: bool) -> None:
