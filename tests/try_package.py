@@ -26,7 +26,7 @@ TRIES = {
     "postgresql": "import psycopg.pq",
     "async": "import asyncio; from client_access.sql import AsyncSqlRepository;"
     " asyncio.run(AsyncSqlRepository.open('sqlite://'))",
-    "links": "from client_access.links import ActivationLinks; ActivationLinks(['a key of 16 bytes'])",
+    "links": "from client_access.links import ActivationLinks; ActivationLinks(['k' * 16])",
     "templates": "import client_access.rendering",
     "cli": "from client_access.cli.program import parse",
     "testing": "from client_access.testing import RepositoryConformance, run_machine, strategies",
