@@ -103,8 +103,8 @@ def test_the_runner_reports_what_passed_failed_and_was_skipped() -> None:
     assert report.conforms
     assert str(report) == (
         f"{len(report.passed)} passed, 0 failed\n"
-        "2 skipped: the repository does not offer HostTransaction\n"
-        "9 skipped: the repository is not thread-safe"
+        "10 skipped: the repository is not thread-safe\n"
+        "2 skipped: the repository does not offer HostTransaction"
     )
     assert len(report.passed) + len(report.skipped) == len(CHECKS)
 
