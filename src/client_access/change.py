@@ -39,11 +39,12 @@ class Change:
     def follows(self, stored: Client | None) -> bool:
         """Return whether the stored client is the one that the change was decided on.
 
-        If not, a repository raises :class:`~client_access.StaleClient`. The version tells whether
-        another change was first, and the number of erasures whether the person was erased since.
+        If not, a repository raises :class:`~client_access.StaleClient`. The version
+        shows whether another change was first, and the number of erasures whether the person was
+        erased since.
 
         Parameters:
-            stored: the client that is stored under the id of `after`; None if there is none.
+            stored: the client that is stored under the id of `after`, or None.
         """
         before = self.before
         if stored is None or before is None:

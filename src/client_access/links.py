@@ -18,7 +18,7 @@ from client_access.commands import Activate
 from client_access.errors import InvalidLink, InvalidValue
 from client_access.extras import needs
 from client_access.values import ClientUser
-from client_access.values.validation import check_id, to_tuple, wrong_type
+from client_access.values.validation import check_id, to_secret_key, to_tuple, wrong_type
 
 with needs("links"):
     from itsdangerous import BadSignature, Signer
@@ -29,7 +29,6 @@ __all__ = ["ActivationLinks", "InvalidLink"]
 _PURPOSE = b"client_access.links: activate, 1"
 # 32 bytes each, in URL-safe base64 without padding.
 _SHAPE = re.compile(r"([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{43})")
-_SHORTEST_KEY = 16  # bytes: a shorter key can be guessed from a single link
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -53,7 +52,7 @@ class ActivationLinks:
         # One str or bytes is a sequence too.
         if isinstance(secret_keys, str | bytes):
             raise InvalidValue("secret_keys", "must be a sequence of keys, not one key")
-        keys = [_to_key(key) for key in to_tuple("secret_keys", secret_keys)]
+        keys = [to_secret_key("secret_keys", key) for key in to_tuple("secret_keys", secret_keys)]
         if not keys:
             raise InvalidValue("secret_keys", "must have at least one key")
         if len(set(keys)) < len(keys):
@@ -106,25 +105,6 @@ class ActivationLinks:
         """
         _check_base(base)
         return lambda client_id, activation_id: base + self.token(client_id, activation_id)
-
-
-def _to_key(key: str | bytes) -> bytes:
-    """Return a key as bytes. Errors do not repeat it."""
-    match key:
-        case str():
-            try:
-                raw = key.encode()
-            except UnicodeEncodeError:
-                raise InvalidValue("secret_keys", "has a key that UTF-8 cannot encode") from None
-        case bytes():
-            raw = key
-        case _:
-            raise InvalidValue("secret_keys", "has a key that is neither str nor bytes")
-    if not raw.strip():
-        raise InvalidValue("secret_keys", "has a blank key")
-    if len(raw) < _SHORTEST_KEY:
-        raise InvalidValue("secret_keys", f"has a key of less than {_SHORTEST_KEY} bytes")
-    return raw
 
 
 def _is_well_formed(token: object) -> bool:

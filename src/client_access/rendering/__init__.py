@@ -269,8 +269,8 @@ def unlinked(name: str) -> str:
 
     Mail programs make links of text such as `example.com` or `http://example.com`, and somebody may
     call a business so. An invisible character after each dot, colon, at sign and backslash, and
-    between two slashes, prevents it. No domain can have that character there. At the end of a word
-    there is none.
+    between two slashes, prevents it. No domain can have that character there. The end of a word is
+    left as it is.
     """
     return _LINKING.sub(_JOINED, name)
 

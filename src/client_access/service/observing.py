@@ -72,7 +72,7 @@ class Watch:
     ) -> None:
         """Give the observer one observation for each command.
 
-        If a task is cancelled or a process ends, the outcome is not known, so there is none.
+        Nothing is observed if a task is cancelled or a process ends: the outcome is not known.
         """
         if self._observe is None:
             return

@@ -31,21 +31,16 @@ __all__ = [
     "stamp",
 ]
 
+# SQLAlchemy's asyncio imports its whole ORM, which takes long.
+_AWAITED = {
+    "AsyncSqlRepository": "client_access.sql.async_repository",
+    "in_transaction_async": "client_access.sql.async_transactions",
+}
+
 
 def __getattr__(name: str) -> object:
-    # SQLAlchemy's asyncio imports its whole ORM, which takes long.
-    if name == "AsyncSqlRepository":
-        # SQLAlchemy's asyncio imports its whole ORM, which takes long.
-        with needs("async"):
-            import_module("greenlet")  # SQLAlchemy misses it only when a statement is awaited
-            from client_access.sql.async_repository import (  # noqa: PLC0415  # as said
-                AsyncSqlRepository,
-            )
-        return AsyncSqlRepository
-    if name == "in_transaction_async":
-        from client_access.sql.async_transactions import (  # noqa: PLC0415  # as said
-            in_transaction_async,
-        )
-
-        return in_transaction_async
-    raise AttributeError(name)
+    if name not in _AWAITED:
+        raise AttributeError(name)
+    with needs("async"):
+        import_module("greenlet")  # SQLAlchemy misses it only when a statement is awaited
+        return getattr(import_module(_AWAITED[name]), name)

@@ -12,8 +12,8 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, CursorResult, Dialect, Insert, Select, Update
 
-Row: TypeAlias = Mapping[str, object]
-"""Values by column, or by the names of a statement's parameters."""
+Values: TypeAlias = Mapping[str, object]
+"""Values by the names of a statement's parameters."""
 
 
 @final
@@ -32,7 +32,7 @@ class Prepared:
         self._columns = columns
         self._texts = WeakKeyDictionary[Dialect, _Text]()
 
-    def rows(self, connection: Connection, values: Row) -> Sequence[Any]:
+    def rows(self, connection: Connection, values: Values) -> Sequence[Any]:
         """Execute a query and return its rows."""
         text = self._text_for(connection)
         if text is None:
@@ -40,7 +40,7 @@ class Prepared:
         found = connection.exec_driver_sql(text.sql, text.given(values)).all()
         return [text.found(row) for row in found]
 
-    def execute(self, connection: Connection, rows: Sequence[Row]) -> CursorResult[Any]:
+    def execute(self, connection: Connection, rows: Sequence[Values]) -> CursorResult[Any]:
         """Execute an insert or update once for each row of values; there is at least one."""
         text = self._text_for(connection)
         if text is None:
@@ -86,7 +86,7 @@ class _Text:
             if (process := column.type.dialect_impl(dialect).result_processor(dialect, None))
         ]
 
-    def given(self, values: Row) -> dict[str, object] | tuple[object, ...]:
+    def given(self, values: Values) -> dict[str, object] | tuple[object, ...]:
         """Return parameters as the driver takes them."""
         given = {**self._constants, **values}
         for name, process in self._to_driver:

@@ -407,7 +407,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         type(self).done[end if wanted else "too late"] += 1
 
     def _retry(self, data: st.DataObject) -> None:
-        """Retry a parked notice; if there is none, one that is not parked, which is refused."""
+        """Retry a parked notice, or see that one which is not parked is refused."""
         parked = self.model.waiting(parked=True, limit=_ALL)
         shown = parked or self.model.waiting(parked=False, limit=1)
         if shown:

@@ -335,7 +335,7 @@ def to_secret_key(field: str, value: object) -> bytes:
     """Return a secret key as bytes: a text in UTF-8, or bytes. Errors do not repeat it.
 
     Raises:
-        InvalidValue: it is neither, or has fewer than 16 bytes.
+        InvalidValue: it is neither, is blank, or has fewer than 16 bytes.
     """
     match value:
         case str():
@@ -346,9 +346,11 @@ def to_secret_key(field: str, value: object) -> bytes:
         case bytes():
             key = bytes(value)
         case _:
-            raise InvalidValue(field, "must be a str or bytes")
+            raise InvalidValue(field, "must be str or bytes")
+    if not key.strip():
+        raise InvalidValue(field, "is blank")
     if len(key) < _SHORTEST_KEY:
-        raise InvalidValue(field, f"has fewer than {_SHORTEST_KEY} bytes")
+        raise InvalidValue(field, f"is too short: a key has at least {_SHORTEST_KEY} bytes")
     return key
 
 

@@ -23,7 +23,7 @@ _LAST = START + timedelta(days=4000)
 _ENDS = START + DEFAULT_POLICY.activation_lifetime
 """The end of an activation that is sent at the start."""
 _STORE = (
-    "store the moment of deadlines_of(change.after), NULL if there is none, and the practice_id of "
+    "store the moment of deadlines_of(change.after), or NULL, and the practice_id of "
     "the client with every change"
 )
 
