@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,8 @@ LAST = UUID(int=1)
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, str(FEEDER), *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    paths = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.Popen(command, env=paths, stdout=subprocess.PIPE, text=True)
 
 
 def ended(process: subprocess.Popen[str]) -> list[list[object]]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 import pytest
 from sql.shop import PRACTICE, T0, added, execute, renamed
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, select, text
 
 import client_access as ca
-from client_access.sql import SqlRepository, executing, feeding
+from client_access.sql import AsyncSqlRepository, SqlRepository, executing, feeding
+from client_access.sql.tables import events
 
 FIRST, SECOND = UUID(int=1), UUID(int=2)
 
@@ -159,6 +161,31 @@ def test_the_second_of_two_readers_finds_nothing_to_number(
     with engine.begin() as connection:
         assert feeding.number(connection) == 0
     assert read(repository) == [(1, FIRST, 1)]
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_events_that_another_transaction_holds_are_left_for_the_next_time(
+    postgresql: str, *, awaited: bool
+) -> None:
+    """A reader that can number nothing returns what there is."""
+    with SqlRepository.open(postgresql) as repository:
+        repository.save([added(FIRST)])
+        with create_engine(postgresql).begin() as connection:
+            connection.execute(select(events).with_for_update())
+            assert ask(repository, postgresql, awaited=awaited) == []
+        assert len(ask(repository, postgresql, awaited=awaited)) == 1
+
+
+def ask(repository: SqlRepository, database: str, *, awaited: bool) -> Sequence[object]:
+    """Return the feed's first page."""
+    if not awaited:
+        return repository.events_after(0, limit=9)
+
+    async def read_async() -> Sequence[object]:
+        async with await AsyncSqlRepository.open(database) as opened:
+            return await opened.events_after(0, limit=9)
+
+    return asyncio.run(read_async())
 
 
 def test_a_reader_that_finds_nothing_new_locks_and_writes_nothing(

@@ -86,6 +86,13 @@ class Unlucky(Exception):
     pass
 
 
+def test_a_lock_waits_in_the_line_of_writers(sqlite: str) -> None:
+    """Like every other write of a repository that `open` returns."""
+    with SqlRepository.open(sqlite) as repository:
+        repository.locked([BUSY.after.id], lambda held: held.save([BUSY]))
+        assert repository.get(BUSY.after.id) == BUSY.after
+
+
 def test_an_error_undoes_what_was_saved_under_a_lock(engine: Engine, database: str) -> None:
     change = added()
     repository = SqlRepository(engine)

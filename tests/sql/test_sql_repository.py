@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import pytest
 from attrs import evolve
 from sql.shop import CATALOGUE, LEASE, PRACTICE, T0, added, execute, renamed, subscribed
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import Engine, create_engine, event, make_url, text, update
 
 from client_access import (
     AddClient,
@@ -34,6 +34,7 @@ from client_access import (
 from client_access.questions.lists import place_of
 from client_access.repository.erasing import erase_change, erase_notice
 from client_access.sql import AsyncSqlRepository, SqlRepository, engines, executing
+from client_access.sql.tables import notices, outcomes
 from client_access.testing.checks.frame import shown
 from client_access.wire import encode
 
@@ -371,7 +372,6 @@ def test_a_violation_of_another_constraint_is_not_email_taken(
         ("UPDATE client_access_outcome SET data = replace(data, 'notices', 'letters')", "recall"),
         ("UPDATE client_access_outcome SET data = replace(data, '\"kind\"', '\"k\"')", "recall"),
         ("UPDATE client_access_notice SET due = 9223372036854775807", "waiting"),
-        (f"UPDATE client_access_outcome SET data = replace(data, '{FIRST}', '{OTHER}')", "recall"),
     ],
 )
 def test_a_row_that_this_library_cannot_have_written_is_corrupt(
@@ -393,6 +393,20 @@ def test_a_row_that_this_library_cannot_have_written_is_corrupt(
     }
     with pytest.raises(CorruptRecord):
         questions[question]()
+
+
+def test_what_belongs_to_another_row_is_corrupt(
+    repository: SqlRepository, engine: Engine
+) -> None:
+    """A remembered change of another client raises `CorruptRecord`; such a notice is not claimed."""
+    repository.save([first := added(FIRST)])
+    repository.save_once("command", subscribed(first.after), at=T0, until=T0 + LEASE)
+    with engine.begin() as connection:
+        connection.execute(update(outcomes).values(client_id=OTHER))
+        connection.execute(update(notices).values(id=OTHER))
+    with pytest.raises(CorruptRecord, match="do not belong together"):
+        repository.recall("command", at=T0)
+    assert repository.claim(at=T0 + LEASE, lease=LEASE, limit=9) == ()
 
 
 @pytest.fixture

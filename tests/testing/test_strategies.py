@@ -118,6 +118,19 @@ def test_commands_are_about_the_client_and_of_the_kinds_given(data: st.DataObjec
     assert isinstance(data.draw(strategies.commands(kinds=kinds)), kinds)
 
 
+@settings(max_examples=20)
+@given(st.data())
+def test_held_services_are_some_of_those_on_offer_with_the_setup_they_need(
+    data: st.DataObject,
+) -> None:
+    held = data.draw(strategies.held_services(CATALOGUE))
+    assert held
+    for each in held:
+        service = CATALOGUE[each.code]
+        assert service.offered
+        assert (each.setup is not None) == service.needs_setup
+
+
 @given(strategies.email_addresses(any_domain=False), strategies.email_addresses())
 def test_addresses_are_mailable(known: ca.EmailAddress, any_domain: ca.EmailAddress) -> None:
     assert known.is_mailable

@@ -49,13 +49,14 @@ _DRIVERS: Final = (("sqlite", "pysqlite"), ("sqlite", "aiosqlite"), ("postgresql
 _NOT_TEXT: Final = ("autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory")
 
 # With FULL, a commit survives a power failure, not only the end of the process. With secure_delete,
-# SQLite overwrites deleted content with zeros. The write-ahead log gives back the space of a large
-# transaction when it begins again.
+# SQLite overwrites deleted content with zeros. The write-ahead log begins again after some 4 MiB.
+# It gives back what a large transaction took, but not less: a log that does not grow is written
+# twice as fast.
 _PRAGMAS: Final = (
     f"PRAGMA busy_timeout = {_BUSY_TIMEOUT * 1000}",
     "PRAGMA synchronous = FULL",
     "PRAGMA secure_delete = ON",
-    "PRAGMA journal_size_limit = 0",
+    f"PRAGMA journal_size_limit = {8 * 1024 * 1024}",
 )
 
 

@@ -12,13 +12,14 @@ from attrs import field, frozen
 
 from client_access.errors import InvalidValue
 from client_access.values.validation import (
+    check_aware,
     is_a,
     is_a_or_none,
     is_aware,
     is_aware_or_none,
     is_count,
     is_text,
-    to_aware,
+    to_plain,
     to_text,
     wrong_type,
 )
@@ -276,7 +277,8 @@ def to_utc(field_name: str, at: datetime) -> datetime:
     """
     if type(at) is datetime and at.tzinfo is UTC:  # the common case, at a fifth of the cost
         return at
-    moment = to_aware(field_name, at)
+    moment = to_plain(field_name, at, datetime)
+    check_aware(field_name, moment)
     try:
         return moment.astimezone(UTC)
     except OverflowError:

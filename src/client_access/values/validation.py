@@ -418,19 +418,6 @@ def is_control(character: str) -> bool:
     return unicodedata.category(character) in _CONTROL or character in _BIDIRECTIONAL
 
 
-def to_aware(field: str, value: object) -> datetime:
-    """Return a moment: a datetime with a time zone.
-
-    Raises:
-        InvalidValue: it is not a moment.
-    """
-    if type(value) is datetime and value.tzinfo is UTC:
-        return value
-    moment = to_plain(field, value, datetime)
-    check_aware(field, moment)
-    return moment
-
-
 def check_aware(field: str, moment: datetime) -> None:
     """Raise :class:`InvalidValue` unless a datetime has a time zone with an offset."""
     try:
