@@ -227,6 +227,22 @@ def test_the_first_command_of_a_client_is_remembered_too() -> None:
     assert first.before is None
 
 
+def test_what_is_still_remembered_of_a_client_is_erased_after_a_purge() -> None:
+    """`purge` forgets one of its commands; the client's other one still names the person."""
+    office = _office()
+    office.access.handle(RENAME, command_id="a")
+    office.later(days=6)
+    named = ca.ChangeBusinessName(CLIENT_ID, PLATFORM, business_name=SECRET)
+    office.access.handle(named, command_id="b")
+    office.later(days=1)
+    assert office.repository.purge(at=office.now) == 1
+    assert SECRET in shown(office.access.handle(named, command_id="b"))
+    office.repository.erase(CLIENT_ID)
+    erased = office.repository.recall(to_command_id("b", named), at=office.now)
+    assert erased is not None
+    assert SECRET not in shown(erased)
+
+
 def test_a_refusal_is_not_remembered() -> None:
     office = _office()
     accept = ca.AcceptPracticeInvitation(CLIENT_ID, SOUTH)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from sql.shop import PRACTICE, T0, added, execute, renamed
-from sqlalchemy import Engine, create_engine, event, select, text
+from sqlalchemy import Engine, NullPool, create_engine, event, select, text
 
 import client_access as ca
 from client_access.sql import AsyncSqlRepository, SqlRepository, executing, feeding
@@ -170,9 +170,10 @@ def test_events_that_another_transaction_holds_are_left_for_the_next_time(
     """A reader that can number nothing returns what there is."""
     with SqlRepository.open(postgresql) as repository:
         repository.save([added(FIRST)])
-        with create_engine(postgresql).begin() as connection:
-            connection.execute(select(events).with_for_update())
-            assert ask(repository, postgresql, awaited=awaited) == []
+        engine = create_engine(postgresql, poolclass=NullPool)
+        with engine.begin() as connection:
+            connection.execute(select(events.c.version).with_for_update())
+            assert len(ask(repository, postgresql, awaited=awaited)) == 0
         assert len(ask(repository, postgresql, awaited=awaited)) == 1
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, create_engine, event, inspect, make_url
 
 from client_access import InvalidValue, RepositoryError
 from client_access.sql import AsyncSqlRepository, SqlRepository, metadata, stamp
+from client_access.sql.engines import usable_url
 from client_access.sql.lines import Line
 
 
@@ -78,6 +79,12 @@ def test_a_malformed_argument_is_an_invalid_value(
         with pytest.raises(InvalidValue) as raised:
             open_(sqlite, **arguments)
         assert raised.value.field == field
+
+
+def test_an_invalid_value_that_opening_finds_is_not_called_a_malformed_url() -> None:
+    """`InvalidValue` is a `ValueError`, as drivers raise for a URL."""
+    with pytest.raises(InvalidValue, match="its own reason"), usable_url():
+        raise InvalidValue("bind", "its own reason")
 
 
 # ── The pool ─────────────────────────────────────────────────────────────────────────────────────
@@ -148,11 +155,11 @@ def test_threads_are_served_in_the_order_in_which_they_come(database: str) -> No
 def test_a_place_that_is_not_free_in_time_is_an_error() -> None:
     """Also if the one before gives up, or a signal ends the waiting."""
     line = Line(1, 0.05, "too late")
-    with line.place(), pytest.raises(RepositoryError, match="too late"), line.place():
+    with line, pytest.raises(RepositoryError, match="too late"), line:
         pytest.fail("there is one place")
-    with line.place(), line_interrupted(), pytest.raises(KeyboardInterrupt), line.place():
+    with line, line_interrupted(), pytest.raises(KeyboardInterrupt), line:
         pytest.fail("there is one place")
-    with line.place():
+    with line:
         pass
 
 
@@ -173,19 +180,19 @@ def test_a_place_that_comes_too_late_goes_to_the_next(monkeypatch: pytest.Monkey
     def wait() -> None:
         entered.set()
         try:
-            with line.place():
+            with line:
                 pytest.fail("it came too late")
         except RepositoryError as error:
             errors.append(error)
 
-    with line.place():
+    with line:
         thread = Thread(target=wait)
         thread.start()
         entered.wait(10)
         time.sleep(0.05)
     thread.join()
     assert len(errors) == 1
-    with line.place():
+    with line:
         pass
 
 

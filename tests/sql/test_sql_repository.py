@@ -395,10 +395,8 @@ def test_a_row_that_this_library_cannot_have_written_is_corrupt(
         questions[question]()
 
 
-def test_what_belongs_to_another_row_is_corrupt(
-    repository: SqlRepository, engine: Engine
-) -> None:
-    """A remembered change of another client raises `CorruptRecord`; such a notice is not claimed."""
+def test_what_belongs_to_another_row_is_corrupt(repository: SqlRepository, engine: Engine) -> None:
+    """A change of another client raises `CorruptRecord`, and such a notice is not claimed."""
     repository.save([first := added(FIRST)])
     repository.save_once("command", subscribed(first.after), at=T0, until=T0 + LEASE)
     with engine.begin() as connection:
@@ -406,7 +404,7 @@ def test_what_belongs_to_another_row_is_corrupt(
         connection.execute(update(notices).values(id=OTHER))
     with pytest.raises(CorruptRecord, match="do not belong together"):
         repository.recall("command", at=T0)
-    assert repository.claim(at=T0 + LEASE, lease=LEASE, limit=9) == ()
+    assert repository.claim(at=T0 + LEASE, lease=LEASE, limit=9) == []
 
 
 @pytest.fixture
@@ -562,7 +560,7 @@ def test_what_was_committed_is_durable(sqlite: str) -> None:
         "synchronous": 2,
         "secure_delete": 1,
         "busy_timeout": 30_000,
-        "journal_size_limit": 0,
+        "journal_size_limit": 8 * 1024 * 1024,
     }
 
 

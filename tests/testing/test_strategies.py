@@ -126,7 +126,7 @@ def test_held_services_are_some_of_those_on_offer_with_the_setup_they_need(
     held = data.draw(strategies.held_services(CATALOGUE))
     assert held
     for each in held:
-        service = CATALOGUE[each.code]
+        service = CATALOGUE.held(each.code)
         assert service.offered
         assert (each.setup is not None) == service.needs_setup
 

@@ -452,7 +452,7 @@ class ClientAccess:
     ) -> Outcomes:
         """Make an attempt, and again after a conflict with another writer."""
         repository = self.repository
-        retries = Retries.on(repository)
+        retries = Retries(repository)
         while True:
             watch.attempts = retries.attempts
             try:

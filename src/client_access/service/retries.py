@@ -19,21 +19,16 @@ class Retries:
     """The attempts at one unit of work.
 
     Parameters:
-        allowed: how many there may be, the first included.
+        repository: where the work is done. Inside a host's transaction there is one attempt: the
+            host repeats the transaction.
 
     Attributes:
         attempts: how many have begun.
     """
 
-    def __init__(self, allowed: int = ATTEMPTS) -> None:
-        self._allowed = allowed
+    def __init__(self, repository: object = None) -> None:
+        self._repository = repository
         self.attempts = 1
-
-    @classmethod
-    def on(cls, repository: object) -> Retries:
-        """Return those that a repository allows: one if its host repeats the transaction."""
-        hosted = isinstance(repository, HostTransaction) and repository.in_host_transaction
-        return cls(1 if hosted else ATTEMPTS)
 
     def pause_after(self, error: Exception) -> float:
         """Return how many seconds to wait after a failed attempt, before the next one.
@@ -44,9 +39,11 @@ class Retries:
         Raises:
             Exception: the given error, if that was the last attempt.
         """
-        if self.attempts >= self._allowed:
-            if self._allowed > 1:
-                error.add_note(f"Tried {self.attempts} times.")
+        repository = self._repository
+        if isinstance(repository, HostTransaction) and repository.in_host_transaction:
+            raise error
+        if self.attempts >= ATTEMPTS:
+            error.add_note(f"Tried {self.attempts} times.")
             raise error
         longest = min(FIRST_PAUSE * 2 ** (self.attempts - 1), LONGEST_PAUSE)
         self.attempts += 1

@@ -8,8 +8,6 @@ threads waiting until they give up.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Event, Lock
 from typing import final
 
@@ -19,6 +17,9 @@ from client_access.errors import RepositoryError
 @final
 class Line:
     """Lets some callers in at once. The others wait in line.
+
+    It is a context manager: entering it waits for a place, and leaving it gives the place back.
+    Entering raises :class:`RepositoryError` if there was no place in time.
 
     Parameters:
         places: how many are let in at once.
@@ -33,20 +34,7 @@ class Line:
         self._waiting: deque[Event] = deque()
         self._lock = Lock()
 
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """Wait for a place and hold it.
-
-        Raises:
-            RepositoryError: there was none in time.
-        """
-        self._enter()
-        try:
-            yield
-        finally:
-            self._leave()
-
-    def _enter(self) -> None:
+    def __enter__(self) -> None:
         with self._lock:
             if self._free:
                 self._free -= 1
@@ -68,6 +56,9 @@ class Line:
                 self._waiting.remove(mine)
                 return
         self._leave()  # the place came too late
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()
 
     def _leave(self) -> None:
         with self._lock:

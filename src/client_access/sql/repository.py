@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple, final
@@ -83,8 +83,8 @@ class SqlRepository:
         check_bind(bind.dialect, bind.pool if isinstance(bind, Engine) else None)
         self._bind = bind
         self._process = os.getpid()
-        self._to_read: tuple[Line, ...] = ()
-        self._to_write: tuple[Line, ...] = ()
+        self._to_read: AbstractContextManager[None] = nullcontext()
+        self._to_write: AbstractContextManager[None] = nullcontext()
         watch(bind.engine)
         if not isinstance(bind, Engine):
             return
@@ -148,16 +148,16 @@ class SqlRepository:
 
     def _wait_in_line(self, pool_size: int, timeout: float) -> None:
         """Let threads wait in line, if no one else uses the engine."""
-        connections = Line(
-            pool_size,
-            timeout,
+        message = (
             f"the pool of {pool_size} connections ran out after {timeout:g} seconds:"
-            " pass a larger pool_size, or make fewer calls at once",
+            " pass a larger pool_size, or make fewer calls at once"
         )
-        self._to_read = self._to_write = (connections,)
-        if self._bind.dialect.name == "sqlite":
+        if self._bind.dialect.name == "sqlite" and pool_size > 1:
+            self._to_read = Line(pool_size - 1, timeout, message)
             message = f"other threads kept writing for {timeout:g} seconds: SQLite has one writer"
-            self._to_write = (Line(1, timeout, message), connections)
+            self._to_write = Line(1, timeout, message)
+        else:
+            self._to_read = self._to_write = Line(pool_size, timeout, message)
 
     def close(self) -> None:
         """Close the connections of an engine. Do nothing to a host's connection.
@@ -309,9 +309,7 @@ class SqlRepository:
             return work(SqlRepository(connection))
 
         try:
-            with ExitStack() as stack:
-                for line in self._to_write:
-                    stack.enter_context(line.place())
+            with self._to_write:
                 return in_host_transaction(engine, work_on)
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
@@ -430,7 +428,7 @@ class SqlRepository:
     def _repeat(
         self,
         engine: Engine,
-        lines: Sequence[Line],
+        line: AbstractContextManager[None],
         passes: Callable[[DBAPIError], bool],
         transaction: Callable[[Connection], T],
     ) -> T:
@@ -438,9 +436,7 @@ class SqlRepository:
         retries = Retries()
         while True:
             try:
-                with ExitStack() as stack:
-                    for line in lines:
-                        stack.enter_context(line.place())
-                    return transaction(stack.enter_context(engine.connect()))
+                with line, engine.connect() as connection:
+                    return transaction(connection)
             except SQLAlchemyError as error:
                 time.sleep(pause_after(error, retries, passes))

@@ -55,8 +55,6 @@ def short(value: object) -> str:
             return f"{value.hex[:8]}..." if value.int >> 96 else str(value.int)
         case EmailAddress():
             return repr(value.address)
-        case datetime():
-            return _time(value)
         case HeldService():
             return value.code if value.setup is None else f"{value.code}: {short(value.setup)}"
         case tuple() | list():
