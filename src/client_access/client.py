@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import product
 from operator import attrgetter
 from typing import Required, TypedDict, Unpack, final
-from urllib.parse import quote
 from uuid import UUID
 
 from attrs import Attribute, field, frozen
@@ -415,5 +414,7 @@ def mailto(client: Client) -> str | None:
     check_type("client", client, Client)
     if not client.email.is_mailable:
         return None
+    from urllib.parse import quote  # noqa: PLC0415  # few need it, and it loads ipaddress
+
     local, _, domain = client.email.address.rpartition("@")
     return f"mailto:{quote(local, safe='')}@{quote(domain, safe='')}"

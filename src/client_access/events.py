@@ -81,15 +81,17 @@ class _ClientCreated(_Created):
 
 
 @final
-@frozen
 class ClientAdded(_ClientCreated):
     """A practice added the client (L1)."""
 
+    __slots__ = ()
+
 
 @final
-@frozen
 class ClientImported(_ClientCreated):
     """A practice imported the client (L1)."""
+
+    __slots__ = ()
 
 
 @final
@@ -161,9 +163,10 @@ class AccessGiven(_Event):
 
 
 @final
-@frozen
 class AccessWithdrawn(_Event):
     """Access was withdrawn: only the practice works for the client again (L10)."""
+
+    __slots__ = ()
 
 
 @final
@@ -186,15 +189,17 @@ class Activated(_Event):
 
 
 @final
-@frozen
 class AccessDisabled(_Event):
     """The practice locked the client out (L8)."""
 
+    __slots__ = ()
+
 
 @final
-@frozen
 class AccessEnabled(_Event):
     """The practice let the client in again."""
+
+    __slots__ = ()
 
 
 # ── Managing ─────────────────────────────────────────────────────────────────────────────────────
@@ -209,21 +214,24 @@ class ManagementStopped(_Event):
 
 
 @final
-@frozen
 class DirectDebitProvided(_Event):
     """The client gave the direct debit details that it was asked for (P6)."""
 
+    __slots__ = ()
+
 
 @final
-@frozen
 class ClientClosed(_Event):
     """The client was closed (L9)."""
 
+    __slots__ = ()
+
 
 @final
-@frozen
 class ClientReopened(_Event):
     """The client was reopened (L9)."""
+
+    __slots__ = ()
 
 
 @final
@@ -235,9 +243,10 @@ class ClientTransferred(_Event):
 
 
 @final
-@frozen
 class ClientDeleted(_Event):
     """The client was deleted, with its personal details (L5)."""
+
+    __slots__ = ()
 
 
 @final
@@ -249,21 +258,24 @@ class PracticeInvited(_Event):
 
 
 @final
-@frozen
 class PracticeInvitationWithdrawn(_Event):
     """The client withdrew its practice invitation."""
 
+    __slots__ = ()
+
 
 @final
-@frozen
 class PracticeInvitationAccepted(_Event):
     """The invited practice accepted; the client keeps paying for itself (P5)."""
 
+    __slots__ = ()
+
 
 @final
-@frozen
 class PracticeInvitationDeclined(_Event):
     """The invited practice declined."""
+
+    __slots__ = ()
 
 
 # ── Details ──────────────────────────────────────────────────────────────────────────────────────

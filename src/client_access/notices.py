@@ -166,9 +166,10 @@ class AccessWithdrawnEmail(_Notice[ToAddress]):
 
 
 @final
-@frozen
 class EmailReplaced(_Notice[ToAddress]):
     """To the old address: it was changed; contact Customer Services if it was not you (E4)."""
+
+    __slots__ = ()
 
 
 @final
@@ -188,9 +189,10 @@ class PracticeLeft(_Notice[ToClientService]):
 
 
 @final
-@frozen
 class AccessEnded(_Notice[ToPractice]):
     """To the practice: the client or the platform ended its access to the client."""
+
+    __slots__ = ()
 
 
 class PlatformAct(IdentityEnum):
@@ -217,9 +219,10 @@ class DoneForPractice(_Notice[ToPractice]):
 
 
 @final
-@frozen
 class BusinessNameReplaced(_Notice[ToClientService]):
     """To the client: the platform changed its business name, to the one of this notice (D2)."""
+
+    __slots__ = ()
 
 
 @final
@@ -258,7 +261,6 @@ class _InvoiceChanged(_Notice[R]):
 
 
 @final
-@frozen
 class PracticeInvoiceChanged(_InvoiceChanged[ToPractice]):
     """To the practice: this client's lines on the practice's next invoice, before and after (S3).
 
@@ -267,9 +269,10 @@ class PracticeInvoiceChanged(_InvoiceChanged[ToPractice]):
         currency: the ISO 4217 code of their prices.
     """
 
+    __slots__ = ()
+
 
 @final
-@frozen
 class ClientInvoiceChanged(_InvoiceChanged[ToClientService]):
     """To the client: the lines on its own next invoice, before and after (S3).
 
@@ -277,6 +280,8 @@ class ClientInvoiceChanged(_InvoiceChanged[ToClientService]):
         before, after: the lines.
         currency: the ISO 4217 code of their prices.
     """
+
+    __slots__ = ()
 
 
 @final
@@ -333,7 +338,6 @@ class ActivationEnding(_Reminder[ToAddress | ToPractice]):
 
 
 @final
-@frozen
 class DirectDebitDue(_Reminder[ToAddress]):
     """To the client's address: direct debit details are due soon (N1, P6).
 
@@ -341,6 +345,8 @@ class DirectDebitDue(_Reminder[ToAddress]):
         ends_at: the moment from which sign-in is closed without them.
         remind_at: the moment of the reminder.
     """
+
+    __slots__ = ()
 
 
 Notice = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import final
 
 from client_access.repository import HostTransaction
@@ -47,4 +46,6 @@ class Retries:
             raise error
         longest = min(FIRST_PAUSE * 2 ** (self.attempts - 1), LONGEST_PAUSE)
         self.attempts += 1
+        import random  # noqa: PLC0415  # it takes long to load, and conflicts are rare
+
         return random.uniform(0, longest)
