@@ -122,6 +122,8 @@ def test_nothing_is_imported_inside_functions_of_the_core() -> None:
         ("values.email_address", "import email_validator"),
         ("service.once", "from hashlib import sha256"),
         ("service.awaited", "from asyncio import sleep"),
+        ("service.retries", "import random"),
+        ("client", "from urllib.parse import quote"),
     }
 
 
