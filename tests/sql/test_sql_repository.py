@@ -398,7 +398,7 @@ def test_a_row_that_this_library_cannot_have_written_is_corrupt(
 def test_what_belongs_to_another_row_is_corrupt(
     repository: SqlRepository, engine: Engine
 ) -> None:
-    """A remembered change of another client raises `CorruptRecord`; such a notice is not claimed."""
+    """Another client's remembered change raises `CorruptRecord`; such a notice is not claimed."""
     repository.save([first := added(FIRST)])
     repository.save_once("command", subscribed(first.after), at=T0, until=T0 + LEASE)
     with engine.begin() as connection:
