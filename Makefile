@@ -25,7 +25,7 @@ help:
 	@echo '             (options: make test TEST_ARGS="-k payer --no-cov")'
 	@echo 'make lowest  the same tests with the lowest versions that pyproject.toml allows'
 	@echo '             (in .venv-lowest)'
-	@echo 'make check   lint, formatting and types'
+	@echo 'make check   lint, formatting and types, of the Python in the documentation too'
 	@echo 'make package build sdist and wheel twice, and try each extra in a new environment'
 	@echo 'make bench   compare one step with other libraries'
 	@echo 'make clean   remove .venv and everything else that make created'
@@ -51,6 +51,7 @@ check: $(VENV)/.dev-installed
 	echo 'ruff check';   $(RUN) -m ruff check . || status=1; \
 	echo 'ruff format';  $(RUN) -m ruff format --check . || status=1; \
 	echo 'mypy';         $(RUN) -m mypy --strict || status=1; \
+	echo 'mypy (pages)'; $(RUN) docs/snippets.py || status=1; \
 	exit $$status
 
 bench: $(VENV)/.dev-installed

@@ -16,6 +16,7 @@ from client_access.commands import COMMANDS
 from client_access.notices import NOTICES
 from client_access.refusals import RULE_OF
 from docs.generate import all_refusals, anchor_of, pages, places_of_rules
+from docs.snippets import module_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -103,6 +104,12 @@ def test_the_repository_of_the_page_is_typed(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_the_python_of_a_page_keeps_its_line_numbers() -> None:
+    """`make check` runs mypy on every page, and its errors name the lines of the page."""
+    page = "# A page\n\n```python\nx = 1\n```\n\n```text\n1\n```\n```python\nx + 1\n```\n"
+    assert module_of(page).splitlines() == [*[""] * 3, "x = 1", *[""] * 6, "x + 1", ""]
 
 
 def test_the_first_screen_has_the_two_commands_and_ten_lines_of_code() -> None:

@@ -29,7 +29,7 @@ from client_access.testing.machine import _refused
 def test_the_machine_visits_every_status_and_most_steps() -> None:
     """Hypothesis takes constants from the modules loaded, so the counts vary with them."""
     machine = machine_for(lambda: nullcontext(ca.MemoryRepository()))
-    runs = settings(max_examples=40, stateful_step_count=50, derandomize=True)
+    runs = settings(max_examples=80, stateful_step_count=25, derandomize=True)
     run_state_machine_as_test(machine, settings=runs)
     visits, done = machine.visits, machine.done
     assert {after for _, _, after in visits} == set(ca.Status)
