@@ -3,6 +3,7 @@
 PYTHON ?= python3
 TOUR_ARGS ?=
 TEST_ARGS ?=
+DRILL_ARGS ?=
 
 VENV := .venv
 CONSTRAINTS := constraints.txt
@@ -16,7 +17,7 @@ IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help tour test lowest check package bench clean
+.PHONY: help tour test lowest check package bench drill clean
 
 help:
 	@echo 'make tour    show every procedure of the guide on a database'
@@ -28,6 +29,8 @@ help:
 	@echo 'make check   lint, formatting and types, of the Python in the documentation too'
 	@echo 'make package build sdist and wheel twice, and try each extra in a new environment'
 	@echo 'make bench   compare one step with other libraries'
+	@echo 'make drill   kill the primary of three PostgreSQL servers while commands are given'
+	@echo '             (options: make drill DRILL_ARGS="--kills 4 --switchovers 2 --seed 7")'
 	@echo 'make clean   remove .venv and everything else that make created'
 	@echo
 	@echo 'The first run sets up .venv. To use another Python: make test PYTHON=python3.13'
@@ -57,6 +60,10 @@ check: $(VENV)/.dev-installed
 bench: $(VENV)/.dev-installed
 	@$(PIP) --editable '.[benchmarks]'
 	@$(RUN) benchmarks/steps.py
+
+# Needs Debian's patroni, etcd-server and postgresql, and says so if they are missing.
+drill: $(VENV)/.dev-installed
+	@PYTHONPATH=benchmarks $(RUN) -m drill $(DRILL_ARGS)
 
 clean:
 	rm -rf $(VENV) .venv-lowest .venv-newest build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov

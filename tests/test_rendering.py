@@ -31,7 +31,17 @@ import client_access as ca
 from client_access import rendering
 from client_access.links import ActivationLinks
 from client_access.notices import NOTICES
-from client_access.rendering import RenderedNotice, Templates, moment, money, render, unlinked
+from client_access.rendering import (
+    Letterhead,
+    RenderedNotice,
+    Templates,
+    moment,
+    money,
+    render,
+)
+from client_access.rendering.letterhead import luminance
+from client_access.rendering.outside import unlinked
+from docs import letters
 
 LINKS = ActivationLinks(["0123456789abcdef0123456789abcdef"])
 URL = LINKS.url("https://app.example.com/activate#")
@@ -40,6 +50,9 @@ MAIL = ca.ToAddress(ca.EmailAddress(FIRST))
 IN_SERVICE, TO_PRACTICE = ca.ToClientService(CLIENT_ID), ca.ToPractice("north")
 AT_SIGN_IN = ca.AtSignIn(CLIENT_ID)
 START = ca.InvoiceLine(CLIENT_ID, "Acme", "start", "Start", Decimal("6.00"))
+BOOKS = ca.InvoiceLine(
+    CLIENT_ID, "Acme", "books", "Books for a business of some size…", Decimal("10.00")
+)
 PAYROLL = ca.InvoiceLine(CLIENT_ID, "Acme", "payroll", "Payroll & more", Decimal("1205.5"))
 
 ACTIVATION = ca.ActivationEmail(
@@ -92,6 +105,8 @@ INVOICE = ca.PracticeInvoiceChanged(
     after=(PAYROLL, START),
     currency="GBP",
 )
+REPLACED_EMAIL = ca.EmailReplaced(CLIENT_ID, 5, MAIL, "Acme")
+DIRECT_DEBIT_DUE = ca.DirectDebitDue(CLIENT_ID, 5, MAIL, "Acme", ends_at=DUE, remind_at=T0)
 EVERY: tuple[ca.Notice, ...] = (
     ACTIVATION,
     evolve(ACTIVATION, times_sent=2),
@@ -102,7 +117,7 @@ EVERY: tuple[ca.Notice, ...] = (
     ADDED,
     evolve(ADDED, added=False),
     ca.AccessWithdrawnEmail(CLIENT_ID, 5, MAIL, "Acme", practice_id="north"),
-    ca.EmailReplaced(CLIENT_ID, 5, MAIL, "Acme"),
+    REPLACED_EMAIL,
     LEFT,
     evolve(LEFT, direct_debit_due=None),
     evolve(LEFT, direct_debit_asked=False, direct_debit_due=None),
@@ -122,7 +137,7 @@ EVERY: tuple[ca.Notice, ...] = (
     ca.AccessRemoved(CLIENT_ID, 5, AT_SIGN_IN, "Acme", practice_id=None),
     ca.DirectDebitNeeded(CLIENT_ID, 5, AT_SIGN_IN, "Acme", due=DUE),
     ca.DirectDebitNeeded(CLIENT_ID, 5, AT_SIGN_IN, "Acme", due=None),
-    ca.DirectDebitDue(CLIENT_ID, 5, MAIL, "Acme", ends_at=DUE, remind_at=T0),
+    DIRECT_DEBIT_DUE,
 )
 
 
@@ -136,22 +151,24 @@ class Reader(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.text, self.tags, self.open, self.links = "", set[str](), list[str](), list[str]()
+        self.styles = list[str]()
         self.feed(html)
         self.close()
         assert self.open == []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
-        if tag != "meta":
+        if tag not in ("meta", "br"):
             self.open.append(tag)
         self.links += [value or "" for name, value in attributes if name == "href"]
+        self.styles += [value or "" for name, value in attributes if name in ("style", "bgcolor")]
         assert not any(name.startswith("on") for name, _ in attributes)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if "title" not in self.open:
+        if not {"title", "style"} & set(self.open):
             self.text += data
 
 
@@ -171,6 +188,8 @@ def test_every_kind_has_both_its_templates() -> None:
     directory = Path(rendering.__file__).parent / "templates"
     assert {path.name for path in directory.iterdir()} == {
         "email.html",
+        "email.txt",
+        "button.html",
         "invoice_lines.txt",
         "invoice_lines.html",
         *(f"{kind}.{form}" for kind in NOTICES for form in ("txt", "html")),
@@ -186,10 +205,11 @@ def test_a_notice_reads_well(notice: ca.Notice) -> None:
     assert not re.search(r"[{}]|None|True|False|\n\n\n|[^\S\n]$", rendered.text, re.MULTILINE)
     assert rendered.text.endswith("\n")
     assert not rendered.text.startswith("\n")
-    assert max(map(len, rendered.text.splitlines())) <= 130
+    for line in rendered.text.splitlines():
+        assert len(line) <= 72 or line.startswith("https://")
     html = Reader(rendered.html)
     assert ("html" in html.tags) == isinstance(notice.recipient, ca.ToAddress)
-    assert not re.search(r"[{}]|None|True|False", rendered.html)
+    assert not re.search(r"[{}]|None|True|False", html.text)
     for part in (rendered.subject + rendered.text, html.text):
         assert "Acme" in part or "your data" in part
 
@@ -201,8 +221,10 @@ def test_text_and_html_say_the_same(notice: ca.Notice) -> None:
     for kept in (
         "North & Co",
         "4 February 2026, 09 30 UTC",
-        "GBP 1,211 50",
+        "£1,211 50",
         "EUR 6 00",
+        "did not expect",
+        "Total a month",
         "Customer",
         "Payroll & more",
         "sent again",
@@ -217,7 +239,7 @@ def test_the_activation_email() -> None:
     link = "https://app.example.com/activate#" + LINKS.token(CLIENT_ID, world.FIRST_ACTIVATION)
     assert f"\n\n{link}\n\n" in rendered.text
     assert "valid until 4 February 2026, 09:30 UTC" in rendered.text
-    assert Reader(rendered.html).links == [link]
+    assert Reader(rendered.html).links == [link, link]
     assert "sent again" not in rendered.text
     again = in_words(evolve(ACTIVATION, times_sent=3))
     assert "sent again" in again.text
@@ -228,9 +250,10 @@ def test_an_activation_email_says_who_pays_for_what() -> None:
     """§9: who pays, the services, and the total a month if the client is to pay."""
     by_client, by_practice = in_words(ACTIVATION), in_words(PRACTICE_PAYS)
     for rendered in (by_client, by_practice):
-        assert "Your services:\n- Payroll & more\n- Start\n\n" in rendered.text
-        assert "<li>Payroll &amp; more</li>" in rendered.html
-    assert "You pay for your services yourself: GBP 1,211.50 a month in all" in by_client.text
+        assert "Your services:\n- Payroll & more\n- Start\n" in rendered.text
+        assert ">Payroll &amp; more</td>" in rendered.html
+    assert "- Start\nTotal a month: £1,211.50\n\nYou pay for your services" in by_client.text
+    assert ">£1,211.50</td>" in by_client.html
     assert "North & Co pays for your services.\n" in by_practice.text
     assert "a month" not in by_practice.text
     assert "Your services:" not in in_words(evolve(PRACTICE_PAYS, services=())).text
@@ -241,7 +264,7 @@ def test_a_reminder_has_a_fresh_link_of_the_same_activation() -> None:
     rendered = in_words(ENDING)
     link = URL(CLIENT_ID, world.FIRST_ACTIVATION)
     assert f"\n\n{link}\n\n" in rendered.text
-    assert Reader(rendered.html).links == [link]
+    assert Reader(rendered.html).links == [link, link]
     assert "valid until 4 February 2026, 09:30 UTC" in rendered.text
     to_practice = in_words(evolve(ENDING, recipient=TO_PRACTICE))
     assert "https://" not in to_practice.text + to_practice.html
@@ -252,7 +275,7 @@ def test_a_transfer_names_both_practices() -> None:
     """L11, §9: from whom to whom."""
     rendered = in_words(REPLACED, practice_name={"north": "North & Co", "south": "South"}.get)
     assert rendered.subject == "Acme was transferred to South"
-    assert "from North & Co\nto South." in rendered.text
+    assert "from North & Co to South." in rendered.text
 
 
 def test_each_act_of_the_platform_has_words_of_its_own() -> None:
@@ -272,14 +295,47 @@ def test_a_new_name_is_shown() -> None:
     assert "It is now Bolt." in rendered.text
 
 
-def test_an_invoice_names_each_line_and_the_totals() -> None:
-    rendered = in_words(INVOICE)
-    assert rendered.subject == "Your next invoice for Acme: GBP 1,211.50 a month"
-    assert "Before:\n- nothing\nTotal: GBP 0.00\n" in rendered.text
+def test_an_invoice_shows_each_line_before_and_now_in_columns() -> None:
+    """S3: what the client's services cost before and now, the totals below."""
+    notice = evolve(INVOICE, before=(START, BOOKS), after=(PAYROLL, START))
+    rendered = in_words(notice)
+    assert rendered.subject == "Your next invoice for Acme: £1,211.50 a month"
     assert (
-        "Now:\n- Payroll & more: GBP 1,205.50\n- Start: GBP 6.00\nTotal: GBP 1,211.50\n"
+        "\n"
+        "Service                                   Before           Now\n"
+        "Start                                      £6.00         £6.00\n"
+        "Books for a business of some size…\n"
+        "                                          £10.00             –\n"
+        "Payroll & more                                 –     £1,205.50\n"
+        "Total a month                             £16.00     £1,211.50\n"
+        "\n"
     ) in rendered.text
-    assert "<tr><td>Payroll &amp; more</td><td>GBP 1,205.50</td></tr>" in rendered.html
+    rows = [
+        re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)
+        for row in re.findall(r"<tr.*?</tr>", rendered.html)
+    ]
+    assert rows == [
+        ["Service", "Before", "Now"],
+        ["Start", "£6.00", "£6.00"],
+        ["Books for a business of some size…", "£10.00", "–"],
+        ["Payroll &amp; more", "–", "£1,205.50"],
+        ["Total a month", "£16.00", "£1,211.50"],
+    ]
+    for figure in re.findall(r"<td[^>]*>", rendered.html):
+        assert "text-align: right" in figure
+        assert "tabular-nums" in figure
+
+
+def test_lines_that_an_invoice_has_twice_are_all_shown() -> None:
+    """A notice that was stored may hold two lines of one service; neither is lost."""
+    notice = evolve(
+        INVOICE, before=(START, START), after=(evolve(START, monthly_price=Decimal(7)),)
+    )
+    text = in_words(notice).text
+    assert re.findall(r"^Start +(.*)$", text, re.MULTILINE) == [
+        "£6.00         £7.00",
+        "£6.00             –",
+    ]
 
 
 def test_every_notice_of_a_lifecycle_can_be_rendered() -> None:
@@ -450,7 +506,7 @@ def test_a_link_is_escaped_in_html_and_unchanged_in_text() -> None:
     rendered = render(ACTIVATION, activation_url=lambda *_: url)
     assert url in rendered.text
     read = Reader(rendered.html)
-    assert read.links == [url]
+    assert read.links == [url, url]
     assert "script" not in read.tags
 
 
@@ -461,7 +517,7 @@ def test_markup_from_the_caller_is_escaped_too() -> None:
     rendered = render(ACTIVATION, practice_name=lambda _: name, activation_url=lambda *_: url)
     read = Reader(rendered.html)
     assert not {"img", "script"} & read.tags
-    assert read.links == [str(url)]
+    assert read.links == [str(url)] * 2
     assert str(name) in read.text
     assert str(name) in rendered.subject
     assert type(rendered.subject) is type(rendered.text) is type(rendered.html) is str
@@ -469,7 +525,165 @@ def test_markup_from_the_caller_is_escaped_too() -> None:
     line = ca.InvoiceLine(CLIENT_ID, name, "start", name, Decimal(6))
     invoice = in_words(evolve(INVOICE, business_name=name, after=(line,)))
     assert "img" not in Reader(invoice.html).tags
-    assert Reader(invoice.html).text.count(str(name)) == 2
+    assert Reader(invoice.html).text.count(str(name)) == 2  # the client and the service
+
+
+# ── Who it is from ───────────────────────────────────────────────────────────────────────────────
+
+EMAILS = tuple(notice for notice in EVERY if isinstance(notice.recipient, ca.ToAddress))
+HEAD = Letterhead(
+    "The Platform",
+    colour="#FFdd00",
+    footer="1 High Street\nRegistered in England, 01234567",
+    sign_in_url="https://app.example.com/sign-in",
+)
+
+
+@pytest.mark.parametrize("notice", EMAILS, ids=lambda notice: type(notice).__name__)
+def test_an_email_says_who_it_is_from_and_what_to_do_if_it_was_not_expected(
+    notice: ca.Notice,
+) -> None:
+    """At the top and at the end; its first sentence is the preview in a list of emails."""
+    rendered = in_words(notice, letterhead=HEAD)
+    read = Reader(rendered.html)
+    assert words(read.text).count("The Platform") == 2
+    end = "\n\nThe Platform\n1 High Street\nRegistered in England, 01234567\n"
+    assert rendered.text.endswith(end)
+    assert words(read.text).endswith(words(end))
+    for part in (rendered.text, read.text):
+        assert re.search(r"If (you did not expect|this was not you)", " ".join(part.split()))
+    first = " ".join(rendered.text.partition("\n\n")[0].split())
+    assert read.text.strip().startswith(first)
+
+
+@pytest.mark.parametrize("notice", EMAILS, ids=lambda notice: type(notice).__name__)
+def test_an_email_has_one_button_at_most_and_its_address_in_words(notice: ca.Notice) -> None:
+    for letterhead in (HEAD, Letterhead()):
+        rendered = in_words(notice, letterhead=letterhead)
+        read = Reader(rendered.html)
+        assert len(read.links) in (0, 2)
+        assert len(set(read.links)) <= 1
+        for link in set(read.links):
+            assert f"\n\n{link}\n\n" in rendered.text
+            assert link in read.text
+
+
+def test_emails_that_ask_to_sign_in_have_a_button_if_the_page_is_known() -> None:
+    for notice in (ADDED, DIRECT_DEBIT_DUE):
+        rendered = in_words(notice, letterhead=HEAD)
+        assert set(Reader(rendered.html).links) == {HEAD.sign_in_url}
+        assert "sign-in" not in in_words(notice).text
+    assert str(HEAD.sign_in_url) not in in_words(ACTIVATION, letterhead=HEAD).html
+
+
+def test_without_a_name_the_practice_is_named() -> None:
+    """An email that names no practice, and has no footer, then ends with its last sentence."""
+    rendered = in_words(ACTIVATION, letterhead=Letterhead("  "))
+    assert rendered.text.endswith("\n\nNorth & Co\n")
+    assert "North & Co</p>" not in in_words(ADDED).html
+    assert in_words(ADDED).text.endswith("contact your practice.\n")
+    assert in_words(ADDED, letterhead=Letterhead(footer="1 High Street")).text.endswith(
+        "contact your practice.\n\n1 High Street\n"
+    )
+
+
+@pytest.mark.parametrize("notice", EMAILS, ids=lambda notice: type(notice).__name__)
+def test_an_email_asks_for_nothing_from_elsewhere(notice: ca.Notice) -> None:
+    """No picture, script, font or style sheet; nothing is lost where pictures are off."""
+    html = in_words(notice, letterhead=HEAD).html
+    assert not re.search(r"<(img|script|link|iframe|object|video)\b|\bsrc=|url\(|@import", html)
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, *LINKING])
+def test_a_hostile_letterhead_is_only_text(name: str) -> None:
+    """A practice may choose the name; it becomes neither HTML, nor CSS, nor a link."""
+    hostile = evolve(HEAD, name=name)
+    plain, read = (Reader(in_words(ADDED, letterhead=each).html) for each in (HEAD, hostile))
+    assert (read.tags, read.links, read.styles) == (plain.tags, plain.links, plain.styles)
+    assert unlinked(name) in read.text
+    footer = in_words(ADDED, letterhead=evolve(HEAD, footer="<b>\n</td>\n{{ 7 * 7 }}")).html
+    assert Reader(footer).tags == plain.tags
+    assert "<br>\n{{ 7 * 7 }}\n" in footer
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", 5),
+        ("name", "North\nBcc: all@example.com"),
+        ("name", "n" * 1001),
+        ("footer", None),
+        ("footer", "\u202eelpmaxe"),
+        ("colour", None),
+        ("colour", "red"),
+        ("colour", "#fff"),
+        ("colour", "#ffffff\n"),
+        ("colour", "#\uff11\uff12\uff13456"),
+        ("colour", '#ffffff" onload="alert(1)'),
+        ("colour", "#fff;}body{display:none"),
+        ("sign_in_url", b"https://app.example.com"),
+        ("sign_in_url", "javascript:alert(1)"),
+        ("sign_in_url", "https:///x"),
+    ],
+)
+def test_a_malformed_letterhead_raises(field: str, value: Any) -> None:
+    with pytest.raises(ca.InvalidValue) as caught:
+        Letterhead(**{field: value})
+    assert caught.value.field == field
+    with pytest.raises(ca.InvalidValue):
+        in_words(ADDED, letterhead=value)
+
+
+def test_markup_in_a_letterhead_is_escaped() -> None:
+    head = Letterhead(Markup("<img>"), footer=Markup("<hr>"))
+    assert type(head.name) is type(head.footer) is str
+    assert not {"img", "hr"} & Reader(in_words(ADDED, letterhead=head).html).tags
+
+
+@given(st.integers(0, 0xFFFFFF))
+def test_the_words_on_a_button_can_be_read_on_every_colour(number: int) -> None:
+    """WCAG 1.4.3: 4.5 to 1 at least, and never the worse of black and white."""
+    colour = f"#{number:06x}"
+    ink = Letterhead(colour=colour).ink
+    other = {"#000000": "#ffffff", "#ffffff": "#000000"}[ink]
+    assert contrast(colour, ink) > 4.5
+    assert contrast(colour, ink) > contrast(colour, other) - 0.01
+
+
+@given(st.integers(0, 0xFFFFFF))
+def test_a_button_stands_out_from_the_letter_in_light_and_dark(number: int) -> None:
+    """WCAG 1.4.11: its colour, or its edge in the colour of its words, has 3 to 1."""
+    head = Letterhead(colour=f"#{number:06x}")
+    for letter in ("#ffffff", "#1f2227"):
+        assert max(contrast(letter, head.colour), contrast(letter, head.ink)) > 3
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted(map(luminance, (one, other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_the_colour_is_that_of_the_button_and_of_the_line_at_the_top() -> None:
+    for email, places in (
+        (in_words(ADDED, letterhead=HEAD), 4),
+        (in_words(REPLACED_EMAIL, letterhead=HEAD), 2),
+    ):
+        assert email.html.count("#FFdd00") == places
+    assert "color: #000000; font-weight: 600" in in_words(ADDED, letterhead=HEAD).html
+
+
+def test_the_letters_of_the_documentation_show_every_kind(tmp_path: Path) -> None:
+    """Every template in each of its wordings, as files that ask for nothing from elsewhere."""
+    written = letters.write(tmp_path)
+    assert {letter.kind for letter in written} == set(NOTICES)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "index.html",
+        *(f"{letter.name}.{form}" for letter in written for form in ("html", "txt")),
+    }
+    for page in tmp_path.glob("*.html"):
+        html = page.read_text(encoding="utf-8")
+        assert not re.search(r'src="(?![\w-]+\.html")|url\(|@import|<script', html)
+    assert len(written) == len({letter.words for letter in written}) + 1  # one has two readers
 
 
 # ── Other words ──────────────────────────────────────────────────────────────────────────────────
@@ -490,6 +704,18 @@ def test_a_callers_templates_come_first_and_the_rest_stays(loader: BaseLoader) -
     assert "Gültig bis 04.02.2026" in rendered.text
     assert rendered.html.startswith('<html lang="de"><p>&lt;Käse&gt;: <a href=')
     assert in_words(INVOICE, templates=templates) == in_words(INVOICE)
+
+
+def test_an_email_names_its_language_for_screen_readers() -> None:
+    assert 'lang="en"' in in_words(ADDED).html
+    assert in_words(ADDED, templates=Templates(language="de-AT")).html.count('lang="de-AT"') == 2
+
+
+@pytest.mark.parametrize("language", [None, "", "e", "de_AT", 'de" onload="', "de\n"])
+def test_a_malformed_language_raises(language: Any) -> None:
+    with pytest.raises(ca.InvalidValue) as caught:
+        Templates(language=language)
+    assert caught.value.field == "language"
 
 
 def test_a_template_with_an_unknown_extension_is_escaped_too() -> None:
@@ -605,8 +831,9 @@ def test_moments(at: datetime, expected: str) -> None:
 @pytest.mark.parametrize(
     ("amount", "currency", "expected"),
     [
-        ("0", "GBP", "GBP 0.00"),
-        ("6", "GBP", "GBP 6.00"),
+        ("0", "GBP", "£0.00"),
+        ("6", "GBP", "£6.00"),
+        ("1234.5", "GBP", "£1,234.50"),
         ("5.5", "EUR", "EUR 5.50"),
         ("5.5000", "EUR", "EUR 5.50"),
         ("5.1234", "EUR", "EUR 5.1234"),
@@ -694,7 +921,7 @@ def test_a_client_is_let_in_by_the_email_that_a_mail_server_delivered(
     read = Reader(html.get_content())
     assert f"the accounts of {name}" in read.text
     (link,) = re.findall(r"https://\S+", text.get_content())
-    assert read.links == [link]
+    assert read.links == [link, link]
 
     let_in = service.handle(LINKS.redeem(link.partition("#")[2])).after
     assert let_in.status is ca.Status.BOTH_ACCESS

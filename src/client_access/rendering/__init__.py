@@ -6,18 +6,18 @@ name.
 
 A notice has two templates, named after its kind: `activation_email.txt`, which begins with the
 subject in a line of its own, and `activation_email.html`, a fragment in which every value is
-escaped. Emails are put into the page `email.html`. An undefined name in a template is an error.
+escaped. Emails are put into `email.txt` and the page `email.html`, under a :class:`Letterhead`. An
+undefined name in a template is an error.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
-from typing import TypeAlias, final
-from urllib.parse import urlsplit
+from textwrap import fill
+from typing import NamedTuple, TypeAlias, final
 from uuid import UUID
 
 from attrs import fields_dict, frozen
@@ -34,7 +34,9 @@ from client_access.notices import (
     ToAddress,
 )
 from client_access.questions.billing import total_of
-from client_access.values import to_utc
+from client_access.rendering.letterhead import LONGEST, Letterhead
+from client_access.rendering.outside import check_url, plain, unlinked
+from client_access.rendering.words import moment, money
 from client_access.values.catalogue import InvoiceLine
 from client_access.values.validation import (
     check_callable,
@@ -57,30 +59,21 @@ with needs("templates"):
     )
     from markupsafe import Markup
 
-__all__ = ["ENGLISH", "ActivationUrl", "RenderedNotice", "Templates", "moment", "money", "render"]
+__all__ = [
+    "render",
+    "RenderedNotice",
+    "Letterhead",
+    "Templates",
+    "ENGLISH",
+    "moment",
+    "money",
+    "ActivationUrl",
+]
 
 ActivationUrl: TypeAlias = Callable[[UUID, UUID], str]
 """Makes the link of an activation from the ids of the client and of the activation.
 
 :meth:`client_access.links.ActivationLinks.url` returns one."""
-
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
-
-# ISO 4217 currencies without a minor unit.
-_WHOLE = re.compile("BIF|CLP|DJF|GNF|ISK|JPY|KMF|KRW|PYG|RWF|UGX|UYI|VND|VUV|XAF|XOF|XPF")
 
 
 @final
@@ -90,7 +83,7 @@ class RenderedNotice:
 
     Parameters:
         subject: one line without control characters.
-        text: plain text.
+        text: plain text, in lines of at most 72 characters where words and addresses allow it.
         html: HTML in which every value is escaped: a whole page for an email, otherwise a fragment
             for the host's page.
     """
@@ -98,19 +91,6 @@ class RenderedNotice:
     subject: str
     text: str
     html: str
-
-
-def moment(at: datetime) -> str:
-    """Return a moment in words, in UTC, such as `4 February 2026, 09:00 UTC`."""
-    at = to_utc("at", at)
-    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M} UTC"
-
-
-def money(amount: Decimal, currency: str) -> str:
-    """Return an amount with its currency, such as `GBP 1,234.50`. It is never rounded."""
-    whole, _, places = f"{amount:,f}".partition(".")
-    places = places.rstrip("0").ljust(0 if _WHOLE.fullmatch(currency) else 2, "0")
-    return f"{currency} {whole}.{places}" if places else f"{currency} {whole}"
 
 
 @final
@@ -121,9 +101,11 @@ class Templates:
         loader: a Jinja2 loader of templates that replace the defaults of the same names.
         filters: functions for templates, by name. The defaults are `moment` and `money`; replace
             them for another language.
+        language: of the emails, as a tag of BCP 47 such as `en` or `de-AT`, for screen readers.
 
     Raises:
-        InvalidValue: the loader is not a Jinja2 loader, or the filters are not functions by name.
+        InvalidValue: the loader is not a Jinja2 loader, the filters are not functions by name, or
+            the language is not a tag.
     """
 
     __slots__ = ("_environment",)
@@ -133,6 +115,7 @@ class Templates:
         loader: BaseLoader | None = None,
         *,
         filters: Mapping[str, Callable[..., str]] | None = None,
+        language: str = "en",
     ) -> None:
         if loader is not None:
             check_type("loader", loader, BaseLoader)
@@ -142,6 +125,8 @@ class Templates:
             check_type("filters", name, str)
         if not all(map(callable, own.values())):
             raise InvalidValue("filters", "must be functions by name")
+        if not re.fullmatch("[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", plain("language", language)):
+            raise InvalidValue("language", "must be a tag such as en or de-AT")
         defaults = PackageLoader("client_access.rendering", "templates")
         self._environment = Environment(
             loader=defaults if loader is None else ChoiceLoader([loader, defaults]),
@@ -152,6 +137,7 @@ class Templates:
             keep_trailing_newline=True,
         )
         self._environment.filters |= {"moment": moment, "money": money, **own}
+        self._environment.globals["language"] = language
 
     def _render(self, name: str, facts: Mapping[str, object]) -> str:
         try:
@@ -170,12 +156,16 @@ class Templates:
 ENGLISH = Templates()
 """The default templates."""
 
+NO_LETTERHEAD = Letterhead()
+"""Names the practice of the notice, where it has one."""
+
 
 def render(
     notice: Notice,
     *,
     activation_url: ActivationUrl | None = None,
     practice_name: Callable[[str], str] = str,
+    letterhead: Letterhead = NO_LETTERHEAD,
     templates: Templates = ENGLISH,
 ) -> RenderedNotice:
     """Return the texts of a notice.
@@ -187,6 +177,7 @@ def render(
         activation_url: makes the link of an activation email and of its reminder. It is not called
             for other notices.
         practice_name: returns the name of a practice, given its id. By default, the id itself.
+        letterhead: who emails are from, in which colour. Other notices do not use it.
         templates: the templates.
 
     Raises:
@@ -197,21 +188,25 @@ def render(
     name = NOTICE_NAMES.get(type(notice))
     if name is None:
         raise wrong_type("notice", "a notice", notice)
+    check_type("letterhead", letterhead, Letterhead)
     check_type("templates", templates, Templates)
     check_callable("practice_name", practice_name)
     if activation_url is not None:
         check_callable("activation_url", activation_url)
-    facts = _facts(notice, activation_url, practice_name)
+    facts = _facts(notice, activation_url, practice_name) | _facts_of(letterhead)
     subject, _, text = templates._render(f"{name}.txt", facts).partition("\n")
     subject = _one_line(subject)
     if not subject:
         raise InvalidValue("templates", f"give no subject in the first line of {name}.txt")
     html = templates._render(f"{name}.html", facts)
     if isinstance(notice.recipient, ToAddress):
+        facts["sender"] = unlinked(letterhead.name.strip()) or facts.get("practice", "")
+        preview = " ".join(text.strip().partition("\n\n")[0].split())
         # The rendered fragment is escaped already.
-        page = {**facts, "subject": subject, "body": Markup(html)}
+        page = {**facts, "subject": subject, "preview": preview, "body": Markup(html)}
         html = templates._render("email.html", page)
-    return RenderedNotice(subject, text.strip() + "\n", html)
+        text = templates._render("email.txt", {**facts, "body": text.strip()})
+    return RenderedNotice(subject, _wrapped(text), html)
 
 
 def _facts(
@@ -230,11 +225,43 @@ def _facts(
         case ActivationEmail() | ActivationEnding():
             facts["activation_url"] = _link(notice, activation_url)
         case PracticeInvoiceChanged() | ClientInvoiceChanged():
+            facts["lines"] = tuple(_compared(notice.before, notice.after))
             facts["total_before"] = total_of(notice.before)
             facts["total_after"] = total_of(notice.after)
         case _:
             pass
     return facts
+
+
+def _facts_of(letterhead: Letterhead) -> dict[str, object]:
+    """Return the names for templates that come from the letterhead."""
+    return {
+        "colour": letterhead.colour,
+        "ink": letterhead.ink,
+        "footer": letterhead.footer,
+        "sign_in_url": letterhead.sign_in_url,
+    }
+
+
+class _Compared(NamedTuple):
+    """A service on two invoices, with its price on each; None where it is not on it."""
+
+    service_name: str
+    before: Decimal | None
+    after: Decimal | None
+
+
+def _compared(before: Sequence[InvoiceLine], after: Sequence[InvoiceLine]) -> Iterator[_Compared]:
+    """Yield the services of two invoices of one client: the earlier ones, then what was added."""
+    added = list(after)
+    for line in before:
+        now = next((other for other in added if other.service == line.service), None)
+        if now is not None:
+            added.remove(now)
+        price = None if now is None else now.monthly_price
+        yield _Compared(unlinked((now or line).service_name), line.monthly_price, price)
+    for line in added:
+        yield _Compared(unlinked(line.service_name), None, line.monthly_price)
 
 
 def _fact(name: str, value: object) -> object:
@@ -264,25 +291,10 @@ def _in_list(value: str | InvoiceLine) -> str | InvoiceLine:
     )
 
 
-def unlinked(name: str) -> str:
-    """Return a name that no mail program shows as a link.
-
-    Mail programs make links of text such as `example.com` or `http://example.com`, and somebody may
-    call a business so. An invisible character after each dot, colon, at sign and backslash, and
-    between two slashes, prevents it. No domain can have that character there. The end of a word is
-    left as it is.
-    """
-    return _LINKING.sub(_JOINED, name)
-
-
-_LINKING = re.compile(r"([.:@\\\u3002\uff0e\uff61\uff1a\uff20](?=\S)|/(?=/))")
-_JOINED = "\\1\u200c"  # ZERO WIDTH NON-JOINER, which separates no letters and breaks no line
-
-
 def _named(practice_id: str, practice_name: Callable[[str], str]) -> str:
     """Return the name of a practice."""
-    name = _plain("practice_name", practice_name(practice_id))
-    check_text("practice_name", name, 1000)
+    name = plain("practice_name", practice_name(practice_id))
+    check_text("practice_name", name, LONGEST)
     return unlinked(name)
 
 
@@ -294,32 +306,16 @@ def _link(
         return None
     if activation_url is None:
         raise InvalidValue("activation_url", "is needed for an email with a link to activate")
-    url = _plain("activation_url", activation_url(notice.client_id, notice.activation_id))
-    _check_url(url)
+    url = plain("activation_url", activation_url(notice.client_id, notice.activation_id))
+    check_url("activation_url", url)
     return url
 
 
-def _plain(field: str, value: object) -> str:
-    """Return a plain `str`, because a `Markup` would not be escaped.
-
-    Raises:
-        InvalidValue: the value is not a `str`.
-    """
-    check_type(field, value, str)
-    assert isinstance(value, str)  # just checked
-    return str.__str__(value)
-
-
-def _check_url(url: str) -> None:
-    """Raise :class:`InvalidValue` unless a link is a web address in plain ASCII."""
-    if not re.fullmatch("https?://[!-~]+", url):
-        raise InvalidValue("activation_url", "must return a web address in plain ASCII")
-    try:
-        host = urlsplit(url).hostname
-    except ValueError:
-        host = None
-    if not host:
-        raise InvalidValue("activation_url", "must return a web address with a host")
+def _wrapped(text: str) -> str:
+    """Return a text in lines of at most 72 characters, without breaking words and addresses."""
+    lines = text.strip("\n").split("\n")
+    filled = (fill(line, 72, break_long_words=False, break_on_hyphens=False) for line in lines)
+    return "\n".join(filled) + "\n"
 
 
 def _one_line(subject: str) -> str:
