@@ -3,6 +3,7 @@
 PYTHON ?= python3
 TOUR_ARGS ?=
 TEST_ARGS ?=
+SITE_PORT ?= 8000
 
 VENV := .venv
 CONSTRAINTS := constraints.txt
@@ -16,7 +17,7 @@ IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help tour test lowest check package bench clean
+.PHONY: help tour test lowest check package bench docs site clean
 
 help:
 	@echo 'make tour    show every procedure of the guide on a database'
@@ -28,6 +29,8 @@ help:
 	@echo 'make check   lint, formatting and types'
 	@echo 'make package build sdist and wheel twice, and try each extra in a new environment'
 	@echo 'make bench   compare one step with other libraries'
+	@echo 'make docs    build the documentation as a site, in build/site (in .venv-docs)'
+	@echo 'make site    serve it on this machine (another port: make site SITE_PORT=9000)'
 	@echo 'make clean   remove .venv and everything else that make created'
 	@echo
 	@echo 'The first run sets up .venv. To use another Python: make test PYTHON=python3.13'
@@ -57,8 +60,16 @@ bench: $(VENV)/.dev-installed
 	@$(PIP) --editable '.[benchmarks]'
 	@$(RUN) benchmarks/steps.py
 
+docs:
+	@$(MAKE) --no-print-directory VENV=.venv-docs .venv-docs/.docs-installed
+	@.venv-docs/bin/python -m sphinx -q -W -n --keep-going -d build/doctrees docs build/site
+	@echo 'The site is in build/site. To look at it: make site'
+
+site: docs
+	@.venv-docs/bin/python -u -m http.server --bind 127.0.0.1 --directory build/site $(SITE_PORT)
+
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-newest build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov
+	rm -rf $(VENV) .venv-lowest .venv-docs .venv-newest build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov
 	rm -f .coverage .coverage.*
 	find src tests docs examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -75,6 +86,12 @@ $(VENV)/.dev-installed: pyproject.toml $(CONSTRAINTS)
 	@echo 'Installing the development tools into $(VENV) (only once) ...'
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.tour-installed
+
+$(VENV)/.docs-installed: pyproject.toml $(CONSTRAINTS)
+	@$(make_venv)
+	@echo 'Installing what builds the site into $(VENV) (only once) ...'
+	@$(PIP) --editable '.[docs]'
+	@touch $@
 
 # A working .venv is kept; a missing or broken one is made again.
 define make_venv

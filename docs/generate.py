@@ -30,7 +30,7 @@ from client_access.events import EVENT_NAMES  # noqa: E402
 from client_access.values import DEFAULT_POLICY  # noqa: E402
 from docs.charts import with_charts  # noqa: E402
 
-WITH_CHARTS = ("README.md", "docs/lifecycle.md", "docs/payer.md")
+WITH_CHARTS = ("README.md", "docs/explanation/lifecycle.md", "docs/explanation/payer.md")
 STATUSES = tuple(status for status in ca.Status if status is not ca.Status.DELETED)
 ACTORS: dict[type[ca.Actor], str] = {
     ca.PracticeUser: "practice",
@@ -209,7 +209,7 @@ def places_of_rules() -> dict[str, str]:
     """Return the anchor of the section of rules.md that has each rule."""
     places: dict[str, str] = {}
     anchor = ""
-    for line in (ROOT / "docs" / "rules.md").read_text(encoding="utf-8").splitlines():
+    for line in (ROOT / "docs" / "reference" / "rules.md").read_text(encoding="utf-8").splitlines():
         if section := re.fullmatch(r"## (\d+)\. (.*)", line):
             number, title = section.groups()
             anchor = f"{number}-{anchor_of(title)}"
@@ -310,7 +310,11 @@ def commands_page() -> str:
 def pages() -> dict[str, str]:
     """Return the text of every file to write, by its path from the root."""
     charts = {path: with_charts((ROOT / path).read_text(encoding="utf-8")) for path in WITH_CHARTS}
-    return {**charts, "docs/refusals.md": refusals_page(), "docs/commands.md": commands_page()}
+    return {
+        **charts,
+        "docs/reference/refusals.md": refusals_page(),
+        "docs/reference/commands.md": commands_page(),
+    }
 
 
 if __name__ == "__main__":

@@ -105,8 +105,8 @@ def test_an_unknown_chart_is_an_error() -> None:
     ("path", "names"),
     [
         ("README.md", ["lifecycle", "payer"]),
-        ("docs/lifecycle.md", ["lifecycle", "activation", "practice invitation"]),
-        ("docs/payer.md", ["payer", "direct debit"]),
+        ("docs/explanation/lifecycle.md", ["lifecycle", "activation", "practice invitation"]),
+        ("docs/explanation/payer.md", ["payer", "direct debit"]),
     ],
 )
 def test_the_charts_in_the_documents_are_those_of_the_tables(path: str, names: list[str]) -> None:

@@ -410,6 +410,7 @@ Command = (
     | ChangeContactDetails
     | ChangeBusinessName
 )
+"""Any of the 26 commands: a union of final classes."""
 
 COMMANDS: dict[str, type[Command]] = {
     "add_client": AddClient,
@@ -439,9 +440,11 @@ COMMANDS: dict[str, type[Command]] = {
     "change_contact_details": ChangeContactDetails,
     "change_business_name": ChangeBusinessName,
 }
+"""Each command by its stable name, in the order of rules §8."""
 """Every command by its stable name, in the order of rules §8."""
 
 COMMAND_NAMES: dict[type[Command], str] = {command: name for name, command in COMMANDS.items()}
+"""The stable name of each command."""
 
 
 def email_of(command: Command) -> EmailAddress | None:
