@@ -44,6 +44,18 @@ if (ROOT / "site" / "playground").is_dir():
     tags.add("playground")  # type: ignore[name-defined]  # noqa: F821 - Sphinx defines it
 
 html_theme = "furo"
+html_theme_options = {
+    "light_css_variables": {
+        "color-brand-primary": "#4338ca",
+        "color-brand-content": "#4338ca",
+        "color-brand-visited": "#4338ca",
+    },
+    "dark_css_variables": {
+        "color-brand-primary": "#a5a6fb",
+        "color-brand-content": "#a5a6fb",
+        "color-brand-visited": "#a5a6fb",
+    },
+}
 html_title = "client_access"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
@@ -51,9 +63,9 @@ html_js_files = [("filter.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sourcelink = False
 html_domain_indices = False
+html_show_copyright = False
 
 # Internal names in the signatures of public ones: type variables, and the rows of the tables.
 nitpick_ignore_regex = [
     ("py:class", r"(client_access\..*\.)?(T|R|Said|Key|Step|Edge|FullRepository)")
 ]
-suppress_warnings = ["misc.highlighting_failure"]

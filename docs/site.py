@@ -3,6 +3,8 @@
 A page has a line `<!-- site: WHAT NAME -->` where something is to stand that only the site shows:
 
     names MODULE: GROUP    the public names of a group, from their docstrings
+    tests                  each rule with the tests that cite it
+    schemas                the fields of the JSON Schemas
 """
 
 from __future__ import annotations
@@ -20,7 +22,10 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
+from docs.listed import schemas, tested_rules
+
 ROOT = Path(__file__).parents[1]
+_PICTURE = re.compile(r"^!\[(.*?)\]\((?:\.\./)*pictures/(.*?)\)$", re.MULTILINE)
 _MARKER = re.compile(r"^<!-- site: (\w+) ?(.*) -->$", re.MULTILINE)
 
 
@@ -87,11 +92,22 @@ def _below(name: str, module: str) -> str:
 # ── Sphinx ───────────────────────────────────────────────────────────────────────────────────────
 
 _NOT_OURS = sys.stdlib_module_names | {"hypothesis", "jinja2", "sqlalchemy"}
-_MAKERS: dict[str, Callable[[str], str]] = {"names": names}
+_MAKERS: dict[str, Callable[[str], str]] = {
+    "names": names,
+    "tests": lambda _: tested_rules(),
+    "schemas": lambda _: schemas(),
+}
+
+
+def _inline(picture: re.Match[str]) -> str:
+    """Return a picture as part of the page, so that it is light or dark as the reader chose."""
+    svg = (ROOT / "docs" / "pictures" / picture[2]).read_text(encoding="utf-8")
+    return f'```{{raw}} html\n<figure class="picture" tabindex="0">\n{svg}</figure>\n```'
 
 
 def _fill(_app: Any, _name: str, source: list[str]) -> None:
-    source[0] = _MARKER.sub(lambda marker: _MAKERS[marker[1]](marker[2]), source[0])
+    text = _MARKER.sub(lambda marker: _MAKERS[marker[1]](marker[2]), source[0])
+    source[0] = _PICTURE.sub(_inline, text)
 
 
 def _skip(_app: Any, _what: str, name: str, _value: object, skip: bool, _options: object) -> bool:

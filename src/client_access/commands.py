@@ -134,7 +134,7 @@ class AddClient(_NewClient):
 @final
 @frozen
 class ImportClient(_NewClient):
-    """A practice adds a client in a batch: as :class:`AddClient`, with another source (L1)."""
+    """A practice adds a client in a batch: as `AddClient`, with another source (L1)."""
 
 
 @final
