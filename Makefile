@@ -4,6 +4,7 @@ PYTHON ?= python3
 TOUR_ARGS ?=
 TEST_ARGS ?=
 DRILL_ARGS ?=
+SITE_PORT ?= 8000
 
 VENV := .venv
 CONSTRAINTS := constraints.txt
@@ -17,7 +18,7 @@ IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help tour test lowest check package bench drill clean
+.PHONY: help tour test lowest check package bench drill docs site clean
 
 help:
 	@echo 'make tour    show every procedure of the guide on a database'
@@ -31,6 +32,8 @@ help:
 	@echo 'make bench   compare one step with other libraries'
 	@echo 'make drill   kill the primary of three PostgreSQL servers while commands are given'
 	@echo '             (options: make drill DRILL_ARGS="--kills 4 --switchovers 2 --seed 7")'
+	@echo 'make docs    build the documentation as a site, in build/site (in .venv-docs)'
+	@echo 'make site    serve it on this machine (another port: make site SITE_PORT=9000)'
 	@echo 'make clean   remove .venv and everything else that make created'
 	@echo
 	@echo 'The first run sets up .venv. To use another Python: make test PYTHON=python3.13'
@@ -64,9 +67,16 @@ bench: $(VENV)/.dev-installed
 # Needs Debian's patroni, etcd-server and postgresql, and says so if they are missing.
 drill: $(VENV)/.dev-installed
 	@PYTHONPATH=benchmarks $(RUN) -m drill $(DRILL_ARGS)
+docs:
+	@$(MAKE) --no-print-directory VENV=.venv-docs .venv-docs/.docs-installed
+	@.venv-docs/bin/python -m sphinx -q -W -n --keep-going -d build/doctrees docs build/site
+	@echo 'The site is in build/site. To look at it: make site'
+
+site: docs
+	@.venv-docs/bin/python -u -m http.server --bind 127.0.0.1 --directory build/site $(SITE_PORT)
 
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-newest build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov
+	rm -rf $(VENV) .venv-lowest .venv-docs .venv-newest build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov
 	rm -f .coverage .coverage.*
 	find src tests docs examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -83,6 +93,12 @@ $(VENV)/.dev-installed: pyproject.toml $(CONSTRAINTS)
 	@echo 'Installing the development tools into $(VENV) (only once) ...'
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.tour-installed
+
+$(VENV)/.docs-installed: pyproject.toml $(CONSTRAINTS)
+	@$(make_venv)
+	@echo 'Installing what builds the site into $(VENV) (only once) ...'
+	@$(PIP) --editable '.[docs]'
+	@touch $@
 
 # A working .venv is kept; a missing or broken one is made again.
 define make_venv

@@ -32,5 +32,5 @@ def _compare(example: Example) -> None:
 
 pytest_collect_file = Sybil(
     parsers=[CodeBlockParser("python", _run), CodeBlockParser("text", _compare)],
-    patterns=["README.md", "docs/*.md"],
+    patterns=["README.md", "docs/*.md", "docs/*/*.md"],
 ).pytest()

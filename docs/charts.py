@@ -1,75 +1,438 @@
-"""Mermaid charts of the machines, made from the tables that the code runs on."""
+"""Charts of the machines as SVG, made from the tables that the code runs on.
+
+Where a state stands and which way an arrow goes is written below, by hand. What is drawn comes from
+the table: an edge without a way is an error, and so is a way without an edge.
+"""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from html import escape
+from math import copysign
+from textwrap import wrap
 
 from client_access.machines import activation, direct_debit, lifecycle, payer, practice_invitation
-from client_access.machines.activation import ActivationState
-from client_access.machines.direct_debit import DirectDebitState
-from client_access.machines.lifecycle import NEW, Status
-from client_access.machines.payer import PayerState
-from client_access.machines.practice_invitation import InvitationState
+from client_access.machines.lifecycle import NEW, SIGNS_IN
+from client_access.machines.payer import LOCKED
 from client_access.machines.table import Edge
 
-_START_AND_END = "[*]"
-_NEW_LINE = "<br>"
+STYLE = """
+.chart { --ink: #1f2328; --quiet: #59636e; --line: #818b98; --box: #f6f8fa; --edge: #d1d9e0;
+  --lit: #e6e9ff; --lit-edge: #4f46e5; --lit-ink: #312e81; color: var(--ink);
+  font: 13px ui-sans-serif, system-ui, -apple-system, "Segoe UI", sans-serif; }
+@media (prefers-color-scheme: dark) { .chart { --ink: #e6edf3; --quiet: #9aa5b1; --line: #7d8894;
+  --box: #1b2129; --edge: #3d444d; --lit: #2a2a5c; --lit-edge: #8b8cf8; --lit-ink: #dfe1ff; } }
+.chart text { fill: var(--ink); }
+.chart .state text, .chart .trigger, .chart .code {
+  font: 600 12px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+.chart .trigger { font-weight: 400; }
+.chart .guard, .chart .quiet { fill: var(--quiet); font-size: 11.5px; }
+.chart rect { fill: var(--box); stroke: var(--edge); }
+.chart .lit rect, .chart rect.lit { fill: var(--lit); stroke: var(--lit-edge); }
+.chart .lit text, .chart text.lit { fill: var(--lit-ink); }
+.chart .way { fill: none; stroke: var(--line); stroke-width: 1.5; }
+.chart .tip, .chart .start { fill: var(--line); }
+.chart .lit .way { stroke: var(--lit-edge); stroke-width: 2; }
+.chart .lit .tip { fill: var(--lit-edge); }
+.chart .edge:hover .way { stroke: var(--lit-edge); stroke-width: 2.5; }
+.chart .edge:hover .tip { fill: var(--lit-edge); }
+"""
+"""For light and dark. The site sets the same variables when a reader chooses one of them."""
+
+_HEIGHT = 34
+"""The height of a state."""
+_CHARACTER = 7.4
+"""The width of a character in a state."""
+_LINE = 15
+"""The height of a line of a label."""
+_WORDS = 26
+"""How many characters a line of a guard has at most."""
+_BEND = 9
+"""The radius of a bend."""
+
+Point = tuple[float, float]
 
 
-def _chart(table: Sequence[Edge], *, start: str | None = None, end: str | None = None) -> str:
-    """Return the chart of a table, with the guards of each edge in brackets.
+@dataclass(frozen=True)
+class Way:
+    """The way of an arrow, and where its label stands.
 
     Parameters:
-        table: the edges, in order; those between the same two states are drawn as one.
-        start: the first state, if no edge leads from nothing to it.
-        end: the last state, if there is one.
+        points: from where to where, and over which corners.
+        label: the middle of the label's side that is next to the arrow.
+        side: where the label begins there: "start", "middle" or "end".
     """
-    labels: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    for edge in table:
-        source = _START_AND_END if edge["source"] == NEW else edge["source"]
-        guards = f",{_NEW_LINE}".join(edge.get("conditions", []))
-        label = edge["trigger"] + (f"{_NEW_LINE}[{guards}]" if guards else "")
-        labels[source, edge["dest"]].append(label)
-    lines = ["stateDiagram-v2"]
-    if start is not None:
-        lines.append(f"    {_START_AND_END} --> {start}")
-    lines += (
-        f"    {source} --> {dest} : {f'{_NEW_LINE}'.join(names)}"
-        for (source, dest), names in labels.items()
-    )
-    if end is not None:
-        lines.append(f"    {end} --> {_START_AND_END}")
-    return "\n".join(lines) + "\n"
+
+    points: str
+    label: Point
+    side: str = "start"
 
 
-CHARTS = {
-    "lifecycle": _chart(lifecycle.TRANSITIONS, end=Status.DELETED.value),
-    "payer": _chart(payer.TRANSITIONS, start=PayerState.UNDECIDED.value),
-    "activation": _chart(activation.TRANSITIONS, start=ActivationState.NOT_SENT.value),
-    "practice invitation": _chart(
-        practice_invitation.TRANSITIONS, start=InvitationState.NONE.value
-    ),
-    "direct debit": _chart(direct_debit.TRANSITIONS, start=DirectDebitState.NOT_ASKED.value),
-}
-"""The charts by name: the lifecycle (§2), who pays (§3), the activation (E4 to E6), the practice
-invitation (§8), and direct debit details (P6)."""
+@dataclass(frozen=True)
+class Layout:
+    """Where the parts of a chart stand.
 
-_BETWEEN_MARKERS = re.compile(
-    r"^(<!-- chart: (?P<name>[^\n]*?) -->\n).*?^(<!-- end of chart -->)$", re.DOTALL | re.MULTILINE
+    Parameters:
+        size: the width and the height.
+        states: the middle of each state.
+        ways: the way from each state to another one.
+        lit: the states that are set off, by what that means.
+    """
+
+    size: tuple[int, int]
+    states: Mapping[str, Point]
+    ways: Mapping[tuple[str, str], Way]
+    lit: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+# ── Layouts ──────────────────────────────────────────────────────────────────────────────────────
+
+START = "start"
+"""The dot from which a machine begins, or from which a client is made."""
+
+LIFECYCLE = Layout(
+    (750, 580),
+    {
+        START: (272, 16),
+        "inactive": (272, 120),
+        "deleted": (54, 120),
+        "closed": (54, 270),
+        "practice_only": (272, 270),
+        "awaiting_activation": (560, 270),
+        "disabled": (272, 420),
+        "both_access": (560, 420),
+        "unmanaged": (560, 550),
+    },
+    {
+        (START, "inactive"): Way("272,16 272,120", (280, 76)),
+        (START, "unmanaged"): Way("272,16 740,16 740,550 560,550", (292, 32)),
+        ("inactive", "practice_only"): Way("272,120 272,270", (280, 204)),
+        ("inactive", "awaiting_activation"): Way("272,120 520,120 520,270", (326, 112)),
+        ("inactive", "deleted"): Way("272,120 54,120", (103, 137)),
+        ("awaiting_activation", "deleted"): Way("600,270 600,52 54,52 54,120", (608, 150)),
+        ("closed", "deleted"): Way("54,270 54,120", (62, 194)),
+        ("practice_only", "awaiting_activation"): Way("272,262 560,262", (404, 254), "middle"),
+        ("awaiting_activation", "practice_only"): Way("560,278 272,278", (404, 294), "middle"),
+        ("disabled", "practice_only"): Way("272,420 272,270", (264, 338), "end"),
+        ("awaiting_activation", "both_access"): Way("560,270 560,420", (568, 322)),
+        ("both_access", "disabled"): Way("560,428 272,428", (412, 444), "middle"),
+        ("disabled", "both_access"): Way("272,412 560,412", (412, 404), "middle"),
+        ("both_access", "unmanaged"): Way("590,420 590,550", (598, 489)),
+        ("unmanaged", "both_access"): Way("530,550 530,420", (522, 500), "end"),
+        ("disabled", "unmanaged"): Way("272,420 272,550 560,550", (290, 542)),
+        ("practice_only", "closed"): Way("272,262 54,262", (151, 254), "middle"),
+        ("closed", "practice_only"): Way("54,278 272,278", (151, 294), "middle"),
+    },
+    {"the client can sign in": [status.value for status in SIGNS_IN]},
+)
+
+PAYER = Layout(
+    (700, 330),
+    {
+        START: (340, 12),
+        "undecided": (340, 66),
+        "practice_chosen": (200, 176),
+        "client_chosen": (480, 176),
+        "practice_locked": (200, 300),
+        "client_locked": (480, 300),
+    },
+    {
+        (START, "undecided"): Way("340,12 340,66", (0, 0)),
+        ("undecided", "practice_chosen"): Way("340,66 200,66 200,176", (192, 112), "end"),
+        ("undecided", "client_chosen"): Way("340,66 480,66 480,176", (488, 112)),
+        ("practice_chosen", "client_chosen"): Way("200,168 480,168", (343, 160), "middle"),
+        ("client_chosen", "practice_chosen"): Way("480,184 200,184", (343, 200), "middle"),
+        ("practice_chosen", "practice_chosen"): Way(
+            "164,176 164,216 114,216 114,176 200,176", (106, 204), "end"
+        ),
+        ("client_chosen", "client_chosen"): Way(
+            "516,176 516,216 562,216 562,176 480,176", (570, 204)
+        ),
+        ("practice_chosen", "practice_locked"): Way("200,176 200,300", (208, 243)),
+        ("client_chosen", "client_locked"): Way("480,176 480,300", (472, 243), "end"),
+        ("practice_locked", "client_locked"): Way("200,300 480,300", (340, 291), "middle"),
+        ("client_locked", "client_locked"): Way(
+            "516,300 516,260 562,260 562,300 480,300", (570, 282)
+        ),
+    },
+    {"locked": [state.value for state in LOCKED]},
+)
+
+ACTIVATION = Layout(
+    (420, 340),
+    {START: (190, 12), "not_sent": (190, 66), "pending": (190, 176), "used": (190, 314)},
+    {
+        (START, "not_sent"): Way("190,12 190,66", (0, 0)),
+        ("not_sent", "pending"): Way("206,66 206,176", (214, 125)),
+        ("pending", "not_sent"): Way("174,176 174,66", (166, 125), "end"),
+        ("pending", "pending"): Way("190,168 276,168 276,216 214,216 214,176", (284, 188)),
+        ("pending", "used"): Way("182,176 182,314", (190, 240)),
+        ("used", "not_sent"): Way("190,314 70,314 70,66 190,66", (78, 240)),
+    },
+)
+
+PRACTICE_INVITATION = Layout(
+    (420, 220),
+    {START: (190, 12), "none": (190, 66), "pending": (190, 194)},
+    {
+        (START, "none"): Way("190,12 190,66", (0, 0)),
+        ("none", "pending"): Way("204,66 204,194", (212, 134)),
+        ("pending", "none"): Way("176,194 176,66", (168, 119), "end"),
+    },
+)
+
+DIRECT_DEBIT = Layout(
+    (420, 320),
+    {START: (190, 12), "not_asked": (190, 66), "asked": (190, 180), "given": (190, 294)},
+    {
+        (START, "not_asked"): Way("190,12 190,66", (0, 0)),
+        ("not_asked", "asked"): Way("206,66 206,180", (214, 127)),
+        ("asked", "not_asked"): Way("174,180 174,66", (166, 127), "end"),
+        ("asked", "given"): Way("190,180 190,294", (198, 241)),
+        ("not_asked", "given"): Way("190,66 330,66 330,294 190,294", (322, 184), "end"),
+    },
 )
 
 
-def with_charts(markdown: str) -> str:
-    """Return Markdown with its charts brought up to date.
+# ── Drawing ──────────────────────────────────────────────────────────────────────────────────────
 
-    A chart is between a line `<!-- chart: NAME -->`, with a name from :data:`CHARTS`, and the next
-    line `<!-- end of chart -->`.
 
-    Raises:
-        KeyError: there is no chart with this name.
-    """
-    return _BETWEEN_MARKERS.sub(
-        lambda place: f"{place[1]}```mermaid\n{CHARTS[place['name']]}```\n{place[3]}", markdown
+def draw(title: str, layout: Layout, table: Sequence[Edge]) -> str:
+    """Return the chart of a table: edges between the same two states share an arrow."""
+    edges: defaultdict[tuple[str, str], list[Edge]] = defaultdict(list)
+    for edge in table:
+        edges[START if edge["source"] == NEW else edge["source"], edge["dest"]].append(edge)
+    if not any(source == START for source, _ in edges):
+        edges[START, table[0]["source"]] = []
+    if layout.ways.keys() != edges.keys():
+        raise ValueError(f"{title}: no way, or no edge: {layout.ways.keys() ^ edges.keys()}")
+    lit = {state for states in layout.lit.values() for state in states}
+    parts: list[str] = []
+    for (source, dest), way in layout.ways.items():
+        points = _between(layout.states, source, dest, way.points)
+        parts += _edge((source, dest), edges[source, dest], replace(way, points=points))
+    for state, (x, y) in layout.states.items():
+        parts.append(
+            f'<circle class="start" cx="{x}" cy="{y}" r="6"/>'
+            if state == START
+            else _state(state, x, y, lit=state in lit)
+        )
+    for meaning in layout.lit:
+        y = layout.size[1]
+        parts.append(f'<rect class="lit" x="2" y="{y - 15}" width="12" height="12" rx="3"/>')
+        parts.append(f'<text class="quiet" x="20" y="{y - 5}">{meaning}</text>')
+    return picture(title, layout.size, parts)
+
+
+def _between(states: Mapping[str, Point], source: str, dest: str, points: str) -> str:
+    """Return the points with the first and the last one on the rims of their states."""
+    places = [_point(point) for point in points.split()]
+    first = _rim(source, states[source], places[0], places[1])
+    last = _rim(dest, states[dest], places[-1], places[-2])
+    return " ".join(f"{x:g},{y:g}" for x, y in [first, *places[1:-1], last])
+
+
+def _rim(state: str, middle: Point, inside: Point, outside: Point) -> Point:
+    level = inside[1] == outside[1]
+    half = 6 if state == START else _width(state) / 2 if level else _HEIGHT / 2
+    if level:
+        return (middle[0] + copysign(half, outside[0] - inside[0]), inside[1])
+    return (inside[0], middle[1] + copysign(half, outside[1] - inside[1]))
+
+
+def _point(point: str) -> Point:
+    x, y = map(float, point.split(","))
+    return x, y
+
+
+def _width(state: str) -> float:
+    return round(len(state) * _CHARACTER) + 22
+
+
+def picture(title: str, size: tuple[int, int], parts: Sequence[str]) -> str:
+    """Return an SVG of these parts."""
+    width, height = size
+    view = f'viewBox="-10 -4 {width + 20} {height + 8}" width="{width + 20}" height="{height + 8}"'
+    name = f'role="img" aria-label="{escape(title)}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" {name} {view}>'
+    return "\n".join([head, f"<style>{STYLE}</style>", *parts, "</svg>\n"])
+
+
+def _state(name: str, x: float, y: float, *, lit: bool) -> str:
+    width = _width(name)
+    return (
+        f'<g class="state{" lit" if lit else ""}" data-state="{name}">'
+        f'<rect x="{x - width / 2:.0f}" y="{y - _HEIGHT / 2:.0f}" width="{width:.0f}"'
+        f' height="{_HEIGHT}" rx="8"/>'
+        f'<text x="{x}" y="{y + 4}" text-anchor="middle">{name}</text></g>'
     )
+
+
+def _edge(ends: tuple[str, str], edges: Sequence[Edge], way: Way) -> Iterator[str]:
+    source, dest = ends
+    yield f'<g class="edge" data-from="{source}" data-to="{dest}">'
+    if edges:
+        said = "; ".join(" ".join([edge["trigger"], *_guards(edge)]) for edge in edges)
+        yield f"<title>{source} → {dest}: {said}</title>"
+    yield arrow(way.points)
+    lines = []
+    for edge in edges:
+        lines.append(("trigger", edge["trigger"]))
+        lines += [("guard", part) for guard in _guards(edge) for part in _lines(guard)]
+    x, y = way.label
+    up = way.side == "middle" and y < float(way.points.split()[0].split(",")[1])
+    for number, (kind, words) in enumerate(lines):
+        at = y + _LINE * (number - (len(lines) - 1 if up else 0))
+        yield f'<text class="{kind}" x="{x}" y="{at:g}" text-anchor="{way.side}">{words}</text>'
+    yield "</g>"
+
+
+def _guards(edge: Edge) -> list[str]:
+    """Return what an edge asks for, in words that are the names of the guards."""
+    names = [name.replace("_", " ") for name in edge.get("conditions", [])]
+    return [f"{'and' if number else 'if'} {name}" for number, name in enumerate(names)]
+
+
+def _lines(words: str) -> list[str]:
+    """Return lines of about the same length."""
+    lines = wrap(words, _WORDS)
+    return min(
+        (wrap(words, width) for width in range(12, _WORDS + 1)),
+        key=lambda other: (len(other) != len(lines), max(map(len, other))),
+    )
+
+
+def arrow(points: str) -> str:
+    """Return an arrow over these points, with round corners and a tip."""
+    places = [_point(point) for point in points.split()]
+    (x0, y0), (x, y) = places[-2], places[-1]
+    length = abs(x - x0) + abs(y - y0)  # the last part is level or upright
+    dx, dy = (x - x0) / length, (y - y0) / length
+    path = f"M{places[0][0]:g},{places[0][1]:g}"
+    for before, corner, after in zip(places, places[1:], places[2:], strict=False):
+        near, far = _towards(corner, before), _towards(corner, after)
+        path += f"L{near}Q{corner[0]:g},{corner[1]:g} {far}"
+    path += f"L{x - dx * 6:g},{y - dy * 6:g}"
+    tip = f"M{x:g},{y:g}L{x - dx * 9 + dy * 5:g},{y - dy * 9 + dx * 5:g}"
+    tip += f"L{x - dx * 9 - dy * 5:g},{y - dy * 9 - dx * 5:g}Z"
+    return f'<path class="way" d="{path}"/><path class="tip" d="{tip}"/>'
+
+
+def _towards(corner: Point, other: Point) -> str:
+    """Return where a bend around a corner begins or ends."""
+    dx, dy = other[0] - corner[0], other[1] - corner[1]
+    part = min(_BEND, (abs(dx) + abs(dy)) / 2) / (abs(dx) + abs(dy))
+    return f"{corner[0] + dx * part:g},{corner[1] + dy * part:g}"
+
+
+# ── The picture of the front page ────────────────────────────────────────────────────────────────
+
+
+def _card(
+    x: float, y: float, width: float, head: str, *lines: tuple[str, str], lit: bool = False
+) -> list[str]:
+    """Return a box with a heading, and with lines of a class of text."""
+    said = [("quiet", head), *lines]
+    of = ' class="lit"' if lit else ""
+    return [
+        f'<rect{of} x="{x}" y="{y}" width="{width}" height="{len(said) * 19 + 15}" rx="10"/>',
+        *(
+            f'<text class="{kind}{" lit" if lit else ""}" x="{x + 14}" y="{y + 23 + 19 * n}">'
+            f"{escape(words)}</text>"
+            for n, (kind, words) in enumerate(said)
+        ),
+    ]
+
+
+def _decision() -> str:
+    """Return the picture of a decision: a command and a client, and what comes of them."""
+    parts = [
+        *_card(0, 8, 190, "a command", ("code", "Activate"), ("", "given by the client")),
+        *_card(0, 100, 190, "a client", ("code", "awaiting_activation"), ("", "since Monday")),
+        *_card(
+            272, 54, 146, "a pure function", ("code", "decide"), ("", "no clock, no I/O"), lit=True
+        ),
+        *_card(
+            500,
+            8,
+            240,
+            "a change, saved whole",
+            ("code", "both_access"),
+            ("", "one event, and notices"),
+        ),
+        *_card(
+            500,
+            100,
+            240,
+            "or a refusal: nothing changes",
+            ("code", "activation_expired"),
+            ("", "rule E6, and what helps"),
+        ),
+        arrow("190,44 231,44 231,80 272,80"),
+        arrow("190,136 231,136 231,100 272,100"),
+        arrow("418,80 459,80 459,44 500,44"),
+        arrow("418,100 459,100 459,136 500,136"),
+    ]
+    x = 0.0
+    space = (740 - sum(map(_width, _MAIN_LIFE))) / (len(_MAIN_LIFE) - 1)
+    for state, after in zip(_MAIN_LIFE, (*_MAIN_LIFE[1:], None), strict=True):
+        lit = after == "both_access"
+        parts.append(_state(state, x + _width(state) / 2, 232, lit=state == "both_access"))
+        x += _width(state)
+        if after is not None:
+            [trigger] = (
+                edge["trigger"]
+                for edge in lifecycle.TRANSITIONS
+                if (edge["source"], edge["dest"]) == (state, after)
+            )
+            words = trigger.removesuffix("_with_client")
+            parts.append(
+                f'<g class="{"lit" if lit else ""}">{arrow(f"{x + 4:g},232 {x + space - 4:g},232")}'
+                f'<text class="trigger" x="{x + space / 2:g}" y="222" text-anchor="middle">'
+                f"{words}</text></g>"
+            )
+            x += space
+    title = (
+        "A command and a client go into decide, a pure function. It returns a change, which is"
+        " saved whole, or a refusal: nothing changes. Below, the client's way through its life:"
+        f" {', '.join(_MAIN_LIFE)}."
+    )
+    return picture(title, (740, 252), parts)
+
+
+_MAIN_LIFE = ("inactive", "awaiting_activation", "both_access", "unmanaged")
+"""The statuses that the picture of a decision shows."""
+
+TITLES = {
+    "lifecycle": "The life of a client",
+    "payer": "Who pays",
+    "activation": "The activation",
+    "practice_invitation": "The practice invitation",
+    "direct_debit": "Direct debit details",
+}
+"""The machines: the lifecycle (§2), who pays (§3), the activation (E4 to E6), the practice
+invitation (§8), and direct debit details (P6)."""
+
+TABLES: dict[str, Sequence[Edge]] = {
+    "lifecycle": lifecycle.TRANSITIONS,
+    "payer": payer.TRANSITIONS,
+    "activation": activation.TRANSITIONS,
+    "practice_invitation": practice_invitation.TRANSITIONS,
+    "direct_debit": direct_debit.TRANSITIONS,
+}
+
+_LAYOUTS = {
+    "lifecycle": LIFECYCLE,
+    "payer": PAYER,
+    "activation": ACTIVATION,
+    "practice_invitation": PRACTICE_INVITATION,
+    "direct_debit": DIRECT_DEBIT,
+}
+
+CHARTS = {name: draw(TITLES[name], layout, TABLES[name]) for name, layout in _LAYOUTS.items()}
+"""The charts by the names of their machines."""
+
+PICTURES = {**CHARTS, "decision": _decision()}
+"""All pictures by the names of their files."""

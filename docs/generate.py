@@ -2,8 +2,9 @@
 
     python docs/generate.py
 
-They are the charts, refusals.md and commands.md. To find every possible refusal, every actor gives
-every command to a client in every reachable state, as in the tests (`tests/world.py`).
+They are the pictures, and the pages on refusals, commands, events, notices and machines. To find
+every possible refusal, every actor gives every command to a client in every reachable state, as in
+the tests (`tests/world.py`).
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from inspect import cleandoc
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+import attrs  # noqa: E402
 import world  # noqa: E402 - found by the line above
 
 import client_access as ca  # noqa: E402
@@ -27,10 +30,10 @@ from client_access.chapters.rules import UNKNOWN_CLIENT, Case, StateGuard, is_kn
 from client_access.commands import COMMAND_NAMES  # noqa: E402
 from client_access.deciding import RULES  # noqa: E402
 from client_access.events import EVENT_NAMES  # noqa: E402
+from client_access.notices import NOTICES  # noqa: E402
 from client_access.values import DEFAULT_POLICY  # noqa: E402
-from docs.charts import with_charts  # noqa: E402
+from docs.charts import PICTURES, TABLES, TITLES  # noqa: E402
 
-WITH_CHARTS = ("README.md", "docs/lifecycle.md", "docs/payer.md")
 STATUSES = tuple(status for status in ca.Status if status is not ca.Status.DELETED)
 ACTORS: dict[type[ca.Actor], str] = {
     ca.PracticeUser: "practice",
@@ -148,6 +151,23 @@ _COMMANDS_3 = (
     "In `unmanaged`, the practice is the one that the client has invited. No command is allowed"
     " for a deleted client."
 )
+_EVENTS = (
+    "Each accepted command that changes something has one event, and replaying a client's events"
+    " gives the client. Every event also has `client_id`, `version`, `at` and `by`; the first two"
+    " identify it. The name is what a record says; it never changes its meaning."
+)
+_NOTICES = (
+    "Every notice also has an `id`, the client's `client_id`, `version` and `business_name`, and"
+    " its `recipient`. The name is also the name of its templates. [Notices](../how-to/notices.md)"
+    " says on what occasion each is made, and how to send it."
+)
+_MACHINES = (
+    "What has states has a machine. The pictures and the tables on this page are made from the"
+    " tables that the code walks. A name after *if* is a check; if it fails, the command is"
+    " refused. A dot is where a machine begins, or where a client is made."
+)
+_OF_EVERY_EVENT = frozenset({"client_id", "version", "at", "by", "erasures"})
+_OF_EVERY_NOTICE = frozenset({"client_id", "version", "recipient", "business_name"})
 
 
 def refusals_page() -> str:
@@ -209,7 +229,7 @@ def places_of_rules() -> dict[str, str]:
     """Return the anchor of the section of rules.md that has each rule."""
     places: dict[str, str] = {}
     anchor = ""
-    for line in (ROOT / "docs" / "rules.md").read_text(encoding="utf-8").splitlines():
+    for line in (ROOT / "docs" / "reference" / "rules.md").read_text(encoding="utf-8").splitlines():
         if section := re.fullmatch(r"## (\d+)\. (.*)", line):
             number, title = section.groups()
             anchor = f"{number}-{anchor_of(title)}"
@@ -307,10 +327,78 @@ def commands_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def events_page() -> str:
+    """Return events.md."""
+    lines = [
+        "# Events",
+        "",
+        NOTE,
+        _EVENTS,
+        "",
+        "| event | name | command | what has happened | its own facts |",
+        "|---|---|---|---|---|",
+    ]
+    for rules in RULES:
+        event = rules.event
+        lines.append(
+            f"| `{event.__name__}` | `{EVENT_NAMES[event]}` | `{rules.command.__name__}` |"
+            f" {_first_line(event)} | {_facts(event, _OF_EVERY_EVENT)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def notices_page() -> str:
+    """Return notices.md."""
+    lines = ["# Notices and what they hold", "", NOTE, _NOTICES, ""]
+    lines += ["| notice | name | what it says | its own facts |", "|---|---|---|---|"]
+    for name, notice in NOTICES.items():
+        facts = _facts(notice, _OF_EVERY_NOTICE)
+        lines.append(f"| `{notice.__name__}` | `{name}` | {_first_line(notice)} | {facts} |")
+    return "\n".join(lines) + "\n"
+
+
+def _first_line(documented: type) -> str:
+    return cleandoc(documented.__doc__ or "").splitlines()[0]
+
+
+def _facts(record: type, of_every: frozenset[str]) -> str:
+    names = [f"`{each.name}`" for each in attrs.fields(record) if each.name not in of_every]
+    return " ".join(names) or "none"
+
+
+def machines_page() -> str:
+    """Return machines.md."""
+    lines = ["# Machines", "", NOTE, _MACHINES]
+    for name, table in TABLES.items():
+        lines += [
+            "",
+            f"## {TITLES[name]}",
+            "",
+            f"![{TITLES[name]}](../pictures/{name}.svg)",
+            "",
+            f"The table is `client_access.machines.{name}.TRANSITIONS`.",
+            "",
+            "| trigger | from | to | only if |",
+            "|---|---|---|---|",
+            *(
+                f"| `{edge['trigger']}` | `{edge['source']}` | `{edge['dest']}` |"
+                f" {'<br>'.join(f'`{guard}`' for guard in edge.get('conditions', []))} |"
+                for edge in table
+            ),
+        ]
+    return "\n".join(lines) + "\n"
+
+
 def pages() -> dict[str, str]:
     """Return the text of every file to write, by its path from the root."""
-    charts = {path: with_charts((ROOT / path).read_text(encoding="utf-8")) for path in WITH_CHARTS}
-    return {**charts, "docs/refusals.md": refusals_page(), "docs/commands.md": commands_page()}
+    return {
+        **{f"docs/pictures/{name}.svg": picture for name, picture in PICTURES.items()},
+        "docs/reference/refusals.md": refusals_page(),
+        "docs/reference/commands.md": commands_page(),
+        "docs/reference/events.md": events_page(),
+        "docs/reference/notices.md": notices_page(),
+        "docs/reference/machines.md": machines_page(),
+    }
 
 
 if __name__ == "__main__":

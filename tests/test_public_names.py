@@ -1,4 +1,4 @@
-"""The public names are those that docs/public_names.md lists, and the calls are those below."""
+"""The public names are those that the page lists, and the calls are those below."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import pytest
 
 import client_access
 
-PAGE = (Path(__file__).parents[1] / "docs" / "public_names.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[1] / "docs" / "reference" / "public_names.md").read_text(
+    encoding="utf-8"
+)
 
 
 def _names(text: str) -> list[str]:

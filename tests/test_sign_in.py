@@ -100,8 +100,8 @@ def opening_code(client: dict[str, Any], by: ca.Actor, at: Any) -> str | None:
 
 @pytest.mark.parametrize("at", [SOON, LATE], ids=["soon", "late"])
 def test_every_actor_opens_what_the_rules_allow(at: Any) -> None:
-    """§8, S7: who can open the services has each with all of its capabilities. Everybody else gets
-    the reason and what helps.
+    """§8, L3, S7: who can open the services has each with all of its capabilities. Everybody else
+    gets the reason and what helps.
     """
     opened: Counter[tuple[str, str]] = Counter()
     refused: Counter[tuple[str, str, str]] = Counter()

@@ -74,8 +74,8 @@ def try_it(wheel: Path, extra: str, folder: Path) -> None:
 
 
 def follow_the_page(wheel: Path, folder: Path) -> None:
-    """Do what docs/write_a_repository.md says, word by word, in an empty folder."""
-    page = (ROOT / "docs" / "write_a_repository.md").read_text(encoding="utf-8")
+    """Do what docs/how-to/write_a_repository.md says, word by word, in an empty folder."""
+    page = (ROOT / "docs" / "how-to" / "write_a_repository.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```(sh|python|text)\n(.*?)```", page, re.DOTALL)
     of = {kind: "".join(text for which, text in blocks if which == kind) for kind, _ in blocks}
     folder.mkdir()

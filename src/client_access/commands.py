@@ -134,7 +134,7 @@ class AddClient(_NewClient):
 
 @final
 class ImportClient(_NewClient):
-    """A practice adds a client in a batch: as :class:`AddClient`, with another source (L1)."""
+    """A practice adds a client in a batch: as `AddClient`, with another source (L1)."""
 
     __slots__ = ()
 
@@ -424,6 +424,7 @@ Command = (
     | ChangeContactDetails
     | ChangeBusinessName
 )
+"""Any of the 26 commands: a union of final classes."""
 
 COMMANDS: dict[str, type[Command]] = {
     "add_client": AddClient,
@@ -453,9 +454,11 @@ COMMANDS: dict[str, type[Command]] = {
     "change_contact_details": ChangeContactDetails,
     "change_business_name": ChangeBusinessName,
 }
+"""Each command by its stable name, in the order of rules §8."""
 """Every command by its stable name, in the order of rules §8."""
 
 COMMAND_NAMES: dict[type[Command], str] = {command: name for name, command in COMMANDS.items()}
+"""The stable name of each command."""
 
 
 def email_of(command: Command) -> EmailAddress | None:

@@ -334,6 +334,7 @@ Event = (
     | ContactDetailsChanged
     | BusinessNameChanged
 )
+"""Any of the events: a union of final classes."""
 
 EVENTS: dict[str, type[Event]] = {
     "client_added": ClientAdded,
@@ -363,6 +364,8 @@ EVENTS: dict[str, type[Event]] = {
     "contact_details_changed": ContactDetailsChanged,
     "business_name_changed": BusinessNameChanged,
 }
+"""Each event by its stable name."""
 """Every event by its stable name, in the order of the commands of rules §8."""
 
 EVENT_NAMES: dict[type[Event], str] = {event: name for name, event in EVENTS.items()}
+"""The stable name of each event."""

@@ -65,6 +65,7 @@ class AtSignIn:
 
 
 Recipient = ToAddress | ToClientService | ToPractice | AtSignIn
+"""Any of the four kinds of recipients."""
 
 # ── Notices ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -367,6 +368,7 @@ Notice = (
     | ActivationEnding
     | DirectDebitDue
 )
+"""Any of the notices: a union of final classes."""
 
 NOTICES: dict[str, type[Notice]] = {
     "activation_email": ActivationEmail,
@@ -386,9 +388,11 @@ NOTICES: dict[str, type[Notice]] = {
     "activation_ending": ActivationEnding,
     "direct_debit_due": DirectDebitDue,
 }
+"""Each notice by its stable name, in the order of rules §9."""
 """Every kind of notice by its stable name, in the order of rules §9."""
 
 NOTICE_NAMES: dict[type[Notice], str] = {notice: name for name, notice in NOTICES.items()}
+"""The stable name of each notice."""
 
 
 def _recipients_of(notice: type) -> tuple[type, ...]:

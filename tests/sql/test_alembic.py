@@ -1,4 +1,4 @@
-"""A host's Alembic makes the tables, with the revision that docs/databases.md shows."""
+"""A host's Alembic makes the tables, with the revision that docs/how-to/databases.md shows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, inspect
 from client_access import RepositoryError
 from client_access.sql import SqlRepository, metadata
 
-PAGE = (Path(__file__).parents[2] / "docs" / "databases.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "databases.md").read_text(encoding="utf-8")
 
 ENVIRONMENT = """
 from alembic import context

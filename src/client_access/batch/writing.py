@@ -22,8 +22,8 @@ def write_clients_csv(
 
     Parameters:
         file: opened for writing bytes; it stays open.
-        rows: each row is a mapping of texts by column, as :attr:`CsvRow.texts` and :func:`texts_of`
-            return it, or a sequence of cells, as in :attr:`CsvRow.cells`. A column that is missing
+        rows: each row is a mapping of texts by column, as `CsvRow.texts` and :func:`texts_of`
+            return it, or a sequence of cells, as in `CsvRow.cells`. A column that is missing
             in a mapping is left empty, and one that is not in `columns` is not written. Sequences
             are written unchanged.
         columns: the header, in order.

@@ -60,6 +60,7 @@ TRANSITIONS: tuple[Edge, ...] = (
     {"trigger": "withdraw", "source": "pending", "dest": "not_sent"},
     {"trigger": "withdraw", "source": "used", "dest": "not_sent"},
 )
+"""The edges of the machine, as `transitions` takes them."""
 
 # ── Code ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -70,6 +71,7 @@ MACHINE = make_machine(
     ActivationState.NOT_SENT.value,
     TRANSITIONS,
 )
+"""The machine of `transitions`, made of the table."""
 
 move: Callable[[Trigger, ActivationState], ActivationState] = compile_moves(
     MACHINE, ActivationState, ActivationState

@@ -45,6 +45,7 @@ TRANSITIONS: tuple[Edge, ...] = (
     {"trigger": "provide", "source": "asked", "dest": "given"},
     {"trigger": "release", "source": "asked", "dest": "not_asked"},
 )
+"""The edges of the machine, as `transitions` takes them."""
 
 # ── Code ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -55,6 +56,7 @@ MACHINE = make_machine(
     DirectDebitState.NOT_ASKED.value,
     TRANSITIONS,
 )
+"""The machine of `transitions`, made of the table."""
 
 move: Callable[[Trigger, DirectDebitState], DirectDebitState] = compile_moves(
     MACHINE, DirectDebitState, DirectDebitState

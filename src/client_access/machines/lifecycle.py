@@ -169,12 +169,14 @@ TRANSITIONS: tuple[Edge, ...] = (
         "conditions": ["closed_or_never_established"],
     },
 )
+"""The edges of the machine, as `transitions` takes them."""
 
 # ── Code ─────────────────────────────────────────────────────────────────────────────────────────
 
 MACHINE = make_machine(
     "lifecycle", [NEW, *(status.value for status in Status)], get_args(Trigger), NEW, TRANSITIONS
 )
+"""The machine of `transitions`, made of the table."""
 
 move: Callable[[Trigger, Status | None], Status] = compile_moves(
     MACHINE, lambda name: None if name == NEW else Status(name), Status

@@ -71,6 +71,7 @@ TRANSITIONS: tuple[Edge, ...] = (
     {"trigger": "transfer_to_client", "source": "practice_locked", "dest": "client_locked"},
     {"trigger": "transfer_to_client", "source": "client_locked", "dest": "client_locked"},
 )
+"""The edges of the machine, as `transitions` takes them."""
 
 # ── Code ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -81,6 +82,7 @@ MACHINE = make_machine(
     PayerState.UNDECIDED.value,
     TRANSITIONS,
 )
+"""The machine of `transitions`, made of the table."""
 
 move: Callable[[Trigger, PayerState], PayerState] = compile_moves(MACHINE, PayerState, PayerState)
 """Return the state to which a trigger leads."""

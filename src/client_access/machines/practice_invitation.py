@@ -40,6 +40,7 @@ TRANSITIONS: tuple[Edge, ...] = (
     {"trigger": "accept", "source": "pending", "dest": "none"},
     {"trigger": "decline", "source": "pending", "dest": "none"},
 )
+"""The edges of the machine, as `transitions` takes them."""
 
 # ── Code ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -50,6 +51,7 @@ MACHINE = make_machine(
     InvitationState.NONE.value,
     TRANSITIONS,
 )
+"""The machine of `transitions`, made of the table."""
 
 move: Callable[[Trigger, InvitationState], InvitationState] = compile_moves(
     MACHINE, InvitationState, InvitationState

@@ -20,9 +20,9 @@ def english() -> dict[str, str]:
     """Return the English texts by their keys.
 
     They are the sentences of refusals by :class:`RefusalCode` and of ways out by
-    :attr:`WayOut.key`, which :meth:`Refusal.translated` replaces; the labels of statuses by
+    `WayOut.key`, which :meth:`Refusal.translated` replaces; the labels of statuses by
     :attr:`Status.label_key` or :attr:`Row.label_key`; and what cannot be undone by
-    :attr:`Irreversible.key`.
+    `Irreversible.key`.
     """
     return {
         **refusals.english(),

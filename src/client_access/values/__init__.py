@@ -332,6 +332,7 @@ class PlatformUser:
 
 
 Actor = PracticeUser | ClientUser | PlatformUser
+"""Who gives a command: a union of final classes, as `match` with `assert_never` needs."""
 ACTORS: tuple[type[Actor], ...] = (PracticeUser, ClientUser, PlatformUser)
 
 

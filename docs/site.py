@@ -1,0 +1,154 @@
+"""What is added to the pages when the site is built: a Sphinx extension.
+
+A page has a line `<!-- site: WHAT NAME -->` where something is to stand that only the site shows:
+
+    names MODULE: GROUP    the public names of a group, from their docstrings
+    tests                  each rule with the tests that cite it
+    schemas                the fields of the JSON Schemas
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Callable
+from enum import Enum
+from functools import cache
+from importlib import import_module
+from inspect import cleandoc, isclass, ismodule, isroutine
+from itertools import pairwise
+from pathlib import Path
+from textwrap import indent
+from typing import Any
+
+from docs.listed import schemas, tested_rules
+
+ROOT = Path(__file__).parents[1]
+_PICTURE = re.compile(r"^!\[(.*?)\]\((?:\.\./)*pictures/(.*?)\)$", re.MULTILINE)
+_MARKER = re.compile(r"^<!-- site: (\w+) ?(.*) -->$", re.MULTILINE)
+
+
+# ── Public names ─────────────────────────────────────────────────────────────────────────────────
+
+
+@cache
+def groups() -> dict[str, dict[str, list[str]]]:
+    """Return the names that public_names.md lists, by module and group."""
+    page = (ROOT / "docs" / "reference" / "public_names.md").read_text(encoding="utf-8")
+    found: dict[str, dict[str, list[str]]] = {}
+    for section in page.split("\n## ")[1:]:
+        heading = section.splitlines()[0].strip("`")
+        for cells in re.findall(r"^\| (.*?) \| (`.*?`) \|", section, re.MULTILINE):
+            names = re.findall(r"`(\w+)`", cells[1])
+            module, group = (heading, cells[0])
+            if cells[0].startswith("`"):
+                module = group = cells[0].strip("`")
+            found.setdefault(module, {})[group] = names
+    return found
+
+
+def names(argument: str) -> str:
+    """Return the names of one group of a module, or of all its groups, as autodoc reads them."""
+    module, _, group = argument.partition(": ")
+    lines = [f".. {'currentmodule' if group else 'py:module'}:: {module}", ""]
+    for each in [group] if group else groups()[module]:
+        for name in groups()[module][each]:
+            lines += _documented(module, name)
+    return "```{eval-rst}\n" + "\n".join(lines) + "\n```"
+
+
+def _documented(module: str, name: str) -> list[str]:
+    value = getattr(import_module(module), name)
+    if isclass(value):
+        options = ["   :members:"]
+        if issubclass(value, Enum):
+            options.append("   :undoc-members:")
+        return [f".. autoclass:: {name}", *options, ""]
+    if isroutine(value):
+        return [f".. autofunction:: {name}", ""]
+    if ismodule(value):
+        return [f".. py:data:: {name}", "", f"   {(value.__doc__ or '').splitlines()[0]}", ""]
+    return [f".. py:data:: {name}", "", indent(_below(name, module), "   "), ""]
+
+
+def _below(name: str, module: str) -> str:
+    """Return the docstring below a name, in the module or in one that it imports from."""
+    for path in sorted((ROOT / "src" / Path(*module.split("."))).rglob("*.py")) or [
+        (ROOT / "src" / Path(*module.split("."))).with_suffix(".py")
+    ]:
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        for statement, below in pairwise(body):
+            match statement, below:
+                case (
+                    ast.Assign(targets=[ast.Name(id=found)])
+                    | ast.AnnAssign(target=ast.Name(id=found)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ) if found == name:
+                    return cleandoc(text)
+    raise LookupError(f"{module}.{name} has no docstring")
+
+
+# ── Sphinx ───────────────────────────────────────────────────────────────────────────────────────
+
+_NOT_OURS = sys.stdlib_module_names | {"hypothesis", "jinja2", "sqlalchemy"}
+_MAKERS: dict[str, Callable[[str], str]] = {
+    "names": names,
+    "tests": lambda _: tested_rules(),
+    "schemas": lambda _: schemas(),
+}
+
+
+def _inline(picture: re.Match[str]) -> str:
+    """Return a picture as part of the page, so that it is light or dark as the reader chose."""
+    svg = (ROOT / "docs" / "pictures" / picture[2]).read_text(encoding="utf-8")
+    return f'```{{raw}} html\n<figure class="picture" tabindex="0">\n{svg}</figure>\n```'
+
+
+def _fill(_app: Any, _name: str, source: list[str]) -> None:
+    text = _MARKER.sub(lambda marker: _MAKERS[marker[1]](marker[2]), source[0])
+    source[0] = _PICTURE.sub(_inline, text)
+
+
+def _skip(_app: Any, _what: str, name: str, _value: object, skip: bool, _options: object) -> bool:
+    """Leave out the checks of the kit, which a reader runs and does not call."""
+    return skip or name.startswith("test_")
+
+
+@cache
+def _public() -> dict[str, str]:
+    """Return the public name of each object, by the module and the name of its definition."""
+    found: dict[str, str] = {}
+    for module, listed in reversed(groups().items()):
+        for name in (name for names in listed.values() for name in names):
+            value = getattr(import_module(module), name)
+            if defined := getattr(value, "__module__", None):
+                found[f"{defined}.{name}"] = f"{module}.{name}"
+    return found
+
+
+def _resolve(app: Any, env: Any, node: Any, contnode: Any) -> Any:
+    """Find what a type is public as; what is not ours is shown without a link."""
+    target = node.get("reftarget", "")
+    if node.get("refdomain") != "py":
+        return None
+    if target.partition(".")[0] in _NOT_OURS:
+        return contnode
+    domain = env.get_domain("py")
+    matches = [
+        name
+        for name, entry in domain.objects.items()
+        if name.endswith(f".{target}") and not entry.aliased
+    ]
+    public = _public().get(target, matches[0] if len(matches) == 1 else None)
+    if public is None:
+        return None
+    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", public, node, contnode)
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Add the extension to Sphinx."""
+    app.connect("source-read", _fill)
+    app.connect("autodoc-skip-member", _skip)
+    app.connect("missing-reference", _resolve)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
