@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -77,15 +78,15 @@ def _host(module: str, output: Path, environment: dict[str, str]) -> Iterator[Ho
         host.kill()
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+@pytest.fixture(scope="session")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Starts a module as a process, with more environment variables; all are ended at the end."""
+    folder = tmp_path_factory.mktemp("hosts")
     with ExitStack() as stack:
-        started: list[Host] = []
+        numbers = count()
 
         def begin(module: str, **environment: str) -> Host:
-            output = tmp_path / f"host-{len(started)}.log"
-            started.append(stack.enter_context(_host(module, output, environment)))
-            return started[-1]
+            output = folder / f"{next(numbers)}.log"
+            return stack.enter_context(_host(module, output, environment))
 
         yield begin

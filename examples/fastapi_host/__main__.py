@@ -5,11 +5,8 @@ import os
 import uvicorn
 
 from examples.fastapi_host.app import create_app
+from examples.shop import LINKS_KEY, database_url
 
 uvicorn.run(
-    create_app(
-        os.environ.get("DATABASE_URL", "sqlite:///clients.db"),
-        os.environ.get("LINKS_KEY", "a toy: make yours with secrets.token_urlsafe(32)"),
-    ),
-    port=int(os.environ.get("PORT", "8000")),
+    create_app(database_url("aiosqlite"), LINKS_KEY), port=int(os.environ.get("PORT", "8000"))
 )

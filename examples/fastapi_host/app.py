@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy import make_url, text
+from sqlalchemy import URL, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -29,8 +29,6 @@ from client_access.wire import (
     schemas,
 )
 from examples.shop import CATALOGUE
-
-DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 
 # The host's own table: who did what. Each event has one row, written in the same transaction.
 JOURNAL = """
@@ -78,7 +76,9 @@ def only(kind: type[ca.Actor]) -> Any:
 By = Annotated[ca.Actor, Depends(actor)]
 Practice = Annotated[ca.PracticeUser, only(ca.PracticeUser)]
 Client = Annotated[ca.ClientUser, only(ca.ClientUser)]
-Key = Annotated[str | None, Header(alias="Idempotency-Key", description="The same, if repeated.")]
+Key = Annotated[
+    str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern="^[!-~]+$")
+]
 
 
 # ── What is answered ─────────────────────────────────────────────────────────────────────────────
@@ -127,17 +127,14 @@ def other(_: Request, error: Exception) -> JSONResponse:
 # ── The host ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def create_app(database_url: str, links_key: str) -> FastAPI:
+def create_app(database_url: URL, links_key: str) -> FastAPI:
     """Return the host.
 
     Parameters:
-        database_url: the database, such as `sqlite:///clients.db` or `postgresql://…`.
+        database_url: the database, with an async driver.
         links_key: the key that signs links to activate.
     """
-    url = make_url(database_url)
-    engine = create_async_engine(
-        url.set(drivername=DRIVERS[url.get_backend_name()]), hide_parameters=True, pool_size=20
-    )
+    engine = create_async_engine(database_url, hide_parameters=True, pool_size=20)
     repository = AsyncSqlRepository(engine)
     access = ca.AsyncClientAccess(repository, catalogue=CATALOGUE)
     links = ActivationLinks([links_key])
