@@ -67,7 +67,7 @@ hosts fastapi-host mail-worker: VENV := .venv-hosts
 
 hosts: .venv-hosts/.installed
 	@$(RUN) -m mypy --strict examples
-	@cd examples && ../$(RUN) -m pytest -c pytest.ini $(TEST_ARGS)
+	@cd examples && ../$(RUN) -m pytest -c pytest.ini -n 2 --dist loadfile $(TEST_ARGS)
 
 fastapi-host: .venv-hosts/.installed
 	@$(RUN) -m examples.fastapi_host $(HOST_ARGS)

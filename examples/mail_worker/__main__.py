@@ -17,11 +17,11 @@ stop = Event()
 for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, lambda *_: stop.set())
 
-server = os.environ.get("SMTP_SERVER", "")
-if not server:  # a toy, which prints each mail
-    server = "127.0.0.1:1025"
-    subprocess.Popen([sys.executable, "-m", "aiosmtpd", "-n", "-l", server])
+server = os.environ.get("SMTP_SERVER", "127.0.0.1:1025")
 host, _, port = server.rpartition(":")
+toy = None
+if "SMTP_SERVER" not in os.environ:  # it prints each mail
+    toy = subprocess.Popen([sys.executable, "-u", "-m", "aiosmtpd", "-n", "-l", server])
 
 worker = Worker(
     create_engine(database_url("pysqlite"), hide_parameters=True),
@@ -31,3 +31,5 @@ worker = Worker(
 )
 print(f"mailing by {server}; Ctrl-C stops", flush=True)
 worker.run(stop, say=lambda words: print(words, flush=True))
+if toy is not None:
+    toy.terminate()

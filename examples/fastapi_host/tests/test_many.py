@@ -66,7 +66,10 @@ class Crowd:
         self.repeated: list[tuple[str, dict[str, Any]]] = []
 
     async def send(self, http: httpx.AsyncClient, request: dict[str, Any]) -> httpx.Response:
-        answer = await http.request(**request)
+        try:
+            answer = await http.request(**request)
+        except httpx.TransportError:  # the host has just closed a connection that was idle
+            answer = await http.request(**request)
         self.statuses[answer.status_code] += 1
         assert answer.status_code < 500, answer.text
         if answer.status_code >= 400:
@@ -162,5 +165,5 @@ def test_many_at_once(host: Any) -> None:
     assert sum(crowd.statuses.values()) == REQUESTS
     assert len(crowd.repeated) >= REQUESTS // 100
     kinds = {what for _, _, what in history}
-    assert len(kinds) >= 8
+    assert len(kinds) >= min(REQUESTS // 80, 12)
     print(REQUESTS, dict(crowd.statuses), len(accepted), len(kinds), len(crowd.repeated))  # noqa: T201  # for -s

@@ -14,7 +14,15 @@ import pytest
 CANNOT_BE_SAID = "positive_data_acceptance"
 
 
-@pytest.mark.parametrize("who", ["practice/north/nora", "client/{}", "platform/cs"])
+@pytest.mark.parametrize(
+    ("host", "who"),
+    [
+        ("sqlite", "practice/north/nora"),
+        ("sqlite", "client/{}"),
+        ("postgresql", "platform/cs"),
+    ],
+    indirect=["host"],
+)
 def test_no_answer_contradicts_the_document(host: Any, who: str, tmp_path: Path) -> None:
     """No 5xx. Each answer has a status, a type and a body that the document has."""
     acme = uuid4()
@@ -43,4 +51,3 @@ def test_no_answer_contradicts_the_document(host: Any, who: str, tmp_path: Path)
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "No issues found" in done.stdout or " passed" in done.stdout
