@@ -5,20 +5,21 @@ TOUR_ARGS ?=
 TEST_ARGS ?=
 DRILL_ARGS ?=
 SITE_PORT ?= 8000
+HOST_ARGS ?=
 
 VENV := .venv
 CONSTRAINTS := constraints.txt
-RUN := $(VENV)/bin/python
+RUN = $(VENV)/bin/python
 
 # One file pins what pip installs and what pip builds with.
-PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=$(CONSTRAINTS) \
+PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=$(CONSTRAINTS) \
        PIP_BUILD_CONSTRAINT=$(CONSTRAINTS) $(RUN) -m pip install -qq
 
 IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help tour test lowest check package bench drill docs site clean
+.PHONY: help tour test lowest check package bench drill docs site hosts fastapi-host mail-worker clean
 
 help:
 	@echo 'make tour    show every procedure of the guide on a database'
@@ -34,6 +35,10 @@ help:
 	@echo '             (options: make drill DRILL_ARGS="--kills 4 --switchovers 2 --seed 7")'
 	@echo 'make docs    build the documentation as a site, in build/site (in .venv-docs)'
 	@echo 'make site    serve it on this machine (another port: make site SITE_PORT=9000)'
+	@echo 'make hosts   test the hosts in examples/, which need more than the package (in .venv-hosts)'
+	@echo '             (options: make hosts TEST_ARGS="fastapi_host -x")'
+	@echo 'make fastapi-host, make mail-worker'
+	@echo '             start a host, as its README says'
 	@echo 'make clean   remove .venv and everything else that make created'
 	@echo
 	@echo 'The first run sets up .venv. To use another Python: make test PYTHON=python3.13'
@@ -67,6 +72,7 @@ bench: $(VENV)/.dev-installed
 # Needs Debian's patroni, etcd-server and postgresql, and says so if they are missing.
 drill: $(VENV)/.dev-installed
 	@PYTHONPATH=benchmarks $(RUN) -m drill $(DRILL_ARGS)
+
 docs:
 	@$(MAKE) --no-print-directory VENV=.venv-docs .venv-docs/.docs-installed
 	@.venv-docs/bin/python -m sphinx -q -W -n --keep-going -d build/doctrees docs build/site
@@ -75,8 +81,21 @@ docs:
 site: docs
 	@.venv-docs/bin/python -u -m http.server --bind 127.0.0.1 --directory build/site $(SITE_PORT)
 
+# The hosts have an environment of their own, so that the tests of the package need none of theirs.
+hosts fastapi-host mail-worker: VENV := .venv-hosts
+
+hosts: .venv-hosts/.installed
+	@$(RUN) -m mypy --strict examples
+	@cd examples && ../$(RUN) -m pytest -c pytest.ini -n 2 --dist loadfile $(TEST_ARGS)
+
+fastapi-host: .venv-hosts/.installed
+	@$(RUN) -m examples.fastapi_host $(HOST_ARGS)
+
+mail-worker: .venv-hosts/.installed
+	@$(RUN) -m examples.mail_worker $(HOST_ARGS)
+
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-docs .venv-newest build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov
+	rm -rf $(VENV) .venv-* build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov
 	rm -f .coverage .coverage.*
 	find src tests docs examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -98,6 +117,12 @@ $(VENV)/.docs-installed: pyproject.toml $(CONSTRAINTS)
 	@$(make_venv)
 	@echo 'Installing what builds the site into $(VENV) (only once) ...'
 	@$(PIP) --editable '.[docs]'
+	@touch $@
+
+.venv-hosts/.installed: pyproject.toml $(CONSTRAINTS)
+	@$(make_venv)
+	@echo 'Installing what the hosts need into $(VENV) (only once) ...'
+	@$(PIP) --editable '.[hosts]'
 	@touch $@
 
 # A working .venv is kept; a missing or broken one is made again.

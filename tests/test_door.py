@@ -21,6 +21,7 @@ from jsonschema import Draft202012Validator
 
 import client_access as ca
 from client_access import wire
+from client_access.events import EVENTS
 from client_access.links import ActivationLinks
 from client_access.testing import CATALOGUE, NORTH, SOUTH, examples, strategies
 from client_access.wire import (
@@ -348,6 +349,24 @@ def test_every_change_and_its_consequences_fit_their_schemas() -> None:
             checked(ca.consequences_of(change, at=world.T0, catalogue=CATALOGUE))
 
 
+def test_every_event_fits_its_own_schema_and_that_of_events() -> None:
+    """A history is answered as events, without the ids of activations and placeholders (E6)."""
+    seen = set()
+    whole = Draft202012Validator(schema("Event"))
+    for example in examples().values():
+        for event in example.events:
+            answer = checked(event)
+            whole.validate(answer)
+            seen.add(answer["event"])
+            assert answer["by"]["kind"] in ("practice", "client", "platform")
+            text = json.dumps(answer)
+            assert ".invalid" not in text
+            assert "erasures" not in answer
+            if (activation := getattr(event, "activation", None)) is not None:
+                assert str(activation.id) not in text
+    assert seen == set(EVENTS)
+
+
 def test_a_practice_that_declines_never_sees_the_client() -> None:
     """The answer has the client only where the actor may read it afterwards (C3)."""
     access = ca.ClientAccess(ca.MemoryRepository(), catalogue=CATALOGUE)
@@ -424,7 +443,7 @@ def test_a_page_fits_its_schema(name: str, unreadable: list[UUID]) -> None:
 
 
 def test_only_answers_are_answered() -> None:
-    assert len(get_args(wire.Answer)) == 12
+    assert len(get_args(wire.Answer)) == 12 + 26
     with pytest.raises(ca.InvalidValue, match="value must be an answer"):
         answer_of(ca.ContactDetails())  # type: ignore[arg-type]
 

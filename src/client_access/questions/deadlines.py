@@ -15,7 +15,6 @@ from client_access.errors import CorruptRecord, InvalidValue
 from client_access.notices import (
     ActivationEnding,
     DirectDebitDue,
-    Notice,
     ToAddress,
     ToPractice,
 )
@@ -120,7 +119,7 @@ def place_by_deadline(row: Client | StoredRow[datetime]) -> tuple[datetime, UUID
 
 def reminders(
     client: Client, since: datetime, until: datetime, *, before: Iterable[timedelta] = BEFORE
-) -> tuple[Notice, ...]:
+) -> tuple[ActivationEnding | DirectDebitDue, ...]:
     """Return the reminders about a client that fall between two moments (N1).
 
     Asked for twice, they have the same ids, also if the client has changed meanwhile.
@@ -138,7 +137,7 @@ def reminders(
     spans = [to_plain("before", span, timedelta) for span in to_tuple("before", before)]
     if any(span <= timedelta(0) for span in spans):
         raise InvalidValue("before", "must be positive")
-    found: list[Notice] = []
+    found: list[ActivationEnding | DirectDebitDue] = []
     for deadline in deadlines_of(client):
         for span in sorted(set(spans), reverse=True):
             # Nobody is reminded before the deadline is fixed, nor at that very moment.
@@ -157,7 +156,9 @@ def _fixed_at(client: Client) -> datetime:
     return client.direct_debit.asked_at
 
 
-def _reminders(deadline: Deadline, remind_at: datetime) -> Iterator[Notice]:
+def _reminders(
+    deadline: Deadline, remind_at: datetime
+) -> Iterator[ActivationEnding | DirectDebitDue]:
     client = deadline.client
     recipients = [ToAddress(client.email)] if client.email.is_mailable else []
     match deadline.kind:

@@ -18,7 +18,13 @@ from client_access.change import Change
 from client_access.client import Client
 from client_access.commands import COMMAND_NAMES, Command
 from client_access.deciding import Actions
-from client_access.events import EVENT_NAMES
+from client_access.events import (
+    EVENT_NAMES,
+    ClientAdded,
+    ClientImported,
+    CustomerRegistered,
+    Event,
+)
 from client_access.notices import NOTICE_NAMES, AccessRemoved, DirectDebitNeeded
 from client_access.questions.billing import Invoice, InvoiceDifference
 from client_access.questions.consequences import Consequences, Irreversible
@@ -59,6 +65,7 @@ Answer: TypeAlias = (
     | Deadline
     | Refusal
     | Catalogue
+    | Event
 )
 """What a host can answer."""
 
@@ -70,7 +77,8 @@ def answer_of(value: Answer) -> dict[str, Json]:
     A placeholder is null, and the id of an activation is left out.
 
     A change has the client only if the actor may read it afterwards: a practice that declines an
-    invitation never sees the client's details (C3). Of its notices it has the kinds only.
+    invitation never sees the client's details (C3). Of its notices it has the kinds only. An event
+    has everything that happened, so show it to the platform only (C3).
 
     Raises:
         InvalidValue: a value of this type is not an answer, or a moment in it has no form in UTC.
@@ -184,8 +192,14 @@ def _union(classes: tuple[type, ...]) -> _Form:
 ANSWER_SCHEMAS: dict[str, Schema] = {}
 """The schema of each class that answers consist of, by its name."""
 
+# By what the members of a union differ. An event may have a kind of client.
+_TAGS: Mapping[type, tuple[str, str]] = {
+    **{cls: ("kind", name) for cls, name in NOTICE_NAMES.items()},
+    **{cls: ("kind", name) for cls, name in ACTOR_NAMES.items()},
+    **{cls: ("event", name) for cls, name in EVENT_NAMES.items()},
+}
 _LEFT_OUT: Mapping[type, tuple[str, ...]] = {
-    Client: ("erasures",),
+    **dict.fromkeys((Client, ClientAdded, ClientImported, CustomerRegistered), ("erasures",)),
     Activation: ("id",),
     AccessRemoved: ("recipient",),
     DirectDebitNeeded: ("recipient",),
@@ -207,9 +221,9 @@ def _class(cls: type) -> _Form:
 
 def _parts(cls: type) -> Iterator[tuple[str, _Form]]:
     """Yield the name of each part, and a form that is written of the whole."""
-    if cls in NOTICE_NAMES:
-        notice = NOTICE_NAMES[cls]
-        yield "kind", _Form({"type": "string", "const": notice}, lambda _: notice)
+    if cls in _TAGS:
+        tag, value = _TAGS[cls]
+        yield tag, _Form({"type": "string", "const": value}, lambda _: value)
     for name, attribute in fields_dict(resolve_types(cls)).items():
         if not (name.startswith("_") or name in _LEFT_OUT.get(cls, ())):
             kind: Any = attribute.type
@@ -277,4 +291,5 @@ _FORMS[Actions] = _kept(
     },
     _actions,
 )
+ANSWER_SCHEMAS["Event"] = _form(Event).schema
 _ANSWERS = {cls: _form(cls) for cls in get_args(Answer)}
