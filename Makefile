@@ -3,20 +3,21 @@
 PYTHON ?= python3
 TOUR_ARGS ?=
 TEST_ARGS ?=
+HOST_ARGS ?=
 
 VENV := .venv
 CONSTRAINTS := constraints.txt
-RUN := $(VENV)/bin/python
+RUN = $(VENV)/bin/python
 
 # One file pins what pip installs and what pip builds with.
-PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=$(CONSTRAINTS) \
+PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=$(CONSTRAINTS) \
        PIP_BUILD_CONSTRAINT=$(CONSTRAINTS) $(RUN) -m pip install -qq
 
 IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help tour test lowest check package bench clean
+.PHONY: help tour test lowest check package bench hosts fastapi-host mail-worker clean
 
 help:
 	@echo 'make tour    show every procedure of the guide on a database'
@@ -28,6 +29,10 @@ help:
 	@echo 'make check   lint, formatting and types'
 	@echo 'make package build sdist and wheel twice, and try each extra in a new environment'
 	@echo 'make bench   compare one step with other libraries'
+	@echo 'make hosts   test the hosts in examples/, which need more than the package (in .venv-hosts)'
+	@echo '             (options: make hosts TEST_ARGS="fastapi_host -x")'
+	@echo 'make fastapi-host, make mail-worker'
+	@echo '             start a host, as its README says'
 	@echo 'make clean   remove .venv and everything else that make created'
 	@echo
 	@echo 'The first run sets up .venv. To use another Python: make test PYTHON=python3.13'
@@ -57,8 +62,21 @@ bench: $(VENV)/.dev-installed
 	@$(PIP) --editable '.[benchmarks]'
 	@$(RUN) benchmarks/steps.py
 
+# The hosts have an environment of their own, so that the tests of the package need none of theirs.
+hosts fastapi-host mail-worker: VENV := .venv-hosts
+
+hosts: .venv-hosts/.installed
+	@$(RUN) -m mypy --strict examples
+	@cd examples && ../$(RUN) -m pytest -c pytest.ini $(TEST_ARGS)
+
+fastapi-host: .venv-hosts/.installed
+	@$(RUN) -m examples.fastapi_host $(HOST_ARGS)
+
+mail-worker: .venv-hosts/.installed
+	@$(RUN) -m examples.mail_worker $(HOST_ARGS)
+
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-newest build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov
+	rm -rf $(VENV) .venv-lowest .venv-newest .venv-hosts build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov
 	rm -f .coverage .coverage.*
 	find src tests docs examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -75,6 +93,12 @@ $(VENV)/.dev-installed: pyproject.toml $(CONSTRAINTS)
 	@echo 'Installing the development tools into $(VENV) (only once) ...'
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.tour-installed
+
+.venv-hosts/.installed: pyproject.toml $(CONSTRAINTS)
+	@$(make_venv)
+	@echo 'Installing what the hosts need into $(VENV) (only once) ...'
+	@$(PIP) --editable '.[hosts]'
+	@touch $@
 
 # A working .venv is kept; a missing or broken one is made again.
 define make_venv
