@@ -116,7 +116,13 @@ class DjangoRepository:
                     row = rows.get(at_fault)
                     if not change.follows(row and row.client):
                         raise ca.StaleClient(at_fault)
-                    rows[at_fault] = self._store(change, row or StoredClient())
+                    row = rows[at_fault] = row or StoredClient()
+                    row.client = change.after
+                    row.save(using=self.using, force_insert=change.before is None)
+                self.events.bulk_create(StoredEvent(event=change.event) for change in changes)
+                for change in changes:
+                    if change.after.status is ca.Status.DELETED:
+                        self._overwrite(map(erase_event, self.history(change.after.id)))
         except IntegrityError as error:
             taken = _constraint_of(error) == ONE_CLIENT_PER_ADDRESS
             raise (ca.EmailTaken if taken else ca.StaleClient)(at_fault) from error
@@ -133,16 +139,6 @@ class DjangoRepository:
                 self._overwrite(events)
                 row.client = ca.replay(events)
                 row.save(using=self.using)
-
-    def _store(self, change: ca.Change, row: StoredClient) -> StoredClient:
-        row.client = change.after
-        row.save(using=self.using, force_insert=change.before is None)
-        event = StoredEvent()
-        event.event = change.event
-        event.save(using=self.using, force_insert=True)
-        if change.after.status is ca.Status.DELETED:
-            self._overwrite([erase_event(event) for event in self.history(row.pk)])
-        return row
 
     def _overwrite(self, events: Iterable[ca.Event]) -> None:
         for event in events:
