@@ -1,9 +1,10 @@
-"""The tables. Migrations own them, and only commands of client_access change their rows."""
+"""The tables. Migrations own them, and only commands of client_access change clients."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
+from django.conf import settings
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -13,7 +14,14 @@ from client_access.wire import dump, load_client, load_event
 ONE_CLIENT_PER_ADDRESS = "clients_one_client_per_address"
 
 
-class CodePointTextField(models.TextField):
+class Practice(models.Model):
+    """A practice, and who works there: rows of the host's own."""
+
+    id = models.SlugField(primary_key=True)
+    members = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="practices")
+
+
+class CodePointField(models.TextField):
     """Text that is compared by code point (C2), as SQLite does anyway."""
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
@@ -26,14 +34,14 @@ class StoredClient(models.Model):
     """A client: its record, and the columns by which it is found."""
 
     id = models.UUIDField(primary_key=True)
-    email_key = CodePointTextField()
+    email_key = CodePointField()
     # Its place in a practice's lists. All four are null for a client that is in no list (C1).
-    practice_id = CodePointTextField(null=True)
-    client_list = CodePointTextField(null=True)
-    folded_name = CodePointTextField(null=True)
-    searched = CodePointTextField(null=True)
+    practice_id = CodePointField(null=True)
+    client_list = CodePointField(null=True)
+    folded_name = CodePointField(null=True)
+    searched = CodePointField(null=True)
     # Who manages it, which a merely invited practice does not, and its deadline (N1).
-    managed_by = CodePointTextField(null=True)
+    managed_by = CodePointField(null=True)
     deadline = models.DateTimeField(null=True)
     record = models.JSONField()
 
@@ -50,6 +58,9 @@ class StoredClient(models.Model):
                 condition=models.Q(deadline__isnull=False),
             ),
         ]
+
+    def __str__(self) -> str:
+        return str(self.pk)  # the admin's log keeps it, which must outlive an erasure (E7)
 
     @property
     def client(self) -> ca.Client:
@@ -82,12 +93,12 @@ class StoredEvent(models.Model):
             models.UniqueConstraint(fields=["client_id", "version"], name="clients_event_once")
         ]
 
+    @classmethod
+    def of(cls, event: ca.Event) -> Self:
+        """Return the row of an event."""
+        return cls(client_id=event.client_id, version=event.version, record=dump(event))
+
     @property
     def event(self) -> ca.Event:
         """The event of the record."""
         return load_event(self.record)
-
-    @event.setter
-    def event(self, event: ca.Event) -> None:
-        self.client_id, self.version = event.client_id, event.version
-        self.record = dump(event)

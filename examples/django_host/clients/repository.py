@@ -11,7 +11,6 @@ from django.db.models import Q, QuerySet
 
 import client_access as ca
 from client_access.repository.erasing import erase_event, erase_history
-
 from client_access.wire import dump
 
 from .models import ONE_CLIENT_PER_ADDRESS, StoredClient, StoredEvent
@@ -40,12 +39,12 @@ class DjangoRepository:
     def get(self, client_id: UUID) -> ca.Client | None:
         """Return the client with this id."""
         row = self.clients.filter(pk=client_id).first()
-        return row and row.client
+        return row.client if row else None
 
     def find_by_email(self, email_key: str) -> ca.Client | None:
         """Return the client with this address."""
         row = self.clients.filter(email_key=email_key).first()
-        return row and row.client
+        return row.client if row else None
 
     def get_many(self, client_ids: Iterable[UUID]) -> Mapping[UUID, ca.Client]:
         """Return the clients that exist, by id."""
@@ -93,7 +92,9 @@ class DjangoRepository:
             at, client_id = after
             rows = rows.filter(Q(deadline__gt=at) | Q(deadline=at, pk__gt=client_id))
         rows = rows.order_by("deadline", "pk")[:limit]
-        return [ca.StoredRow((row.deadline, row.pk), _readable(row)) for row in rows]
+        return [
+            ca.StoredRow((row.deadline, row.pk), _readable(row)) for row in rows if row.deadline
+        ]
 
     def history(
         self, client_id: UUID, *, after: int = 0, limit: int | None = None
@@ -114,12 +115,14 @@ class DjangoRepository:
                 rows = self.clients.select_for_update().order_by("pk").in_bulk(client_ids)
                 for change, at_fault in zip(changes, client_ids, strict=True):
                     row = rows.get(at_fault)
-                    if not change.follows(row and row.client):
+                    if not change.follows(row.client if row else None):
                         raise ca.StaleClient(at_fault)
                     row = rows[at_fault] = row or StoredClient()
                     row.client = change.after
                     row.save(using=self.using, force_insert=change.before is None)
-                self.events.bulk_create(StoredEvent(event=change.event) for change in changes)
+                self.events.bulk_create(
+                    StoredEvent.of(change.event) for change in changes if change.event
+                )
                 for change in changes:
                     if change.after.status is ca.Status.DELETED:
                         self._overwrite(map(erase_event, self.history(change.after.id)))
@@ -158,5 +161,5 @@ def _constraint_of(error: IntegrityError) -> str:
     """Return the name of the violated constraint. SQLite names its columns instead."""
     diagnostics = getattr(error.__cause__, "diag", None)
     if diagnostics is not None:
-        return diagnostics.constraint_name
+        return str(diagnostics.constraint_name)
     return ONE_CLIENT_PER_ADDRESS if str(error).endswith(".email_key") else ""

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -13,7 +14,7 @@ USE_TZ = True
 STATIC_URL = "static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-SQLITE = {
+SQLITE: dict[str, Any] = {
     "ENGINE": "django.db.backends.sqlite3",
     "NAME": os.environ.get("DJANGO_HOST_SQLITE", BASE_DIR / "office.sqlite"),
     "OPTIONS": {
@@ -21,10 +22,11 @@ SQLITE = {
         # instead of waiting for another writer.
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
-        "init_command": "PRAGMA journal_mode = WAL",
+        # Readers do not wait for the writer, and what is deleted is overwritten.
+        "init_command": "PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON",
     },
 }
-POSTGRESQL = {
+POSTGRESQL: dict[str, Any] = {
     "ENGINE": "django.db.backends.postgresql",
     "NAME": os.environ.get("PGDATABASE", "postgres"),
     "USER": os.environ.get("PGUSER", ""),

@@ -19,6 +19,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "office.settings"
 import django  # noqa: E402 (the settings come first)
 from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
+from django.db import connections  # noqa: E402
 
 settings.DATABASES["postgresql"] = dict(settings.POSTGRESQL)
 django.setup()
@@ -48,8 +49,6 @@ def postgresql(postgresql_server: str) -> Iterator[str]:
         }
         call_command("migrate", database="postgresql", verbosity=0)
         yield "postgresql"
-        from django.db import connections
-
         connections["postgresql"].close()
 
 
