@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import cast
+from datetime import datetime
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -22,7 +24,7 @@ from testing.faults_in_saving_once import SavesOnceWithoutEvents
 import client_access as ca
 from client_access import testing
 from client_access.machines import lifecycle
-from client_access.testing import examples, machine_for, run_machine
+from client_access.testing import examples, machine_for, run_checks, run_machine
 from client_access.testing.machine import _refused
 
 
@@ -74,6 +76,36 @@ def test_the_machine_drives_a_repository_without_optional_protocols() -> None:
     """run_machine() returns how often each step was taken."""
     visits = run_machine(lambda: nullcontext(offering()), examples=5, steps=10)
     assert sum(visits.values()) >= 5
+
+
+class ReturnsPlaces(Delegating):
+    """Returns a `StoredRow` for every client, as the protocols allow."""
+
+    def page(  # type: ignore[override]  # the protocol allows a StoredRow
+        self, *args: Any, **kwargs: Any
+    ) -> Sequence[ca.StoredRow[str]]:
+        clients = self.good.page(*args, **kwargs)
+        return [
+            ca.StoredRow((client.listing.folded_name, client.id), client)
+            for client in clients
+            if client.listing
+        ]
+
+    def with_deadlines(  # type: ignore[override]  # the protocol allows a StoredRow
+        self, *args: Any, **kwargs: Any
+    ) -> Sequence[ca.StoredRow[datetime]]:
+        clients = self.good.with_deadlines(*args, **kwargs)
+        return [
+            ca.StoredRow((deadline.at, client.id), client)
+            for client in clients
+            for deadline in ca.deadlines_of(client)
+        ]
+
+
+def test_the_machine_and_the_checks_accept_a_stored_row_in_place_of_a_client() -> None:
+    """Deadlines.with_deadlines: "It may return a StoredRow in place of a client"."""
+    run_machine(lambda: nullcontext(ReturnsPlaces()), examples=20, steps=20)
+    assert run_checks(lambda: nullcontext(ReturnsPlaces()), thread_safe=False).conforms
 
 
 def test_a_machine_is_a_test_case() -> None:

@@ -26,6 +26,7 @@ from client_access.errors import EmailTaken, InvalidValue, StaleClient
 from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.notices import Notice
+from client_access.questions.lists import client_of
 from client_access.refusals import CommandRefused, Refusal
 from client_access.repository import (
     Claim,
@@ -259,11 +260,12 @@ class RepositoryMachine(RuleBasedStateMachine):
         if isinstance(self.repository, Deadlines):
             self._both(
                 lambda store: [
-                    list(
-                        store.with_deadlines(
+                    [
+                        client_of(row)
+                        for row in store.with_deadlines(
                             START, _LATER, practice_id=practice_id, limit=_ALL, after=None
                         )
-                    )
+                    ]
                     for practice_id in self._practices
                 ],
                 "with_deadlines()",

@@ -1,0 +1,1 @@
+"""The clients of practices: models, the repository on them, and the admin."""

@@ -1,0 +1,240 @@
+"""The clients of a practice in Django's admin. Every change goes through a command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+import client_access as ca
+from client_access.commands import COMMANDS
+from client_access.values import fold
+from client_access.wire import InvalidInput, read_command
+
+from .access import actor_of, client_access, handle
+from .models import StoredClient
+
+# The commands that need nothing but the client, and the permission of Django's admin for each.
+BUTTONS = {
+    "resend_activation": "change",
+    "withdraw_access": "change",
+    "disable_access": "change",
+    "enable_access": "change",
+    "accept_practice_invitation": "change",
+    "decline_practice_invitation": "change",
+    "stop_managing": "change",
+    "close_client": "change",
+    "reopen_client": "change",
+    "delete_client": "remove",
+}
+
+
+def words_of(command: str) -> str:
+    """Return what a command is called on the screen."""
+    return command.replace("_", " ").capitalize()
+
+
+def reason_of(refusal: ca.Refusal) -> SafeString:
+    """Return why something is refused, and what helps."""
+    ways_out = " ".join(way.sentence for way in refusal.ways_out)
+    return format_html("{} (rule {}) <em>{}</em>", refusal.message, refusal.rule, ways_out)
+
+
+def action_for(command: str, permission: str) -> Callable[..., None]:
+    """Return the action that gives a command for each client that is ticked in the list."""
+
+    @admin.action(description=words_of(command), permissions=[permission])
+    def act(
+        model_admin: StoredClientAdmin, request: HttpRequest, rows: QuerySet[StoredClient]
+    ) -> None:
+        for row in rows:
+            model_admin.give(request, row, command)
+
+    act.__name__ = command
+    return act
+
+
+def is_managed(row: StoredClient) -> bool:
+    """Return whether a practice has the client, which it has not of one that only invites it."""
+    return row.practice_id is None or row.managed_by is not None
+
+
+class AddClientForm(forms.ModelForm):
+    """What a practice types to add a client. A refusal is an error of the form."""
+
+    by: ca.PracticeUser
+    business_name = forms.CharField()
+    email = forms.CharField(required=False)
+
+    class Meta:
+        model = StoredClient
+        fields: tuple[str, ...] = ()
+
+    def clean(self) -> None:
+        """Ask what the command would do."""
+        typed = {name: text for name, text in self.cleaned_data.items() if text}
+        try:
+            self.command = read_command("add_client", typed, client_id=uuid4(), by=self.by)
+            client_access().preview(self.command)
+        except InvalidInput as wrong:
+            for problem in wrong.problems:
+                self.add_error(
+                    problem.field if problem.field in self.fields else None, str(problem)
+                )
+        except ca.CommandRefused as refused:
+            raise ValidationError(reason_of(refused.refusal)) from refused
+
+
+@admin.register(StoredClient)
+class StoredClientAdmin(admin.ModelAdmin):
+    """The list of clients, and for each what can be done, and why not the rest."""
+
+    actions = [action_for(command, permission) for command, permission in BUTTONS.items()]
+    list_display = ("name", "status", "payer", "services", "in_list")
+    list_filter = ("client_list",)
+    search_fields = ("searched",)  # by get_search_results()
+    ordering = ("folded_name", "pk")
+    form = AddClientForm
+    readonly_fields = ("name", "email", "status", "payer", "services", "in_list")
+    change_form_template = "clients/change_client.html"
+
+    # ── What is seen ─────────────────────────────────────────────────────────────────────────────
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StoredClient]:
+        """Return the clients in the lists of the user's practice; Customer Services see all."""
+        rows = super().get_queryset(request)
+        match actor_of(request.user):
+            case ca.PracticeUser() as user:
+                return rows.filter(practice_id=user.practice_id)
+            case ca.PlatformUser():
+                return rows
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[StoredClient], search_term: str
+    ) -> tuple[QuerySet[StoredClient], bool]:
+        """Search names and addresses as the library does (C2)."""
+        return queryset.filter(searched__contains=fold(search_term.strip())), False
+
+    def name(self, row: StoredClient) -> str:
+        """Return the business name, which is all that an invited practice sees (C3)."""
+        return row.client.business_name or "(deleted)"
+
+    def email(self, row: StoredClient) -> str:
+        """Return the address, unless it is a placeholder."""
+        return row.client.email.address if is_managed(row) and row.client.email.is_mailable else "-"
+
+    def status(self, row: StoredClient) -> str:
+        """Return the label of the status."""
+        return row.client.status.label if is_managed(row) else "New Client Invitation"
+
+    def payer(self, row: StoredClient) -> str:
+        """Return who pays."""
+        payer = row.client.payer if is_managed(row) else None
+        return payer.value if payer else "-"
+
+    def services(self, row: StoredClient) -> str:
+        """Return the codes of the services."""
+        codes = [held.code for held in row.client.services] if is_managed(row) else []
+        return ", ".join(codes) or "-"
+
+    @admin.display(ordering="client_list")
+    def in_list(self, row: StoredClient) -> str:
+        """Return the list in which the client is."""
+        return row.client_list or "-"
+
+    # ── What is done ─────────────────────────────────────────────────────────────────────────────
+
+    def give(self, request: HttpRequest, row: StoredClient, command: str) -> None:
+        """Give a command without fields, and say what came of it."""
+        words, name = words_of(command), self.name(row)
+        asked = read_command(command, {}, client_id=row.pk, by=actor_of(request.user))
+        try:
+            handle(asked, lambda _: self.log_change(request, row, words))
+        except ca.CommandRefused as refused:
+            reason = reason_of(refused.refusal)
+            messages.error(request, format_html("{}: {}: {}", name, words, reason))
+        else:
+            messages.success(request, f"{name}: {words}: done.")
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show a client with what can be done and why not the rest, or do it."""
+        row = self.get_object(request, object_id)
+        if row is not None and request.method == "POST":
+            command = request.POST.get("command", "")
+            if not self.may(request, command):
+                raise PermissionDenied
+            self.give(request, row, command)
+            return HttpResponseRedirect(request.path)
+        if row is not None:
+            extra_context = {**(extra_context or {}), **self.possible(request, row)}
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def possible(self, request: HttpRequest, row: StoredClient) -> dict[str, Any]:
+        """Return what can be done with a client now, and why the rest is refused."""
+        actions = client_access().actions(row.pk, actor_of(request.user))
+        allowed = [name for name, command in COMMANDS.items() if command in actions.allowed]
+        return {
+            "buttons": [(name, words_of(name)) for name in allowed if self.may(request, name)],
+            "with_details": [words_of(name) for name in allowed if name not in BUTTONS],
+            "refused": [
+                (words_of(name), reason_of(actions.refused[command]))
+                for name, command in COMMANDS.items()
+                if command in actions.refused
+            ],
+        }
+
+    def may(self, request: HttpRequest, command: str) -> bool:
+        """Return whether it is a button, and Django's permissions let the user press it."""
+        check = getattr(self, f"has_{BUTTONS.get(command)}_permission", None)
+        return check is not None and bool(check(request))
+
+    def has_remove_permission(self, request: HttpRequest) -> bool:
+        """Return whether the user may give the command that deletes a client."""
+        return super().has_delete_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: StoredClient | None = None) -> bool:
+        """Return False: Django must delete no row."""
+        return False
+
+    # ── Adding ───────────────────────────────────────────────────────────────────────────────────
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return whether the user has Django's permission and acts for a practice."""
+        allowed = super().has_add_permission(request)
+        return allowed and isinstance(actor_of(request.user), ca.PracticeUser)
+
+    def get_fields(self, request: HttpRequest, obj: StoredClient | None = None) -> tuple[str, ...]:
+        """Return what is shown of a client, or typed to add one."""
+        return self.readonly_fields if obj else ("business_name", "email")
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: StoredClient | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> type[forms.ModelForm[StoredClient]]:
+        """Return the form of a new client, which knows who adds it."""
+        if obj is not None:
+            return super().get_form(request, obj, change, **kwargs)
+        return type("Form", (AddClientForm,), {"by": actor_of(request.user)})
+
+    def save_model(
+        self, request: HttpRequest, obj: StoredClient, form: AddClientForm, change: bool
+    ) -> None:
+        """Give the command of the form. Django's view has begun a transaction."""
+        obj.client = handle(form.command, lambda _: None).after

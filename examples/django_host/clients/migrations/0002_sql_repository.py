@@ -1,0 +1,21 @@
+"""The tables of the library's own SQL adapter."""
+
+from django.db import migrations
+
+from client_access.sql import bring_up_to_date, metadata
+from clients.lending import sqlalchemy_connection
+
+
+def make(apps, schema_editor):
+    with sqlalchemy_connection(schema_editor.connection.alias) as connection:
+        bring_up_to_date(connection)
+
+
+def drop(apps, schema_editor):
+    with sqlalchemy_connection(schema_editor.connection.alias) as connection:
+        metadata.drop_all(connection)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("clients", "0001_initial")]
+    operations = [migrations.RunPython(make, drop)]
