@@ -44,14 +44,19 @@ function offer(by, { command, label }, client) {
 
 function refused_(by, { command, label, refusal }) {
   return h("li", { class: "off", id: `${by}-${command}`, tabindex: "-1", "data-refused": `${by}-${command}`, "data-code": refusal.code },
+    h("span", { class: "rule" }, `${refusal.rule} · ${refusal.code}`),
     h("span", { class: "what" }, label),
-    reason(refusal));
+    why(refusal));
 }
 
 /** Return why something is refused, and what helps. */
 export function reason(refusal) {
+  return [why(refusal), h("p", { class: "rule" }, `${refusal.rule} · ${refusal.code}`)];
+}
+
+function why(refusal) {
   return h("div", { class: "reason" },
-    h("p", {}, h("span", { class: "message" }, refusal.message), " ", h("span", { class: "rule" }, `${refusal.rule} · ${refusal.code}`)),
+    h("p", { class: "message" }, refusal.message),
     refusal.ways_out.length
       ? h("ul", { class: "ways" }, refusal.ways_out.map((step) => h("li", {}, wayOut(step))))
       : null);

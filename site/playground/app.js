@@ -22,12 +22,16 @@ export const page = {
   by: "practice",
   tab: "history",
   notice: null,
+  asked: null,
 };
 
 // ── Asking ───────────────────────────────────────────────────────────────────────────────────────
 
 /** Ask the bridge about the present state. */
-export const ask = (name, given = {}) => page.runtime.ask(name, { state: page.state, ...given });
+export function ask(name, given = {}) {
+  page.asked = given.ask ?? page.asked;
+  return page.runtime.ask(name, { state: page.state, ...given });
+}
 
 /** Show the present state. */
 export async function show() {
@@ -125,6 +129,8 @@ function listen() {
     say("The last step is undone.");
   });
   at("restart").addEventListener("click", async () => {
+    Object.assign(page.look, { practice: null, list: "active", search: "", client: null });
+    Object.assign(page, { by: "practice", notice: null });
     await open({ begin: "tour" });
     say("Back at the beginning.");
   });
@@ -142,8 +148,15 @@ async function open(given) {
   if (opened.unreadable) return false;
   page.state = opened.state;
   page.fixed = { statuses: opened.statuses, edges: opened.edges };
+  page.look.client ??= await first();
   await show();
   return true;
+}
+
+/** Return the client with which a page begins that no link names one for. */
+async function first() {
+  const { lists } = await ask("show", { look: page.look });
+  return lists.rows[0]?.id ?? null;
 }
 
 async function begin() {
@@ -161,7 +174,7 @@ async function begin() {
   if (!readable) {
     page.look.practice = page.look.client = null;
     await open({ begin: "tour" });
-    say("This link was made for another version of the playground, so it begins anew.");
+    say("This link was made for another version of the playground. Here is the beginning.");
   }
   for (const control of document.querySelectorAll(".bar [disabled]:not(#undo)")) control.disabled = false;
   at("page").setAttribute("aria-busy", "false");

@@ -33,7 +33,7 @@ function history_(client) {
 
 function notices(page, client) {
   if (!client.notices.length) return h("p", { class: "hint" }, "Nothing has been sent about this client.");
-  const newest = [...client.notices].reverse();
+  const newest = client.notices.toSorted((one, other) => other.moment.localeCompare(one.moment));
   const open = newest.find(({ id }) => id === page.notice) ?? newest[0];
   const letter = h("div", { class: "letter" });
   const showLetter = (notice) => {
@@ -65,9 +65,14 @@ function content(notice) {
   ];
 }
 
-/** Return a frame with the HTML of a notice, without scripts, whose links are followed here. */
+/**
+ * Return a frame with the HTML of a notice, whose links are followed here.
+ *
+ * The page's policy forbids every script in it. "allow-scripts" is for Safari, which otherwise does
+ * not say that a link was clicked.
+ */
 function frame(html, title) {
-  const inner = h("iframe", { title, sandbox: "allow-same-origin", srcdoc: page_(html), class: "paper" });
+  const inner = h("iframe", { title, sandbox: "allow-same-origin allow-scripts", srcdoc: page_(html), class: "paper" });
   inner.addEventListener("load", () => {
     const { documentElement: root } = inner.contentDocument;
     const fit = () => { inner.style.height = `${Math.max(120, root.scrollHeight + 4)}px`; };

@@ -220,7 +220,7 @@ export function openCheck(page, checked, back = null) {
         part("What changes", comparison(changes)),
         part("What it costs", cost.length ? comparison(cost) : h("p", { class: "hint" }, "No invoice changes.")),
         part("Who is told", told.length
-          ? h("ul", { class: "told" }, told.map(({ to, what }) => h("li", {}, h("strong", {}, capital(to)), ": ", what)))
+          ? h("ul", { class: "told" }, told.map(({ to, what }) => h("li", {}, h("strong", {}, to.includes("@") ? to : capital(to)), ": ", what)))
           : h("p", { class: "hint" }, "Nobody.")),
         forGood.length ? h("div", { class: "for-good" }, h("h3", {}, "This cannot be undone"), h("ul", {}, forGood.map((each) => h("li", {}, each)))) : null,
       ],

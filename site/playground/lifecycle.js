@@ -6,6 +6,7 @@ const WIDTH = 124;
 const HEIGHT = 34;
 const PLACES = {
   new: [22, 40],
+  signed_up: [706, 156],
   inactive: [118, 40],
   awaiting_activation: [318, 40],
   both_access: [518, 40],
@@ -25,6 +26,8 @@ const NAMES = {
   deleted: "Deleted",
   closed: "Closed",
 };
+/** A customer that signs up by itself begins elsewhere, so that no arrow crosses the drawing. */
+const begins = ({ source, dest }) => (source === "new" && dest === "unmanaged" ? "signed_up" : source);
 const words = (name) => name.replaceAll("_", " ");
 
 export function lifecycle({ edges }, client) {
@@ -36,7 +39,9 @@ export function lifecycle({ edges }, client) {
       svg("marker", { id: `arrow${lit}`, class: `tip ${lit}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse" },
         svg("path", { d: "M0 0.5 L8 4 L0 7.5 Z" })))));
   for (const [source, dest, names] of pairs(edges)) drawing.append(edge(source, dest, names, client.status));
-  drawing.append(svg("circle", { cx: PLACES.new[0], cy: PLACES.new[1], r: 6, class: "start" }));
+  for (const start of ["new", "signed_up"]) {
+    drawing.append(svg("circle", { cx: PLACES[start][0], cy: PLACES[start][1], r: 6, class: "start" }));
+  }
   for (const [status, name] of Object.entries(NAMES)) {
     const [x, y] = PLACES[status];
     const lit = status === client.status ? "now" : client.been.includes(status) ? "been" : "";
@@ -56,10 +61,13 @@ function leading(edges) {
   ]);
 }
 
+const isStart = (place) => place === "new" || place === "signed_up";
+
 /** Yield each pair of places with an edge, with the triggers that lead there. */
 function pairs(edges) {
   const found = new Map();
-  for (const { source, dest, trigger } of edges) {
+  for (const { dest, trigger, source: from } of edges) {
+    const source = begins({ source: from, dest });
     const key = `${source} ${dest}`;
     found.set(key, [source, dest, [...(found.get(key)?.[2] ?? []), words(trigger)]]);
   }
@@ -70,9 +78,9 @@ function edge(source, dest, names, status) {
   const [a, b] = [PLACES[source], PLACES[dest]];
   // Two that lead there and back lie side by side.
   const length = Math.hypot(b[0] - a[0], b[1] - a[1]);
-  const aside = 7;
+  const aside = isStart(source) ? 0 : 7;
   const [dx, dy] = [((b[1] - a[1]) / length) * aside, (-(b[0] - a[0]) / length) * aside];
-  const start = border([a[0] + dx, a[1] + dy], [b[0] + dx, b[1] + dy], a, source === "new");
+  const start = border([a[0] + dx, a[1] + dy], [b[0] + dx, b[1] + dy], a, isStart(source));
   const end = border([b[0] + dx, b[1] + dy], [a[0] + dx, a[1] + dy], b, false);
   const lit = source === status ? "on" : "";
   return svg("line", {

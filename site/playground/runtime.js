@@ -24,6 +24,11 @@ export class Runtime {
     });
   }
 
+  /** Whether every question is answered. */
+  get idle() {
+    return this.#waiting.size === 0;
+  }
+
   #settle({ id, answer }) {
     this.#waiting.get(id)(JSON.parse(answer));
     this.#waiting.delete(id);

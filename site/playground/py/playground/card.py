@@ -190,7 +190,7 @@ def _history(session: Session, client: Client) -> list[object]:
 
 def _notices(session: Session, client: Client) -> list[object]:
     return [
-        {"id": str(notice.id), "at": moment(at), **_text(notice)}
+        {"id": str(notice.id), "at": moment(at), "moment": at.isoformat(), **_text(notice)}
         for at, notice in session.notices(client.id)
     ]
 
