@@ -1,0 +1,111 @@
+"""Build the playground: the page, Pyodide, and the packages that it imports, in one folder.
+
+Nothing in the folder refers to anything outside it, so any server of static files can serve it.
+Run by `make playground`, which has installed Pyodide from npm before.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "site" / "playground"
+RUNTIME = ROOT / "site" / "node_modules" / "pyodide"
+BUILT = ROOT / "build" / "site" / "playground"
+
+RUNTIME_FILES = (
+    "pyodide.mjs",
+    "pyodide.asm.mjs",
+    "pyodide.asm.wasm",
+    "pyodide-lock.json",
+    "python_stdlib.zip",
+)
+PURE = (
+    "attrs",
+    "cattrs",
+    "email-validator",
+    "idna",
+    "itsdangerous",
+    "Jinja2",
+    "six",
+    "transitions",
+    "typing_extensions",
+)
+"""What `client_access` imports in the page. email-validator asks no name server here, so dnspython
+is left out."""
+COMPILED = ("msgspec",)
+"""What has a part that is compiled, of which PyPI has a wheel for Pyodide."""
+COMPILED_LEFT_OUT = ("MarkupSafe",)
+"""What has a compiled part for speed only, which the page goes without."""
+
+_ALWAYS = (2020, 1, 1, 0, 0, 0)
+
+
+def build(into: Path) -> None:
+    """Build the playground in a folder, which is emptied first."""
+    shutil.rmtree(into, ignore_errors=True)
+    shutil.copytree(PAGE, into, ignore=shutil.ignore_patterns("py", "__pycache__"))
+    (into / "pyodide").mkdir()
+    for name in RUNTIME_FILES:
+        shutil.copyfile(RUNTIME / name, into / "pyodide" / name)
+    with TemporaryDirectory() as wheels:
+        _collect(Path(wheels))
+        _pack(sorted(Path(wheels).glob("*.whl")), into / "packages.zip")
+    loaded = [into / "packages.zip", *((into / "pyodide") / name for name in RUNTIME_FILES)]
+    sizes = {str(path.relative_to(into)): path.stat().st_size for path in loaded}
+    (into / "sizes.json").write_text(json.dumps(sizes), "utf-8")
+
+
+def _collect(into: Path) -> None:
+    """Put the wheels of everything that the page imports into a folder."""
+    python = json.loads((RUNTIME / "pyodide-lock.json").read_text("utf-8"))["info"]
+    version = ".".join(python["python"].split(".")[:2])
+    abi = "cp" + version.replace(".", "")
+    runtime = ("--platform", f"pyemscripten_{python['abi_version']}_wasm32", "--python-version")
+    _pip("wheel", "--no-deps", "--wheel-dir", str(into), str(ROOT))
+    _download(into, PURE, "--python-version", version)
+    _download(into, COMPILED, *runtime, version, "--implementation", "cp", "--abi", abi)
+    _download(into, COMPILED_LEFT_OUT)
+
+
+def _download(into: Path, names: tuple[str, ...], *options: str) -> None:
+    wheels = ("--only-binary", ":all:", "--no-deps", "--dest", str(into))
+    _pip("download", *wheels, *options, "--constraint", str(ROOT / "constraints.txt"), *names)
+
+
+def _pip(*arguments: str) -> None:
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    subprocess.run([*pip, *arguments], check=True, cwd=ROOT)
+
+
+def _pack(wheels: list[Path], into: Path) -> None:
+    """Pack what the wheels install, and the bridge, into one archive."""
+    with ZipFile(into, "w") as packed:
+        for wheel in wheels:
+            with ZipFile(wheel) as content:
+                for name in content.namelist():
+                    if _is_needed(name):
+                        _add(packed, name, content.read(name))
+        for part in sorted((PAGE / "py" / "playground").glob("*.*")):
+            _add(packed, f"playground/{part.name}", part.read_bytes())
+
+
+def _is_needed(name: str) -> bool:
+    """Return whether the page needs a file of a wheel: not its papers, nor what cannot run."""
+    left_out = (".dist-info/", "/tests/", "client_access/sql/", "client_access/testing/")
+    other_machine = name.endswith((".so", ".pyd")) and "wasm32" not in name
+    return not (any(part in name for part in left_out) or name.endswith(".pyi") or other_machine)
+
+
+def _add(packed: ZipFile, name: str, content: bytes) -> None:
+    packed.writestr(ZipInfo(name, _ALWAYS), content, ZIP_DEFLATED, 9)
+
+
+if __name__ == "__main__":
+    build(BUILT)
