@@ -17,9 +17,9 @@ import client_access as ca
 from client_access.commands import COMMANDS
 from client_access.notices import NOTICES
 from client_access.refusals import RULE_OF
-from docs.snippets import module_of
 from docs.generate import ACTORS, all_refusals, anchor_of, pages, places_of_rules
 from docs.listed import citing_tests, rules
+from docs.snippets import module_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
