@@ -560,7 +560,7 @@ def test_what_was_committed_is_durable(sqlite: str) -> None:
         "synchronous": 2,
         "secure_delete": 1,
         "busy_timeout": 30_000,
-        "journal_size_limit": 8 * 1024 * 1024,
+        "journal_size_limit": engines.LOG_LIMIT,
     }
 
 

@@ -37,6 +37,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 _BUSY_TIMEOUT: Final = 30  # seconds that a writer on SQLite waits for another
+LOG_LIMIT: Final = 8 * 1024 * 1024  # bytes that SQLite's write-ahead log keeps
 DEFAULT_POOL_SIZE: Final = 20
 DEFAULT_POOL_TIMEOUT: Final = 30.0  # seconds
 _READY: Final = "client_access.ready"
@@ -56,7 +57,7 @@ _PRAGMAS: Final = (
     f"PRAGMA busy_timeout = {_BUSY_TIMEOUT * 1000}",
     "PRAGMA synchronous = FULL",
     "PRAGMA secure_delete = ON",
-    f"PRAGMA journal_size_limit = {8 * 1024 * 1024}",
+    f"PRAGMA journal_size_limit = {LOG_LIMIT}",
 )
 
 
