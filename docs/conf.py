@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT))
 
 import client_access  # noqa: E402 - found by the line above
 
@@ -72,7 +72,7 @@ html_sidebars = {
 }
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_js_files = [("filter.js", {"defer": "defer"})]
+html_js_files = [("tables.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sourcelink = False
 html_domain_indices = False
