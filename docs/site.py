@@ -22,12 +22,15 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any, get_args
 
+import attrs
+
 import client_access
 from docs.listed import schemas, tested_rules
 
 ROOT = Path(__file__).parents[1]
 _PICTURE = re.compile(r"^!\[(.*?)\]\((?:\.\./)*pictures/(.*?)\)$", re.MULTILINE)
 _MARKER = re.compile(r"^<!-- site: (\w+) ?(.*) -->$", re.MULTILINE)
+_DEFAULT = re.compile(r"attr_dict\['(\w+)'\]\.default")
 _NARROW = 450
 """The width of a picture that fits on a phone."""
 
@@ -129,20 +132,30 @@ def _skip(_app: Any, _what: str, name: str, _value: object, skip: bool, _options
     return skip or name.startswith("test_")
 
 
-def _name_unions(
+def _write_signature(
     _app: Any,
     _what: str,
     _name: str,
-    _value: object,
+    value: Any,
     _options: object,
     signature: str | None,
     returned: str | None,
 ) -> tuple[str | None, str | None]:
-    """Write `Command` for the union of all commands, and likewise for the other unions."""
+    """Write `Command` for the union of all commands, and what attrs has as a default."""
+    if signature and attrs.has(value):
+        signature = _DEFAULT.sub(lambda field: _default(value, field[1]), signature)
+        signature = signature.replace("NOTHING", "...")  # what is made for each record
     for name, members in _unions().items():
         signature = signature and signature.replace(members, f"~client_access.{name}")
         returned = returned and returned.replace(members, f"~client_access.{name}")
     return signature, returned
+
+
+def _default(record: Any, field: str) -> str:
+    default = getattr(attrs.fields(record), field).default
+    return (
+        f"{type(default).__name__}.{default.name}" if isinstance(default, Enum) else repr(default)
+    )
 
 
 @cache
@@ -192,6 +205,6 @@ def setup(app: Any) -> dict[str, bool]:
     """Add the extension to Sphinx."""
     app.connect("source-read", _fill)
     app.connect("autodoc-skip-member", _skip)
-    app.connect("autodoc-process-signature", _name_unions)
+    app.connect("autodoc-process-signature", _write_signature)
     app.connect("missing-reference", _resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
