@@ -330,56 +330,82 @@ def _towards(corner: Point, other: Point) -> str:
 # ── The picture of the front page ────────────────────────────────────────────────────────────────
 
 
-def _card(
-    x: float, y: float, width: float, head: str, *lines: tuple[str, str], lit: bool = False
-) -> list[str]:
-    """Return a box with a heading, and with lines of a class of text."""
-    said = [("quiet", head), *lines]
-    of = ' class="lit"' if lit else ""
-    return [
-        f'<rect{of} x="{x}" y="{y}" width="{width}" height="{len(said) * 19 + 15}" rx="10"/>',
-        *(
-            f'<text class="{kind}{" lit" if lit else ""}" x="{x + 14}" y="{y + 23 + 19 * n}">'
-            f"{escape(words)}</text>"
-            for n, (kind, words) in enumerate(said)
-        ),
-    ]
+_DECISION = (
+    "A command and a client go into decide, a pure function. It returns a change, which is saved"
+    " whole, or a refusal: nothing changes."
+)
+_MAIN_LIFE = ("inactive", "awaiting_activation", "both_access", "unmanaged")
+"""The statuses that the picture of a decision shows."""
 
 
 def _decision() -> str:
     """Return the picture of a decision: a command and a client, and what comes of them."""
-    parts = [
-        *_card(0, 8, 190, "a command", ("code", "Activate"), ("", "given by the client")),
-        *_card(0, 100, 190, "a client", ("code", "awaiting_activation"), ("", "since Monday")),
-        *_card(
-            272, 54, 146, "a pure function", ("code", "decide"), ("", "no clock, no I/O"), lit=True
-        ),
-        *_card(
-            500,
-            8,
-            240,
-            "a change, saved whole",
-            ("code", "both_access"),
-            ("", "one event, and notices"),
-        ),
-        *_card(
-            500,
-            100,
-            240,
-            "or a refusal: nothing changes",
-            ("code", "activation_expired"),
-            ("", "rule E6, and what helps"),
-        ),
-        arrow("190,44 231,44 231,80 272,80"),
-        arrow("190,136 231,136 231,100 272,100"),
-        arrow("418,80 459,80 459,44 500,44"),
-        arrow("418,100 459,100 459,136 500,136"),
-    ]
+    return picture(
+        f"{_DECISION} Below, the client's way through its life: {', '.join(_MAIN_LIFE)}.",
+        (740, 252),
+        [
+            *_cards((0, 8), (0, 100), (272, 54), (500, 8), (500, 100), 190, 240),
+            arrow("190,44 231,44 231,80 272,80"),
+            arrow("190,136 231,136 231,100 272,100"),
+            arrow("418,80 459,80 459,44 500,44"),
+            arrow("418,100 459,100 459,136 500,136"),
+            *_life(_MAIN_LIFE, 740, 232),
+        ],
+    )
+
+
+def _narrow_decision() -> str:
+    """Return the same picture for a phone."""
+    return picture(
+        _DECISION,
+        (410, 360),
+        [
+            *_cards((0, 4), (214, 4), (132, 112), (0, 220), (214, 220), 196, 196),
+            arrow("98,76 98,94 180,94 180,112"),
+            arrow("312,76 312,94 230,94 230,112"),
+            arrow("180,184 180,202 98,202 98,220"),
+            arrow("230,184 230,202 312,202 312,220"),
+            *_life(_MAIN_LIFE[1:3], 410, 336),
+        ],
+    )
+
+
+def _cards(
+    command: Point,
+    client: Point,
+    decide: Point,
+    change: Point,
+    refusal: Point,
+    left: int,
+    right: int,
+) -> Iterator[str]:
+    yield from _card(*command, left, "a command", "Activate", "given by the client")
+    yield from _card(*client, left, "a client", "awaiting_activation", "since Monday")
+    yield from _card(*decide, 146, "a pure function", "decide", "no clock, no I/O", lit=True)
+    yield from _card(
+        *change, right, "a change, saved whole", "both_access", "an event, and notices"
+    )
+    yield from _card(
+        *refusal, right, "or a refusal: no change", "activation_expired", "rule E6, and what helps"
+    )
+
+
+def _card(
+    x: float, y: float, width: float, head: str, name: str, more: str, *, lit: bool = False
+) -> Iterator[str]:
+    """Yield a box with a heading, a name from the code, and a line."""
+    of = " lit" if lit else ""
+    yield f'<rect class="card{of}" x="{x}" y="{y}" width="{width}" height="72" rx="10"/>'
+    for kind, words, down in (("quiet", head, 23), ("code", name, 42), ("more", more, 61)):
+        yield f'<text class="{kind}{of}" x="{x + 14}" y="{y + down}">{words}</text>'
+
+
+def _life(states: Sequence[str], width: float, y: float) -> Iterator[str]:
+    """Yield states side by side, with what leads from one to the next; activation is lit."""
+    space = (width - sum(map(_width, states))) / (len(states) - 1)
     x = 0.0
-    space = (740 - sum(map(_width, _MAIN_LIFE))) / (len(_MAIN_LIFE) - 1)
-    for state, after in zip(_MAIN_LIFE, (*_MAIN_LIFE[1:], None), strict=True):
-        lit = after == "both_access"
-        parts.append(_state(state, x + _width(state) / 2, 232, lit=state == "both_access"))
+    for state, after in zip(states, (*states[1:], None), strict=True):
+        yield _state(state, x + _width(state) / 2, y, lit=state == "both_access")
         x += _width(state)
         if after is not None:
             [trigger] = (
@@ -387,23 +413,13 @@ def _decision() -> str:
                 for edge in lifecycle.TRANSITIONS
                 if (edge["source"], edge["dest"]) == (state, after)
             )
+            yield '<g class="lit">' if after == "both_access" else "<g>"
+            yield arrow(f"{x + 4:g},{y} {x + space - 4:g},{y}")
             words = trigger.removesuffix("_with_client")
-            parts.append(
-                f'<g class="{"lit" if lit else ""}">{arrow(f"{x + 4:g},232 {x + space - 4:g},232")}'
-                f'<text class="trigger" x="{x + space / 2:g}" y="222" text-anchor="middle">'
-                f"{words}</text></g>"
-            )
+            yield f'<text class="trigger" x="{x + space / 2:g}" y="{y - 10}"'
+            yield f' text-anchor="middle">{words}</text></g>'
             x += space
-    title = (
-        "A command and a client go into decide, a pure function. It returns a change, which is"
-        " saved whole, or a refusal: nothing changes. Below, the client's way through its life:"
-        f" {', '.join(_MAIN_LIFE)}."
-    )
-    return picture(title, (740, 252), parts)
 
-
-_MAIN_LIFE = ("inactive", "awaiting_activation", "both_access", "unmanaged")
-"""The statuses that the picture of a decision shows."""
 
 TITLES = {
     "lifecycle": "The life of a client",
@@ -434,5 +450,5 @@ _LAYOUTS = {
 CHARTS = {name: draw(TITLES[name], layout, TABLES[name]) for name, layout in _LAYOUTS.items()}
 """The charts by the names of their machines."""
 
-PICTURES = {**CHARTS, "decision": _decision()}
+PICTURES = {**CHARTS, "decision": _decision(), "decision_narrow": _narrow_decision()}
 """All pictures by the names of their files."""

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT))
 
 import client_access  # noqa: E402 - found by the line above
 
@@ -41,6 +41,7 @@ copybutton_selector = "div:not(.highlight-text) > div.highlight > pre"
 # The playground, if it is there.
 if (ROOT / "site" / "playground").is_dir():
     html_extra_path = ["../site"]
+    html_context = {"playground": "playground/index.html"}
     tags.add("playground")  # type: ignore[name-defined]  # noqa: F821 - Sphinx defines it
 
 html_theme = "furo"
@@ -49,17 +50,29 @@ html_theme_options = {
         "color-brand-primary": "#4338ca",
         "color-brand-content": "#4338ca",
         "color-brand-visited": "#4338ca",
+        "color-highlight-on-target": "#eef0ff",
     },
     "dark_css_variables": {
         "color-brand-primary": "#a5a6fb",
         "color-brand-content": "#a5a6fb",
         "color-brand-visited": "#a5a6fb",
+        "color-highlight-on-target": "#1f2147",
     },
 }
 html_title = "client_access"
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/playground.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_js_files = [("filter.js", {"defer": "defer"})]
+html_js_files = [("tables.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sourcelink = False
 html_domain_indices = False

@@ -20,13 +20,19 @@ from inspect import cleandoc, isclass, ismodule, isroutine
 from itertools import pairwise
 from pathlib import Path
 from textwrap import indent
-from typing import Any
+from typing import Any, get_args
 
+import attrs
+
+import client_access
 from docs.listed import schemas, tested_rules
 
 ROOT = Path(__file__).parents[1]
 _PICTURE = re.compile(r"^!\[(.*?)\]\((?:\.\./)*pictures/(.*?)\)$", re.MULTILINE)
 _MARKER = re.compile(r"^<!-- site: (\w+) ?(.*) -->$", re.MULTILINE)
+_DEFAULT = re.compile(r"attr_dict\['(\w+)'\]\.default")
+_NARROW = 450
+"""The width of a picture that fits on a phone."""
 
 
 # ── Public names ─────────────────────────────────────────────────────────────────────────────────
@@ -99,10 +105,21 @@ _MAKERS: dict[str, Callable[[str], str]] = {
 }
 
 
-def _inline(picture: re.Match[str]) -> str:
+def _inline(reference: re.Match[str]) -> str:
     """Return a picture as part of the page, so that it is light or dark as the reader chose."""
-    svg = (ROOT / "docs" / "pictures" / picture[2]).read_text(encoding="utf-8")
-    return f'```{{raw}} html\n<figure class="picture" tabindex="0">\n{svg}</figure>\n```'
+    wide = ROOT / "docs" / "pictures" / reference[2]
+    narrow = wide.with_stem(f"{wide.stem}_narrow")
+    figures = [(narrow, "narrow"), (wide, "wide")] if narrow.exists() else [(wide, "")]
+    return "\n\n".join(_figure(path, kind) for path, kind in figures)
+
+
+def _figure(path: Path, kind: str) -> str:
+    svg = path.read_text(encoding="utf-8")
+    if int(re.findall(r' width="(\d+)"', svg)[0]) <= _NARROW:
+        kind = f"{kind} small"
+    # It can be focused, so that the keyboard can scroll it.
+    figure = f'<figure class="picture {kind}" tabindex="0">\n{svg}</figure>'
+    return f"```{{raw}} html\n{figure}\n```"
 
 
 def _fill(_app: Any, _name: str, source: list[str]) -> None:
@@ -113,6 +130,44 @@ def _fill(_app: Any, _name: str, source: list[str]) -> None:
 def _skip(_app: Any, _what: str, name: str, _value: object, skip: bool, _options: object) -> bool:
     """Leave out the checks of the kit, which a reader runs and does not call."""
     return skip or name.startswith("test_")
+
+
+def _write_signature(
+    _app: Any,
+    _what: str,
+    _name: str,
+    value: Any,
+    _options: object,
+    signature: str | None,
+    returned: str | None,
+) -> tuple[str | None, str | None]:
+    """Write `Command` for the union of all commands, and what attrs has as a default."""
+    if signature and attrs.has(value):
+        signature = _DEFAULT.sub(lambda field: _default(value, field[1]), signature)
+        signature = signature.replace("NOTHING", "...")  # what is made for each record
+    for name, members in _unions().items():
+        signature = signature and signature.replace(members, f"~client_access.{name}")
+        returned = returned and returned.replace(members, f"~client_access.{name}")
+    return signature, returned
+
+
+def _default(record: Any, field: str) -> str:
+    default = getattr(attrs.fields(record), field).default
+    return (
+        f"{type(default).__name__}.{default.name}" if isinstance(default, Enum) else repr(default)
+    )
+
+
+@cache
+def _unions() -> dict[str, str]:
+    unions = ("Actor", "Command", "Event", "Notice", "Recipient")
+    return {
+        name: " | ".join(
+            f"~{member.__module__}.{member.__qualname__}"
+            for member in get_args(getattr(client_access, name))
+        )
+        for name in unions
+    }
 
 
 @cache
@@ -150,5 +205,6 @@ def setup(app: Any) -> dict[str, bool]:
     """Add the extension to Sphinx."""
     app.connect("source-read", _fill)
     app.connect("autodoc-skip-member", _skip)
+    app.connect("autodoc-process-signature", _write_signature)
     app.connect("missing-reference", _resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -19,6 +19,7 @@ from client_access.notices import NOTICES
 from client_access.refusals import RULE_OF
 from docs.generate import ACTORS, all_refusals, anchor_of, pages, places_of_rules
 from docs.listed import citing_tests, rules
+from docs.site import groups, names
 from docs.snippets import module_of
 
 ROOT = Path(__file__).parents[1]
@@ -95,6 +96,20 @@ NOT_IN_THE_TABLE = {
     ca.RefusalCode.ACTOR_NOT_ALLOWED,
     ca.RefusalCode.NOT_IN_THIS_STATUS,
 }
+
+
+def test_every_public_name_is_in_the_reference_with_a_docstring() -> None:
+    """Each group of public names has its place on the site, and what it shows there."""
+    pages = (ROOT / "docs" / "reference" / "names").glob("*.md")
+    markers = re.findall(
+        r"^<!-- site: names (.*) -->$",
+        "\n".join(page.read_text(encoding="utf-8") for page in pages),
+        re.MULTILINE,
+    )
+    shown = "\n".join(names(marker) for marker in markers)
+    documented = re.findall(r"^\.\. (?:auto\w+|py:data):: (\w+)$", shown, re.MULTILINE)
+    listed = [name for module in groups().values() for group in module.values() for name in group]
+    assert sorted(documented) == sorted(listed)
 
 
 def test_every_rule_has_a_test_that_cites_it() -> None:

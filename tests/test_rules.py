@@ -48,9 +48,9 @@ def answer_of_library(client: ca.Client | None, command: ca.Command, at: Any) ->
 def test_every_answer_is_the_one_of_the_rules(time: str) -> None:
     """§8: a refusal code and the services it names, an event, none for =, or malformed.
 
-    Among the answers are those of L4, L6, L8, P1, E3 and D1. An accepted command leaves what the
-    oracle says, in every field, and what the event makes of the client. A refused one leaves the
-    client as it was.
+    Among the answers are those of L1, L2, L4, L6, L8, P1, E3 and D1. An accepted command leaves
+    what the oracle says, in every field, and what the event makes of the client. A refused one
+    leaves the client as it was.
     """
     at, clients = AT[time]
     wrong = []

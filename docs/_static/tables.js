@@ -1,3 +1,9 @@
+// Names in tables may break where their words do, so that a table fits on a phone.
+for (const code of document.querySelectorAll("table.docutils td code.literal .pre")) {
+  const words = code.textContent.split(/(?<=[a-z_.])(?=[A-Z])|(?<=[_.])/);
+  code.replaceChildren(...words.flatMap((word) => [word, document.createElement("wbr")]));
+}
+
 // The table of commands, filtered by who asks and in which status. Without this script it is a
 // plain table.
 (() => {
