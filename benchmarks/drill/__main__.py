@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from client_access.sql import SqlRepository
 from drill.cluster import Cluster, Missing, until
-from drill.counting import answers, count, silence
+from drill.counting import answers, count, errors, silence
 from drill.writer import insist
 
 WRITERS, RELAYS = 4, 2
@@ -41,7 +41,7 @@ class Disturbance(NamedTuple):
 
 def plan(kills: int, switchovers: int, chance: random.Random) -> list[str]:
     """Return what to do to the primary, in random order; every kind of kill takes its turn."""
-    kinds = ["PostgreSQL killed", "machine killed", "Patroni killed"]
+    kinds = ["PostgreSQL killed", "machine killed", "Patroni killed", "machine frozen"]
     chosen = [kinds[number % len(kinds)] for number in range(kills)]
     chosen += ["switched over"] * switchovers
     chance.shuffle(chosen)
@@ -59,6 +59,8 @@ def disturb(cluster: Cluster, what: str, chance: random.Random) -> Disturbance:
             cluster.kill_machine(primary)
         case "Patroni killed":
             cluster.kill_manager(primary)
+        case "machine frozen":
+            cluster.freeze_machine(primary)
         case _:
             cluster.switch_over(primary)
     until(
@@ -68,7 +70,9 @@ def disturb(cluster: Cluster, what: str, chance: random.Random) -> Disturbance:
         120,
         f"another primary ({what})",
     )
-    if what in ("machine killed", "Patroni killed"):
+    if what == "machine frozen":
+        cluster.kill_machine(primary)  # as a watchdog would
+    if what.startswith(("machine", "Patroni")):
         time.sleep(chance.uniform(0, 5))
         cluster.start(primary)
     until(cluster.is_whole, 180, f"a whole cluster ({what})")
@@ -157,6 +161,7 @@ def drill(kills: int, switchovers: int, seed: int) -> bool:
                     end(relays, "the end of the relays")
                     answered = answers(sorted(folder.glob("journal*")))
                     counted = count(answered, repository, folder / "delivered")
+                    heard = errors(folder.glob("*.log"))
                     parked = repository.outbox_state().parked
         except BaseException:
             _show(folder, cluster.logs)
@@ -166,6 +171,8 @@ def drill(kills: int, switchovers: int, seed: int) -> bool:
     for each in done:
         silences.append(silence(answered, each.at, each.whole))
         say(f"{each.what}: {silences[-1]:.1f} s in which no command was accepted")
+    for message, times in heard.most_common():
+        say(f"{times:6} × {message}")
     seconds = answered[-1].answered - answered[0].begun
     say(
         f"commands: {counted.accepted:,} accepted in {seconds:.0f} s, {counted.repeated} of them "
@@ -204,7 +211,7 @@ def _interrupt(*_: object) -> None:
 def main() -> int:
     """Read the arguments, and run the drill."""
     parser = argparse.ArgumentParser(prog="drill", description=__doc__.partition("\n")[0])
-    parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--kills", type=int, default=4)
     parser.add_argument("--switchovers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=random.randrange(1000))
     asked = parser.parse_args()

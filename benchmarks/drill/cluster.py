@@ -307,6 +307,11 @@ class Cluster:
             os.kill(pid, signal.SIGKILL)
         self._started.pop(node).wait(10)
 
+    def freeze_machine(self, node: str) -> None:
+        """Stop Patroni and PostgreSQL where they are. Their connections stay open."""
+        for pid in (*self._manager(node), *self._server(node)):
+            os.kill(pid, signal.SIGSTOP)
+
     def switch_over(self, node: str) -> None:
         """Ask for a change of primary, as before maintenance, and wait for the answer."""
         candidate = next(name for name, role in self.members().items() if role == "sync_standby")

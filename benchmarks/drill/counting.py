@@ -50,6 +50,15 @@ def answers(journals: Iterable[Path]) -> list[Answer]:
     return sorted(read, key=lambda answer: answer.answered)
 
 
+def errors(logs: Iterable[Path]) -> Counter[str]:
+    """Return how often writers and relays met each error."""
+    return Counter(
+        line.partition(" ")[2]
+        for log in logs
+        for line in log.read_text(encoding="utf-8").splitlines()
+    )
+
+
 def stored(repository: SqlRepository) -> Iterator[tuple[str, int, str]]:
     """Yield every event of the feed: its client, its version and its type."""
     position = 0
