@@ -3,6 +3,7 @@
 PYTHON ?= python3
 TOUR_ARGS ?=
 TEST_ARGS ?=
+BROWSER_ARGS ?=
 
 VENV := .venv
 CONSTRAINTS := constraints.txt
@@ -16,7 +17,7 @@ IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help tour test lowest check package bench clean
+.PHONY: help tour test lowest check package bench playground playground-files browser pyodide-tests clean
 
 help:
 	@echo 'make tour    show every procedure of the guide on a database'
@@ -28,6 +29,10 @@ help:
 	@echo 'make check   lint, formatting and types'
 	@echo 'make package build sdist and wheel twice, and try each extra in a new environment'
 	@echo 'make bench   compare one step with other libraries'
+	@echo 'make playground     build the page in which the library runs, and serve it (needs npm)'
+	@echo 'make browser        try that page in Chromium'
+	@echo '                    (options: make browser BROWSER_ARGS="--walks 10")'
+	@echo 'make pyodide-tests  run the tests of the core in the runtime of that page'
 	@echo 'make clean   remove .venv and everything else that make created'
 	@echo
 	@echo 'The first run sets up .venv. To use another Python: make test PYTHON=python3.13'
@@ -57,7 +62,22 @@ bench: $(VENV)/.dev-installed
 	@$(PIP) --editable '.[benchmarks]'
 	@$(RUN) benchmarks/steps.py
 
+playground: playground-files
+	@$(RUN) site/build_playground.py --serve
+
+playground-files: $(VENV)/.tour-installed site/node_modules/.installed
+	@PIP_CONSTRAINT=$(CURDIR)/$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CURDIR)/$(CONSTRAINTS) \
+	  $(RUN) site/build_playground.py
+
+browser: playground-files
+	@PYTHON=$(CURDIR)/$(RUN) node site/browser/run.mjs $(BROWSER_ARGS)
+
+pyodide-tests: playground-files
+	@PIP_CONSTRAINT=$(CURDIR)/$(CONSTRAINTS) $(RUN) site/build_playground.py --tests
+	@node site/browser/pytest.mjs
+
 clean:
+	rm -rf site/node_modules
 	rm -rf $(VENV) .venv-lowest .venv-newest build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov
 	rm -f .coverage .coverage.*
 	find src tests docs examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -75,6 +95,12 @@ $(VENV)/.dev-installed: pyproject.toml $(CONSTRAINTS)
 	@echo 'Installing the development tools into $(VENV) (only once) ...'
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.tour-installed
+
+site/node_modules/.installed: site/package.json
+	@if ! command -v npm >/dev/null 2>&1; then echo 'This needs Node.js with npm.' >&2; exit 1; fi
+	@echo 'Installing what the playground runs on into site/node_modules (only once) ...'
+	@cd site && npm install --silent
+	@touch $@
 
 # A working .venv is kept; a missing or broken one is made again.
 define make_venv

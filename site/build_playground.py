@@ -1,7 +1,8 @@
 """Build the playground: the page, Pyodide, and the packages that it imports, in one folder.
 
 Nothing in the folder refers to anything outside it, so any server of static files can serve it.
-Run by `make playground`, which has installed Pyodide from npm before.
+Run by `make playground`, which has installed Pyodide from npm before. With `--serve`, serve what is
+built on this machine.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -80,7 +84,7 @@ def _download(into: Path, names: tuple[str, ...], *options: str) -> None:
 
 
 def _pip(*arguments: str) -> None:
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "-qq")
     subprocess.run([*pip, *arguments], check=True, cwd=ROOT)
 
 
@@ -107,5 +111,29 @@ def _add(packed: ZipFile, name: str, content: bytes) -> None:
     packed.writestr(ZipInfo(name, _ALWAYS), content, ZIP_DEFLATED, 9)
 
 
+class _Handler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing of each request."""
+
+
+def serve() -> None:
+    """Serve the built site on 127.0.0.1, on port 8000 or the next free one, until Ctrl-C."""
+    handler = partial(_Handler, directory=str(BUILT.parent))
+    for port in range(8000, 8100):
+        try:
+            server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        except OSError:
+            continue
+        sys.stdout.write(f"http://127.0.0.1:{port}/{BUILT.name}/  (Ctrl-C ends it)\n")
+        sys.stdout.flush()
+        with server, suppress(KeyboardInterrupt):
+            server.serve_forever()
+        return
+    sys.exit("No port from 8000 to 8099 is free.")
+
+
 if __name__ == "__main__":
-    build(BUILT)
+    if "--serve" in sys.argv:
+        serve()
+    else:
+        build(BUILT)
