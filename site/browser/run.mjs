@@ -70,6 +70,7 @@ await test(`${values.walks} random walks of ${values.steps} clicks show what the
   for (let seed = Number(values.from); seed < Number(values.from) + Number(values.walks); seed += 1) {
     differences.push(...await walk(page, library, seed, Number(values.steps)));
     compared += Number(values.steps);
+    if (seed % 10 === 0) console.log(`      after walk ${seed}: ${differences.length} differences`);
     if (differences.length > 20) break;
   }
   console.log(`      ${compared} pages compared, ${differences.length} differences`);
