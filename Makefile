@@ -6,6 +6,7 @@ TEST_ARGS ?=
 DRILL_ARGS ?=
 SITE_PORT ?= 8000
 HOST_ARGS ?=
+BROWSER_ARGS ?=
 
 VENV := .venv
 CONSTRAINTS := constraints.txt
@@ -19,7 +20,7 @@ IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help tour test lowest check package bench drill docs site hosts fastapi-host mail-worker clean
+.PHONY: help tour test lowest check package bench drill docs site hosts fastapi-host mail-worker playground playground-files browser pyodide-tests clean
 
 help:
 	@echo 'make tour    show every procedure of the guide on a database'
@@ -39,6 +40,10 @@ help:
 	@echo '             (options: make hosts TEST_ARGS="fastapi_host -x")'
 	@echo 'make fastapi-host, make mail-worker'
 	@echo '             start a host, as its README says'
+	@echo 'make playground     build the page in which the library runs, and serve it (needs npm)'
+	@echo 'make browser        try that page in Chromium'
+	@echo '                    (options: make browser BROWSER_ARGS="--walks 10")'
+	@echo 'make pyodide-tests  run the tests of the core in the runtime of that page'
 	@echo 'make clean   remove .venv and everything else that make created'
 	@echo
 	@echo 'The first run sets up .venv. To use another Python: make test PYTHON=python3.13'
@@ -94,8 +99,22 @@ fastapi-host: .venv-hosts/.installed
 mail-worker: .venv-hosts/.installed
 	@$(RUN) -m examples.mail_worker $(HOST_ARGS)
 
+playground: playground-files
+	@$(RUN) site/build_playground.py --serve
+
+playground-files: $(VENV)/.tour-installed site/node_modules/.installed
+	@PIP_CONSTRAINT=$(CURDIR)/$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CURDIR)/$(CONSTRAINTS) \
+	  $(RUN) site/build_playground.py
+
+browser: playground-files
+	@PYTHON=$(CURDIR)/$(RUN) node site/browser/run.mjs $(BROWSER_ARGS)
+
+pyodide-tests: playground-files
+	@PIP_CONSTRAINT=$(CURDIR)/$(CONSTRAINTS) $(RUN) site/build_playground.py --tests
+	@node site/browser/pytest.mjs
+
 clean:
-	rm -rf $(VENV) .venv-* build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov
+	rm -rf $(VENV) .venv-* site/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov
 	rm -f .coverage .coverage.*
 	find src tests docs examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -123,6 +142,12 @@ $(VENV)/.docs-installed: pyproject.toml $(CONSTRAINTS)
 	@$(make_venv)
 	@echo 'Installing what the hosts need into $(VENV) (only once) ...'
 	@$(PIP) --editable '.[hosts]'
+	@touch $@
+
+site/node_modules/.installed: site/package.json
+	@if ! command -v npm >/dev/null 2>&1; then echo 'This needs Node.js with npm.' >&2; exit 1; fi
+	@echo 'Installing what the playground runs on into site/node_modules (only once) ...'
+	@cd site && npm install --silent
 	@touch $@
 
 # A working .venv is kept; a missing or broken one is made again.

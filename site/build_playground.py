@@ -1,7 +1,8 @@
 """Build the playground: the page, Pyodide, and the packages that it imports, in one folder.
 
 Nothing in the folder refers to anything outside it, so any server of static files can serve it.
-Run by `make playground`, which has installed Pyodide from npm before.
+Run by `make playground`, which has installed Pyodide from npm before. With `--serve`, serve what is
+built on this machine. With `--tests`, pack what the tests of the core need in the same runtime.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -26,23 +30,34 @@ RUNTIME_FILES = (
     "pyodide-lock.json",
     "python_stdlib.zip",
 )
-PURE = (
+PACKAGES = (
     "attrs",
     "cattrs",
     "email-validator",
     "idna",
     "itsdangerous",
     "Jinja2",
+    "msgspec",
     "six",
     "transitions",
     "typing_extensions",
 )
-"""What `client_access` imports in the page. email-validator asks no name server here, so dnspython
-is left out."""
-COMPILED = ("msgspec",)
-"""What has a part that is compiled, of which PyPI has a wheel for Pyodide."""
-COMPILED_LEFT_OUT = ("MarkupSafe",)
+"""What `client_access` imports in the page: pure wheels, and those that PyPI has for Pyodide.
+email-validator asks no name server here, so dnspython is left out."""
+WITHOUT_COMPILED = ("MarkupSafe",)
 """What has a compiled part for speed only, which the page goes without."""
+FOR_TESTS = (
+    "hypothesis",
+    "iniconfig",
+    "packaging",
+    "pluggy",
+    "Pygments",
+    "pytest",
+    "sortedcontainers",
+    "SQLAlchemy",
+    "sybil",
+)
+"""What the tests import besides; SQLAlchemy because a fixture names it."""
 
 _ALWAYS = (2020, 1, 1, 0, 0, 0)
 
@@ -62,16 +77,27 @@ def build(into: Path) -> None:
     (into / "sizes.json").write_text(json.dumps(sizes), "utf-8")
 
 
-def _collect(into: Path) -> None:
+def pack_tests(into: Path) -> None:
+    """Pack what the tests import, and all of `client_access`."""
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as wheels:
+        _collect(Path(wheels), FOR_TESTS)
+        _pack(sorted(Path(wheels).glob("*.whl")), into, everything=True)
+
+
+def _collect(into: Path, more: tuple[str, ...] = ()) -> None:
     """Put the wheels of everything that the page imports into a folder."""
     python = json.loads((RUNTIME / "pyodide-lock.json").read_text("utf-8"))["info"]
-    version = ".".join(python["python"].split(".")[:2])
-    abi = "cp" + version.replace(".", "")
-    runtime = ("--platform", f"pyemscripten_{python['abi_version']}_wasm32", "--python-version")
+    major, minor, _ = python["python"].split(".")
+    platform = f"pyemscripten_{python['abi_version']}_wasm32"
     _pip("wheel", "--no-deps", "--wheel-dir", str(into), str(ROOT))
-    _download(into, PURE, "--python-version", version)
-    _download(into, COMPILED, *runtime, version, "--implementation", "cp", "--abi", abi)
-    _download(into, COMPILED_LEFT_OUT)
+    _download(
+        into,
+        PACKAGES + more,
+        *("--platform", platform, "--python-version", f"{major}.{minor}"),
+        *("--implementation", "cp", "--abi", f"cp{major}{minor}"),
+    )
+    _download(into, WITHOUT_COMPILED)
 
 
 def _download(into: Path, names: tuple[str, ...], *options: str) -> None:
@@ -80,17 +106,17 @@ def _download(into: Path, names: tuple[str, ...], *options: str) -> None:
 
 
 def _pip(*arguments: str) -> None:
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "-qq")
     subprocess.run([*pip, *arguments], check=True, cwd=ROOT)
 
 
-def _pack(wheels: list[Path], into: Path) -> None:
+def _pack(wheels: list[Path], into: Path, *, everything: bool = False) -> None:
     """Pack what the wheels install, and the bridge, into one archive."""
     with ZipFile(into, "w") as packed:
         for wheel in wheels:
             with ZipFile(wheel) as content:
                 for name in content.namelist():
-                    if _is_needed(name):
+                    if everything or _is_needed(name):
                         _add(packed, name, content.read(name))
         for part in sorted((PAGE / "py" / "playground").glob("*.*")):
             _add(packed, f"playground/{part.name}", part.read_bytes())
@@ -107,5 +133,31 @@ def _add(packed: ZipFile, name: str, content: bytes) -> None:
     packed.writestr(ZipInfo(name, _ALWAYS), content, ZIP_DEFLATED, 9)
 
 
+class _Handler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing of each request."""
+
+
+def serve() -> None:
+    """Serve the built site on 127.0.0.1, on port 8000 or the next free one, until Ctrl-C."""
+    handler = partial(_Handler, directory=str(BUILT.parent))
+    for port in range(8000, 8100):
+        try:
+            server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        except OSError:
+            continue
+        sys.stdout.write(f"http://127.0.0.1:{port}/{BUILT.name}/  (Ctrl-C ends it)\n")
+        sys.stdout.flush()
+        with server, suppress(KeyboardInterrupt):
+            server.serve_forever()
+        return
+    sys.exit("No port from 8000 to 8099 is free.")
+
+
 if __name__ == "__main__":
-    build(BUILT)
+    if "--serve" in sys.argv:
+        serve()
+    elif "--tests" in sys.argv:
+        pack_tests(ROOT / "build" / "pyodide-tests.zip")
+    else:
+        build(BUILT)

@@ -13,9 +13,13 @@ const TYPES = {
   ".json": "application/json", ".svg": "image/svg+xml", ".wasm": "application/wasm", ".zip": "application/zip",
 };
 
-/** Serve the built site on a free port of 127.0.0.1. */
-export async function serve(folder = SITE) {
+/** Serve the built site, and pages of the tests, on a free port of 127.0.0.1. */
+export async function serve(pages = {}, folder = SITE) {
   const server = createServer((request, response) => {
+    if (request.url in pages) {
+      response.writeHead(200, { "content-type": TYPES[".html"] }).end(pages[request.url]);
+      return;
+    }
     let path = normalize(join(folder, decodeURIComponent(new URL(request.url, "http://localhost").pathname)));
     if (path.startsWith(folder.replace(/\/$/, "")) && existsSync(path) && statSync(path).isDirectory()) path = join(path, "index.html");
     if (!path.startsWith(folder.replace(/\/$/, "")) || !existsSync(path)) {

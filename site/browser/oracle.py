@@ -12,13 +12,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from playground.naming import practice_name
+from playground.state import State, Step, beginning, state_of, steps_before
+
 import client_access as ca
 from client_access.cli import words
 from client_access.commands import COMMAND_NAMES
 from client_access.rendering import render
 from client_access.wire import read_command
-from playground.naming import practice_name
-from playground.state import State, Step, beginning, state_of, steps_before
 
 
 class World:
@@ -26,7 +27,7 @@ class World:
 
     def __init__(self, link: str | None) -> None:
         state = state_of(link) if link else State()
-        self.now = datetime.min
+        self.now: datetime
         self.repository = ca.MemoryRepository()
         self.catalogue = beginning().catalogue
         self.access = ca.ClientAccess(

@@ -1,32 +1,68 @@
 // `make browser`: tries the playground in Chromium. `--walks N` says how many random walks.
 
 import { parseArgs } from "node:util";
+import { pageOf, pagesOfSite, runAll } from "./blocks.mjs";
 import { launch, openPage, serve, usable } from "./browser.mjs";
+import { opener, tests } from "./page.mjs";
 import { oracle, walk } from "./walk.mjs";
 
-const { values } = parseArgs({ options: { walks: { type: "string", default: "200" }, steps: { type: "string", default: "12" }, from: { type: "string", default: "1" } } });
+const { values } = parseArgs({
+  options: {
+    walks: { type: "string", default: "200" },
+    steps: { type: "string", default: "12" },
+    from: { type: "string", default: "1" },
+    only: { type: "string", default: "" },
+  },
+});
 const failures = [];
 let passed = 0;
 const troubles = [];
 
 async function test(name, run) {
+  if (!name.includes(values.only)) return;
   const began = performance.now();
+  const seconds = () => ((performance.now() - began) / 1000).toFixed(1);
   try {
     await run();
     passed += 1;
-    console.log(`ok    ${name} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
+    console.log(`ok    ${name} (${seconds()} s)`);
   } catch (problem) {
     failures.push(name);
-    console.log(`FAIL  ${name}\n${problem.stack}`);
+    console.log(`FAIL  ${name} (${seconds()} s)\n${problem.stack}`);
   }
 }
 
-const server = await serve();
+const written = Object.fromEntries(["README.md", "docs/procedures.md"].map((path) => [`/${path}.html`, pageOf(path)]));
+const server = await serve(written);
 const browser = await launch();
 const library = oracle();
 
 const page = await openPage(browser, server.base, "playground/", troubles);
 await usable(page);
+const cold = await page.evaluate(() => performance.getEntriesByName("usable")[0].startTime);
+await page.reload();
+await usable(page);
+const warm = await page.evaluate(() => performance.getEntriesByName("usable")[0].startTime);
+console.log(`      usable after ${(cold / 1000).toFixed(1)} s, and after ${(warm / 1000).toFixed(1)} s when it is cached`);
+
+const second = opener(browser, server.base, troubles);
+for (const [name, run] of Object.entries(tests)) {
+  await test(name, async () => {
+    if (await page.isVisible("dialog")) await page.click("dialog .close");
+    await page.click("#restart");
+    await run({ page, second, library, browser, base: server.base });
+  });
+}
+
+for (const path of [...Object.keys(written), ...pagesOfSite()]) {
+  await test(`each "run" button of ${path} prints what the page says`, async () => {
+    const it = await openPage(browser, server.base, path.replace(/^\//, ""), troubles);
+    const { count, compared, differences } = await runAll(it);
+    console.log(`      ${count} blocks ran, ${compared} have text to compare with`);
+    if (differences.length) throw new Error(JSON.stringify(differences, null, 2));
+    await it.context().close();
+  });
+}
 
 await test(`${values.walks} random walks of ${values.steps} clicks show what the library says`, async () => {
   const differences = [];
@@ -34,7 +70,7 @@ await test(`${values.walks} random walks of ${values.steps} clicks show what the
   for (let seed = Number(values.from); seed < Number(values.from) + Number(values.walks); seed += 1) {
     differences.push(...await walk(page, library, seed, Number(values.steps)));
     compared += Number(values.steps);
-    if (process.env.VERBOSE) console.log(`      walk ${seed}: ${differences.length} differences so far`);
+    if (seed % 10 === 0) console.log(`      after walk ${seed}: ${differences.length} differences`);
     if (differences.length > 20) break;
   }
   console.log(`      ${compared} pages compared, ${differences.length} differences`);

@@ -42,7 +42,7 @@ export function oracle() {
 
 /** Return what a person sees, from the page's elements. */
 export const seen = (page) => page.evaluate(() => {
-  const text = (element) => element?.textContent.trim() ?? null;
+  const text = (element) => element?.textContent ?? null;
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const parameters = new URLSearchParams(location.hash.slice(1));
   const lists = {};

@@ -174,7 +174,8 @@ def _invoiced(standing: Standing) -> str:
     assert invoice is not None  # the catalogue has every service that is held
     if standing.invoiced_to is None:
         return "nobody is invoiced"
-    return f"{words.money(invoice.total, invoice.currency)} to {words.payer_name(standing.invoiced_to)}"
+    payer = words.payer_name(standing.invoiced_to)
+    return f"{words.money(invoice.total, invoice.currency)} to {payer}"
 
 
 def _contact(client: Client, _: Catalogue) -> str:
@@ -189,7 +190,10 @@ def _yes(it_is: bool) -> str:
 _OF_CLIENT: tuple[tuple[str, Callable[[Client, Catalogue], str]], ...] = (
     ("Name", lambda client, _: client.business_name),
     ("Status", lambda client, _: client.label),
-    ("Practice", lambda client, _: practice_name(client.practice_id) if client.practice_id else "none"),
+    (
+        "Practice",
+        lambda client, _: practice_name(client.practice_id) if client.practice_id else "none",
+    ),
     ("Services", lambda client, catalogue: words.services(client.services, catalogue)),
     ("Address", lambda client, _: str(client.email) if client.email.is_mailable else "none"),
     ("Contact", _contact),

@@ -15,7 +15,6 @@ from client_access import (
     Invoice,
     Notice,
     Opening,
-    Payer,
     PracticeUser,
     ServiceSetup,
     Status,

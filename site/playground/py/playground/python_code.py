@@ -26,10 +26,10 @@ from uuid import UUID
 import client_access as ca
 
 '''
-_ACCESS = '''
+_ACCESS = """
 now = datetime(2026, 1, 1, tzinfo=UTC)
 access = ca.ClientAccess(ca.MemoryRepository(), catalogue=catalogue, clock=lambda: now)
-'''
+"""
 
 
 def python_of(state: State) -> str:
@@ -121,8 +121,9 @@ def _written(value: object, names: Mapping[UUID, str], indent: int) -> str:
 
 def _arguments(value: object, names: Mapping[UUID, str], indent: int) -> Iterator[str]:
     """Yield the arguments that make a value; what has its default is left out."""
-    by_name = False
-    for each in fields(type(value)):
+    by_name, cls = False, type(value)
+    assert has(cls)  # the caller asked
+    for each in fields(cls):
         given = getattr(value, each.name)
         if not each.init or (each.default is not NOTHING and each.default == given):
             by_name = True

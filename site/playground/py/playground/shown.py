@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from client_access import Client, ClientList, Invoice, InvalidValue, Row, Status
+from client_access import Client, ClientList, InvalidValue, Invoice, Row, Status
 from client_access.cli import words
 from client_access.machines.lifecycle import TRANSITIONS
 from playground import asking, card
@@ -46,11 +46,9 @@ def show(session: Session, state: State, look: dict[str, Any]) -> dict[str, obje
         "now": session.now.isoformat(),
         "steps": len(state.steps),
         "link": link_of(state),
-        "practices": [
-            {"id": each, "name": practice_name(each)} for each in session.practices
-        ],
+        "practices": [{"id": each, "name": practice_name(each)} for each in session.practices],
         "lists": _lists(session, practice_id, look),
-        "invoice": invoice(session.access.next_invoice(practice_id)),
+        "invoice": _invoice(session.access.next_invoice(practice_id)),
         "new": asking.new_clients(),
         "client": None if client is None else card.shown(session, client, practice_id),
     }
@@ -125,7 +123,7 @@ def _address(client: Client) -> str | None:
 # ── Invoices ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def invoice(invoice: Invoice) -> dict[str, object]:
+def _invoice(invoice: Invoice) -> dict[str, object]:
     lines: list[object] = [
         {
             "client": str(line.client_id),

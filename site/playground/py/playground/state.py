@@ -13,12 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, final
 
-from attrs import field, frozen
+from attrs import frozen
 
 from client_access import Catalogue, ClientAccessError, Command, Service
 from client_access.wire import Json, dump, load_command
 
-_LONGEST_LINK = 1_000_000
 _LONGEST_STATE = 4_000_000
 
 
@@ -56,7 +55,7 @@ class State:
     """
 
     begin: Begin = Begin.TOUR
-    steps: tuple[Step, ...] = field(default=(), converter=tuple)
+    steps: tuple[Step, ...] = ()
 
 
 @final
@@ -146,13 +145,13 @@ def state_of(link: str) -> State:
         UnreadableState: :func:`link_of` did not make it, or made it for another beginning.
     """
     try:
-        if len(link) > _LONGEST_LINK:
-            raise ValueError("it is too long")
         padded = link.encode("ascii") + b"=" * (-len(link) % 4)
-        content = json.loads(zlib.decompressobj().decompress(urlsafe_b64decode(padded), _LONGEST_STATE))
+        reader = zlib.decompressobj()
+        content = json.loads(reader.decompress(urlsafe_b64decode(padded), _LONGEST_STATE))
+        whole = reader.eof and not reader.unused_data
         known = content["mark"] == beginning().mark
     except (zlib.error, ValueError, TypeError, KeyError, RecursionError) as problem:
         raise UnreadableState from problem
-    if not known:
+    if not (whole and known):
         raise UnreadableState
     return load_state(content)
