@@ -1,5 +1,6 @@
 """A host on FastAPI: every command and question over HTTP, beside a table of its own."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -29,6 +30,8 @@ from client_access.wire import (
     schemas,
 )
 from examples.shop import CATALOGUE
+
+log = logging.getLogger(__name__)
 
 # The host's own table: who did what. Each event has one row, written in the same transaction.
 JOURNAL = """
@@ -98,10 +101,14 @@ def problem(details: Any, headers: Any = None) -> JSONResponse:
     return JSONResponse(details, details["status"], headers, "application/problem+json")
 
 
-def refused(_: Request, error: Exception) -> JSONResponse:
-    """Answer an error of the library."""
-    assert isinstance(error, ca.ClientAccessError)
-    return problem(problem_of(error))
+def failed(_: Request, error: Exception) -> JSONResponse:
+    """Answer an error of the library, or of the database in a statement of the host's own."""
+    if not isinstance(error, ca.ClientAccessError):
+        error = ca.RepositoryError("the database failed")
+    details = problem_of(error)
+    if details["status"] in (500, 503):
+        log.error("a request failed", exc_info=True)
+    return problem(details)
 
 
 def malformed(_: Request, error: Exception) -> JSONResponse:
@@ -109,11 +116,6 @@ def malformed(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [ca.InvalidValue(str(each["loc"][-1]), each["msg"]) for each in error.errors()]
     return problem(problem_of(InvalidInput(*errors)))
-
-
-def unavailable(_: Request, __: Exception) -> JSONResponse:
-    """Answer an error of the database in a statement of the host's own."""
-    return problem(problem_of(ca.RepositoryError("the database failed")))
 
 
 def other(_: Request, error: Exception) -> JSONResponse:
@@ -148,9 +150,9 @@ def create_app(database_url: URL, links_key: str) -> FastAPI:
         await engine.dispose()
 
     app = FastAPI(title="Clients", lifespan=lifespan)
-    app.add_exception_handler(ca.ClientAccessError, refused)
+    app.add_exception_handler(ca.ClientAccessError, failed)
     app.add_exception_handler(RequestValidationError, malformed)
-    app.add_exception_handler(SQLAlchemyError, unavailable)
+    app.add_exception_handler(SQLAlchemyError, failed)
     app.add_exception_handler(StarletteHTTPException, other)
 
     # ── Commands ──

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -28,6 +29,7 @@ from client_access.sql import (
     SqlRepository,
     in_transaction,
     in_transaction_async,
+    lines,
 )
 
 WRITERS, EACH = 5, 4
@@ -242,6 +244,78 @@ def test_a_cancelled_task_leaves_nothing_behind(host: Engine, async_host: AsyncE
 
     asyncio.run(cancel())
     assert rows(host) == names(host) == ["Ash"]
+
+
+# SQLite's own waiting has no order, so that under load some would wait until they give up.
+
+
+def test_tasks_take_turns_to_write_on_sqlite(sqlite: str) -> None:
+    """Those of an async repository and of a host write in the order in which they came."""
+    order: list[int] = []
+
+    async def write(engine: AsyncEngine, number: int) -> None:
+        async def work(_: AsyncConnection) -> None:
+            await asyncio.sleep(0.02)
+
+        if number % 2:
+            await in_transaction_async(engine, work)
+        else:
+            await AsyncSqlRepository(engine).save([added()])
+        order.append(number)
+
+    async def write_all() -> None:
+        engine = create_async_engine(sqlite.replace("sqlite:", "sqlite+aiosqlite:"))
+        await AsyncSqlRepository(engine).prepare()
+        await asyncio.gather(*(write(engine, number) for number in range(20)))
+        await engine.dispose()
+
+    asyncio.run(write_all())
+    assert order == list(range(20))
+
+
+def test_threads_take_turns_to_write_on_sqlite(sqlite: str) -> None:
+    order: list[int] = []
+    engine = create_engine(sqlite)
+
+    def write(number: int) -> None:
+        def work(_: Connection) -> None:
+            time.sleep(0.2)
+            order.append(number)
+
+        in_transaction(engine, work)
+
+    with ThreadPoolExecutor(10) as threads:
+        for number in range(10):
+            threads.submit(write, number)
+            time.sleep(0.05)
+    assert order == list(range(10))
+    engine.dispose()
+
+
+def test_who_waits_too_long_to_write_on_sqlite_is_told_why(
+    sqlite: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "_TIMEOUT", 0.05)
+    engine = create_engine(sqlite)
+    async_engine = create_async_engine(sqlite.replace("sqlite:", "sqlite+aiosqlite:"))
+
+    async def nothing(_: AsyncConnection) -> None:
+        pass
+
+    async def inside(_: AsyncConnection) -> None:
+        await in_transaction_async(async_engine, nothing)
+
+    async def wait() -> None:
+        with pytest.raises(RepositoryError, match="others kept writing"):
+            await in_transaction_async(async_engine, inside)
+        await in_transaction_async(async_engine, nothing)
+        await async_engine.dispose()
+
+    asyncio.run(wait())
+    with pytest.raises(RepositoryError, match="others kept writing"):
+        in_transaction(engine, lambda _: in_transaction(engine, lambda _: None))
+    in_transaction(engine, lambda _: None)
+    engine.dispose()
 
 
 def test_a_connection_that_the_work_has_closed_hides_no_error(host: Engine) -> None:

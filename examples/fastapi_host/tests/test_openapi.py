@@ -46,6 +46,7 @@ def test_no_answer_contradicts_the_document(host: Any, who: str, tmp_path: Path)
             "--continue-on-failure",
             "--no-color",
         ],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,

@@ -48,6 +48,7 @@ from client_access.sql.faults import (
     is_made_meanwhile,
     pause_after,
 )
+from client_access.sql.lines import task_to_write
 from client_access.sql.schema import check, in_this_version, is_up_to_date, take_steps
 from client_access.values import ClientList
 from client_access.values.validation import wrong_type
@@ -377,9 +378,10 @@ class AsyncSqlRepository:
     async def _save(self, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
         """Do work that adds events, which looks at the version of the tables by itself."""
         if isinstance(self._bind, AsyncEngine):
-            return await self._repeat(
-                self._bind, is_collision, lambda sync: in_transaction(sync, work, *arguments)
-            )
+            async with task_to_write(self._bind.sync_engine):
+                return await self._repeat(
+                    self._bind, is_collision, lambda sync: in_transaction(sync, work, *arguments)
+                )
         try:
             return await _whole(self._bind, lambda sync: in_savepoint(sync, work, *arguments))
         except SQLAlchemyError as error:

@@ -12,6 +12,7 @@ from client_access.errors import InvalidValue
 from client_access.service.retries import Retries
 from client_access.sql.engines import begin, check_bind, commit, undo, watch
 from client_access.sql.faults import is_conflict
+from client_access.sql.lines import task_to_write
 from client_access.values.validation import check_awaitable, check_callable
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ async def in_transaction_async(
     retries = Retries()
     while True:
         try:
-            async with engine.connect() as connection:
+            async with task_to_write(engine.sync_engine), engine.connect() as connection:
                 transaction = await connection.run_sync(begin)
                 try:
                     result = await check_awaitable("work", work(connection), "in_transaction")

@@ -1,15 +1,21 @@
-"""Threads that wait for a connection get one in the order in which they came.
+"""Threads and tasks that wait for a connection, or to write on SQLite, take turns in order.
 
 SQLAlchemy's pool lets a thread that just returned a connection take it again before those that
 wait, and a writer on SQLite polls for the lock with growing pauses. Under load, both leave some
-threads waiting until they give up.
+waiting until they give up.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from threading import Event, Lock
-from typing import final
+from typing import Final, final
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Engine
 
 from client_access.errors import RepositoryError
 
@@ -66,3 +72,44 @@ class Line:
                 self._waiting.popleft().set()
             else:
                 self._free += 1
+
+
+_TIMEOUT: Final = 30.0  # seconds
+_THREADS: WeakKeyDictionary[Engine, Line] = WeakKeyDictionary()
+_TASKS: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakKeyDictionary[Engine, asyncio.Lock]] = (
+    WeakKeyDictionary()
+)
+_KEPT_WRITING: Final = "others kept writing for 30 seconds: SQLite has one writer"
+
+
+@contextmanager
+def turn_to_write(engine: Engine) -> Iterator[None]:
+    """Wait, on SQLite, until the threads that came before have written with this engine.
+
+    Raises:
+        RepositoryError: they had not in time.
+    """
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    with _THREADS.setdefault(engine, Line(1, _TIMEOUT, _KEPT_WRITING)):
+        yield
+
+
+@asynccontextmanager
+async def task_to_write(engine: Engine) -> AsyncIterator[None]:
+    """Do as :func:`turn_to_write`, for tasks of an event loop."""
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    locks = _TASKS.setdefault(asyncio.get_running_loop(), WeakKeyDictionary())
+    lock = locks.setdefault(engine, asyncio.Lock())
+    try:
+        async with asyncio.timeout(_TIMEOUT):
+            await lock.acquire()
+    except TimeoutError:
+        raise RepositoryError(_KEPT_WRITING) from None
+    try:
+        yield
+    finally:
+        lock.release()

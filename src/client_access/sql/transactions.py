@@ -12,6 +12,7 @@ from client_access.errors import InvalidValue
 from client_access.service.retries import Retries
 from client_access.sql.engines import begin, check_bind, commit, undo, watch
 from client_access.sql.faults import is_conflict
+from client_access.sql.lines import turn_to_write
 from client_access.values.validation import check_callable, check_sync
 
 T = TypeVar("T")
@@ -25,7 +26,8 @@ def in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
     SQLSTATE 40001 and 40P01 of PostgreSQL. There are at most 20 attempts, with random pauses
     between them that grow to a second. Any other error is raised as it is, after a rollback.
 
-    On SQLite, the transaction has the lock from its beginning.
+    On SQLite, the transaction has the lock from its beginning. Callers with one engine wait for it
+    in the order in which they came.
 
     Parameters:
         engine: an engine of SQLAlchemy.
@@ -36,7 +38,7 @@ def in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
     Raises:
         InvalidValue: an argument is malformed.
         StaleClient, EmailTaken, RepositoryError: the last attempt failed with it. A note says how
-            often it was tried.
+            often it was tried. On SQLite also `RepositoryError` after waiting for 30 seconds.
         Exception: whatever else the work or the database raised.
     """
     if not isinstance(engine, Engine):
@@ -48,7 +50,7 @@ def in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
     retries = Retries()
     while True:
         try:
-            with engine.connect() as connection:
+            with turn_to_write(engine), engine.connect() as connection:
                 transaction = begin(connection)
                 try:
                     result = work(connection)
