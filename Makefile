@@ -17,7 +17,7 @@ IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help tour test lowest check package bench hosts fastapi-host mail-worker clean
+.PHONY: help tour test lowest check package bench hosts fastapi-host django-host mail-worker clean
 
 help:
 	@echo 'make tour    show every procedure of the guide on a database'
@@ -31,7 +31,7 @@ help:
 	@echo 'make bench   compare one step with other libraries'
 	@echo 'make hosts   test the hosts in examples/, which need more than the package (in .venv-hosts)'
 	@echo '             (options: make hosts TEST_ARGS="fastapi_host -x")'
-	@echo 'make fastapi-host, make mail-worker'
+	@echo 'make fastapi-host, make django-host, make mail-worker'
 	@echo '             start a host, as its README says'
 	@echo 'make clean   remove .venv and everything else that make created'
 	@echo
@@ -63,14 +63,18 @@ bench: $(VENV)/.dev-installed
 	@$(RUN) benchmarks/steps.py
 
 # The hosts have an environment of their own, so that the tests of the package need none of theirs.
-hosts fastapi-host mail-worker: VENV := .venv-hosts
+hosts fastapi-host django-host mail-worker: VENV := .venv-hosts
 
 hosts: .venv-hosts/.installed
 	@$(RUN) -m mypy --strict examples
+	@PYTHONPATH=examples/django_host $(RUN) -m mypy --config-file examples/django_host/mypy.ini examples/django_host
 	@cd examples && ../$(RUN) -m pytest -c pytest.ini $(TEST_ARGS)
 
 fastapi-host: .venv-hosts/.installed
 	@$(RUN) -m examples.fastapi_host $(HOST_ARGS)
+
+django-host: .venv-hosts/.installed
+	@$(RUN) examples/django_host/manage.py demo $(HOST_ARGS)
 
 mail-worker: .venv-hosts/.installed
 	@$(RUN) -m examples.mail_worker $(HOST_ARGS)

@@ -36,6 +36,9 @@ BUTTONS = {
     "delete_client": "remove",
 }
 
+# A page about a client does not say that others give a command, or that it makes a new client.
+FOR_OTHERS = (ca.RefusalCode.ACTOR_NOT_ALLOWED, ca.RefusalCode.CLIENT_EXISTS)
+
 
 def words_of(command: str) -> str:
     """Return what a command is called on the screen."""
@@ -86,9 +89,8 @@ class AddClientForm(forms.ModelForm):
             client_access().preview(self.command)
         except InvalidInput as wrong:
             for problem in wrong.problems:
-                self.add_error(
-                    problem.field if problem.field in self.fields else None, str(problem)
-                )
+                known = problem.field in self.fields
+                self.add_error(*(problem.field, problem.reason) if known else (None, str(problem)))
         except ca.CommandRefused as refused:
             raise ValidationError(reason_of(refused.refusal)) from refused
 
@@ -103,7 +105,7 @@ class StoredClientAdmin(admin.ModelAdmin):
     search_fields = ("searched",)  # by get_search_results()
     ordering = ("folded_name", "pk")
     form = AddClientForm
-    readonly_fields = ("name", "email", "status", "payer", "services", "in_list")
+    shown = ("name", "email", "status", "payer", "services", "in_list")
     change_form_template = "clients/change_client.html"
 
     # ── What is seen ─────────────────────────────────────────────────────────────────────────────
@@ -193,7 +195,7 @@ class StoredClientAdmin(admin.ModelAdmin):
             "refused": [
                 (words_of(name), reason_of(actions.refused[command]))
                 for name, command in COMMANDS.items()
-                if command in actions.refused
+                if command in actions.refused and actions.refused[command].code not in FOR_OTHERS
             ],
         }
 
@@ -219,7 +221,13 @@ class StoredClientAdmin(admin.ModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: StoredClient | None = None) -> tuple[str, ...]:
         """Return what is shown of a client, or typed to add one."""
-        return self.readonly_fields if obj else ("business_name", "email")
+        return self.shown if obj else ("business_name", "email")
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: StoredClient | None = None
+    ) -> tuple[str, ...]:
+        """Return what is shown of a client: all of it."""
+        return self.shown if obj else ()
 
     def get_form(
         self,
