@@ -40,12 +40,15 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def postgresql(postgresql_server: str) -> Iterator[str]:
     """The alias of a schema on PostgreSQL with the tables."""
-    with empty_schema(postgresql_server) as url:
-        query = make_url(url).query
+    with empty_schema(postgresql_server) as text:
+        url = make_url(text)
         office.POSTGRESQL |= {
-            "USER": "postgres",
-            "HOST": query["host"],
-            "OPTIONS": {"options": query["options"]},
+            "NAME": url.database,
+            "USER": url.username,
+            "PASSWORD": url.password,
+            "HOST": url.host or url.query["host"],
+            "PORT": url.port,
+            "OPTIONS": {"options": url.query["options"]},
         }
         call_command("migrate", database="postgresql", verbosity=0)
         yield "postgresql"

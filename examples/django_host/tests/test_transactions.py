@@ -157,7 +157,9 @@ def test_two_processes_decide_on_one_client_and_the_second_decides_again(using: 
         environment |= {
             "PGDATABASE": database["NAME"],
             "PGUSER": database["USER"],
+            "PGPASSWORD": database["PASSWORD"] or "",
             "PGHOST": database["HOST"],
+            "PGPORT": str(database["PORT"] or ""),
             "PGOPTIONS": database["OPTIONS"]["options"],
         }
     writers = [
