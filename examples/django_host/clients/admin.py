@@ -65,9 +65,10 @@ def action_for(command: str, permission: str) -> Callable[..., None]:
     return act
 
 
-def is_managed(row: StoredClient) -> bool:
-    """Return whether a practice has the client, which it has not of one that only invites it."""
-    return row.practice_id is None or row.managed_by is not None
+def seen(row: StoredClient) -> ca.Client | None:
+    """Return what a practice sees of a client: of one that has only invited it, nothing (C3)."""
+    only_invites = row.practice_id is not None and row.managed_by is None
+    return None if only_invites else row.readable
 
 
 class AddClientForm(forms.ModelForm):
@@ -125,27 +126,44 @@ class StoredClientAdmin(admin.ModelAdmin):
         """Search names and addresses as the library does (C2)."""
         return queryset.filter(searched__contains=fold(search_term.strip())), False
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Allow no other filter than that of the lists: one by address would tell it (C3)."""
+        return lookup == "client_list"
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the log of a client to Customer Services only (C3)."""
+        if not isinstance(actor_of(request.user), ca.PlatformUser):
+            raise PermissionDenied
+        return super().history_view(request, object_id, extra_context)
+
     def name(self, row: StoredClient) -> str:
-        """Return the business name, which is all that an invited practice sees (C3)."""
-        return row.client.business_name or "(deleted)"
+        """Return the business name, which an invited practice sees too."""
+        client = row.readable
+        return client.business_name or "(deleted)" if client else "(cannot be read)"
 
     def email(self, row: StoredClient) -> str:
         """Return the address, unless it is a placeholder."""
-        return row.client.email.address if is_managed(row) and row.client.email.is_mailable else "-"
+        client = seen(row)
+        return client.email.address if client and client.email.is_mailable else "-"
 
     def status(self, row: StoredClient) -> str:
         """Return the label of the status."""
-        return row.client.status.label if is_managed(row) else "New Client Invitation"
+        client = seen(row)
+        if row.readable is None:
+            return "-"
+        return client.status.label if client else "New Client Invitation"
 
     def payer(self, row: StoredClient) -> str:
         """Return who pays."""
-        payer = row.client.payer if is_managed(row) else None
-        return payer.value if payer else "-"
+        client = seen(row)
+        return client.payer.value if client and client.payer else "-"
 
     def services(self, row: StoredClient) -> str:
         """Return the codes of the services."""
-        codes = [held.code for held in row.client.services] if is_managed(row) else []
-        return ", ".join(codes) or "-"
+        client = seen(row)
+        return ", ".join(held.code for held in client.services) or "-" if client else "-"
 
     @admin.display(ordering="client_list")
     def in_list(self, row: StoredClient) -> str:

@@ -212,6 +212,8 @@ def test_of_a_client_that_invites_the_practice_only_the_name_is_seen(
     page = shown(browser, f"{LIST}{client_id}/change/")
     assert "example.com" not in page
     assert "payroll" not in page
+    assert browser.get(f"{LIST}?email_key__startswith=acorn").status_code == 400
+    assert browser.get(f"{LIST}{client_id}/history/").status_code == 403
     assert "Accept practice invitation: done." in pressed(
         browser, client_id, "accept_practice_invitation"
     )
@@ -233,6 +235,17 @@ def test_a_client_is_added_by_a_command_and_a_refusal_is_an_error_of_the_form(
     assert "is not a valid address: An email address must have an @-sign. Email:" in wrong
     rows = StoredClient.objects.filter(practice_id=practice.pk)
     assert [row.client.business_name for row in rows] == ["Cedar Cycles"]
+
+
+def test_a_client_whose_record_cannot_be_read_does_not_take_its_list_with_it(
+    browser: Browser, practice: Practice
+) -> None:
+    active(practice, "Acorn Bakery", ca.Payer.PRACTICE)
+    client_id = active(practice, "Birch Dental", ca.Payer.PRACTICE)
+    StoredClient.objects.filter(pk=client_id).update(record={})
+    page = shown(browser, LIST)
+    assert "Acorn Bakery My company" in page
+    assert "(cannot be read)" in page
 
 
 def test_a_request_is_one_transaction_under_atomic_requests(
