@@ -75,7 +75,7 @@ def test_what_cannot_be_called_or_is_of_the_other_kind_is_refused() -> None:
         return None
 
     with pytest.raises(ca.InvalidValue, match="repeat_on_conflict_async"):
-        ca.repeat_on_conflict(is_async)
+        ca.repeat_on_conflict(is_async)  # type: ignore[unused-coroutine]  # none is made
     with pytest.raises(ca.InvalidValue, match="use repeat_on_conflict"):
         asyncio.run(ca.repeat_on_conflict_async(is_sync))
     not_callable: Any = 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -90,6 +89,8 @@ def repeat_on_conflict(work: Callable[[], T]) -> T:
 
 async def repeat_on_conflict_async(work: Callable[[], Awaitable[T]]) -> T:
     """Do as :func:`repeat_on_conflict`, with work that is awaited."""
+    from asyncio import sleep  # noqa: PLC0415  # a sync host need not import it
+
     check_callable("work", work)
     retries = Retries()
     while True:
@@ -97,4 +98,4 @@ async def repeat_on_conflict_async(work: Callable[[], Awaitable[T]]) -> T:
             return await check_awaitable("work", work(), "repeat_on_conflict")
         except (StaleClient, EmailTaken) as conflict:
             pause = retries.pause_after(conflict)
-        await asyncio.sleep(pause)
+        await sleep(pause)
