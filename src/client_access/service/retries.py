@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TypeVar, final
 
 from client_access.errors import EmailTaken, StaleClient
 from client_access.repository import HostTransaction
-from client_access.values.validation import check_awaitable, check_callable, check_sync
+from client_access.values.validation import check_callable, check_sync
 
 T = TypeVar("T")
 
@@ -85,17 +85,3 @@ def repeat_on_conflict(work: Callable[[], T]) -> T:
         except (StaleClient, EmailTaken) as conflict:
             pause = retries.pause_after(conflict)
         time.sleep(pause)
-
-
-async def repeat_on_conflict_async(work: Callable[[], Awaitable[T]]) -> T:
-    """Do as :func:`repeat_on_conflict`, with work that is awaited."""
-    from asyncio import sleep  # noqa: PLC0415  # a sync host need not import it
-
-    check_callable("work", work)
-    retries = Retries()
-    while True:
-        try:
-            return await check_awaitable("work", work(), "repeat_on_conflict")
-        except (StaleClient, EmailTaken) as conflict:
-            pause = retries.pause_after(conflict)
-        await sleep(pause)
