@@ -20,7 +20,7 @@ IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help tour test lowest check package bench drill docs site hosts fastapi-host mail-worker playground playground-files browser pyodide-tests clean
+.PHONY: help tour test lowest check package bench drill docs site hosts fastapi-host mail-worker playground playground-files browser pyodide-tests django-host clean
 
 help:
 	@echo 'make tour    show every procedure of the guide on a database'
@@ -38,7 +38,7 @@ help:
 	@echo 'make site    serve it on this machine (another port: make site SITE_PORT=9000)'
 	@echo 'make hosts   test the hosts in examples/, which need more than the package (in .venv-hosts)'
 	@echo '             (options: make hosts TEST_ARGS="fastapi_host -x")'
-	@echo 'make fastapi-host, make mail-worker'
+	@echo 'make fastapi-host, make django-host, make mail-worker'
 	@echo '             start a host, as its README says'
 	@echo 'make playground     build the page in which the library runs, and serve it (needs npm)'
 	@echo 'make browser        try that page in Chromium'
@@ -87,14 +87,18 @@ site: docs
 	@.venv-docs/bin/python -u -m http.server --bind 127.0.0.1 --directory build/site $(SITE_PORT)
 
 # The hosts have an environment of their own, so that the tests of the package need none of theirs.
-hosts fastapi-host mail-worker: VENV := .venv-hosts
+hosts fastapi-host django-host mail-worker: VENV := .venv-hosts
 
 hosts: .venv-hosts/.installed
 	@$(RUN) -m mypy --strict examples
+	@PYTHONPATH=examples/django_host $(RUN) -m mypy --config-file examples/django_host/mypy.ini examples/django_host
 	@cd examples && ../$(RUN) -m pytest -c pytest.ini -n 2 --dist loadfile $(TEST_ARGS)
 
 fastapi-host: .venv-hosts/.installed
 	@$(RUN) -m examples.fastapi_host $(HOST_ARGS)
+
+django-host: .venv-hosts/.installed
+	@$(RUN) examples/django_host/manage.py demo $(HOST_ARGS)
 
 mail-worker: .venv-hosts/.installed
 	@$(RUN) -m examples.mail_worker $(HOST_ARGS)

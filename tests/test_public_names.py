@@ -95,6 +95,8 @@ CALLS = {
     "Catalogue": "(services, currency=)",
     "relay": "(store, deliver, *, clock=, policy=, limit=, until=, stop=)",
     "relay_async": "(store, deliver, *, clock=, policy=, limit=, until=, stop=)",
+    "repeat_on_conflict": "(work)",
+    "repeat_on_conflict_async": "(work)",
     "consequences_of": "(change, *, at, catalogue)",
     "Policy": "(activation_lifetime=, unpaid_access=)",
     "PracticeUser": "(practice_id, user=)",
@@ -113,7 +115,7 @@ def test_the_page_lists_the_public_modules() -> None:
             for name in ("sql", "wire", "links", "batch", "rendering", "testing")
         ),
     ]
-    assert len(OTHERS) == 10
+    assert len(OTHERS) == 12
 
 
 @pytest.mark.parametrize("module", LISTED)

@@ -162,7 +162,7 @@ from client_access.repository.awaited import (
 )
 from client_access.repository.memory import MemoryRepository
 from client_access.service import ClientAccess
-from client_access.service.awaited import AsyncClientAccess
+from client_access.service.awaited import AsyncClientAccess, repeat_on_conflict_async
 from client_access.service.clock import utc_now
 from client_access.service.observing import Observation
 from client_access.service.outbox import (
@@ -173,6 +173,7 @@ from client_access.service.outbox import (
     relay,
     relay_async,
 )
+from client_access.service.retries import repeat_on_conflict
 from client_access.values import (
     Activation,
     Actor,
@@ -202,6 +203,8 @@ __all__ = [
     "AsyncClientAccess",
     "Observation",
     "utc_now",
+    "repeat_on_conflict",
+    "repeat_on_conflict_async",
     "relay",
     "relay_async",
     "RelayPolicy",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
-import time
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
@@ -25,7 +23,6 @@ CATALOGUE = ca.Catalogue(
         ca.Service("reports", "Reports", Decimal("3.00")),
     ]
 )
-ATTEMPTS = 20
 
 log = logging.getLogger("clients")
 
@@ -59,18 +56,15 @@ def handle(
 
     If another writer was first, nothing of it is kept, and it is decided again.
     """
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with transaction.atomic(using=using):
-                change = client_access(using).handle(command)
-                record(change)
-                transaction.on_commit(partial(deliver, change.notices), using=using, robust=True)
-                return change
-        except (ca.StaleClient, ca.EmailTaken):
-            if attempt == ATTEMPTS:
-                raise
-        time.sleep(random.uniform(0, 0.01 * 2 ** min(attempt, 6)))
-    raise AssertionError  # the last attempt returned or raised
+
+    def attempt() -> ca.Change:
+        with transaction.atomic(using=using):
+            change = client_access(using).handle(command)
+            record(change)
+            transaction.on_commit(partial(deliver, change.notices), using=using, robust=True)
+            return change
+
+    return ca.repeat_on_conflict(attempt)
 
 
 def deliver(notices: tuple[ca.Notice, ...]) -> None:

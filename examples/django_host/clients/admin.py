@@ -36,6 +36,9 @@ BUTTONS = {
     "delete_client": "remove",
 }
 
+# A page about a client does not say that others give a command, or that it makes a new client.
+FOR_OTHERS = (ca.RefusalCode.ACTOR_NOT_ALLOWED, ca.RefusalCode.CLIENT_EXISTS)
+
 
 def words_of(command: str) -> str:
     """Return what a command is called on the screen."""
@@ -62,9 +65,10 @@ def action_for(command: str, permission: str) -> Callable[..., None]:
     return act
 
 
-def is_managed(row: StoredClient) -> bool:
-    """Return whether a practice has the client, which it has not of one that only invites it."""
-    return row.practice_id is None or row.managed_by is not None
+def seen(row: StoredClient) -> ca.Client | None:
+    """Return what a practice sees of a client: of one that has only invited it, nothing (C3)."""
+    only_invites = row.practice_id is not None and row.managed_by is None
+    return None if only_invites else row.readable
 
 
 class AddClientForm(forms.ModelForm):
@@ -86,9 +90,8 @@ class AddClientForm(forms.ModelForm):
             client_access().preview(self.command)
         except InvalidInput as wrong:
             for problem in wrong.problems:
-                self.add_error(
-                    problem.field if problem.field in self.fields else None, str(problem)
-                )
+                known = problem.field in self.fields
+                self.add_error(*(problem.field, problem.reason) if known else (None, str(problem)))
         except ca.CommandRefused as refused:
             raise ValidationError(reason_of(refused.refusal)) from refused
 
@@ -103,7 +106,7 @@ class StoredClientAdmin(admin.ModelAdmin):
     search_fields = ("searched",)  # by get_search_results()
     ordering = ("folded_name", "pk")
     form = AddClientForm
-    readonly_fields = ("name", "email", "status", "payer", "services", "in_list")
+    shown = ("name", "email", "status", "payer", "services", "in_list")
     change_form_template = "clients/change_client.html"
 
     # ── What is seen ─────────────────────────────────────────────────────────────────────────────
@@ -123,27 +126,44 @@ class StoredClientAdmin(admin.ModelAdmin):
         """Search names and addresses as the library does (C2)."""
         return queryset.filter(searched__contains=fold(search_term.strip())), False
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Allow no other filter than that of the lists: one by address would tell it (C3)."""
+        return lookup == "client_list"
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the log of a client to Customer Services only (C3)."""
+        if not isinstance(actor_of(request.user), ca.PlatformUser):
+            raise PermissionDenied
+        return super().history_view(request, object_id, extra_context)
+
     def name(self, row: StoredClient) -> str:
-        """Return the business name, which is all that an invited practice sees (C3)."""
-        return row.client.business_name or "(deleted)"
+        """Return the business name, which an invited practice sees too."""
+        client = row.readable
+        return client.business_name or "(deleted)" if client else "(cannot be read)"
 
     def email(self, row: StoredClient) -> str:
         """Return the address, unless it is a placeholder."""
-        return row.client.email.address if is_managed(row) and row.client.email.is_mailable else "-"
+        client = seen(row)
+        return client.email.address if client and client.email.is_mailable else "-"
 
     def status(self, row: StoredClient) -> str:
         """Return the label of the status."""
-        return row.client.status.label if is_managed(row) else "New Client Invitation"
+        client = seen(row)
+        if row.readable is None:
+            return "-"
+        return client.status.label if client else "New Client Invitation"
 
     def payer(self, row: StoredClient) -> str:
         """Return who pays."""
-        payer = row.client.payer if is_managed(row) else None
-        return payer.value if payer else "-"
+        client = seen(row)
+        return client.payer.value if client and client.payer else "-"
 
     def services(self, row: StoredClient) -> str:
         """Return the codes of the services."""
-        codes = [held.code for held in row.client.services] if is_managed(row) else []
-        return ", ".join(codes) or "-"
+        client = seen(row)
+        return ", ".join(held.code for held in client.services) or "-" if client else "-"
 
     @admin.display(ordering="client_list")
     def in_list(self, row: StoredClient) -> str:
@@ -193,7 +213,7 @@ class StoredClientAdmin(admin.ModelAdmin):
             "refused": [
                 (words_of(name), reason_of(actions.refused[command]))
                 for name, command in COMMANDS.items()
-                if command in actions.refused
+                if command in actions.refused and actions.refused[command].code not in FOR_OTHERS
             ],
         }
 
@@ -219,7 +239,13 @@ class StoredClientAdmin(admin.ModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: StoredClient | None = None) -> tuple[str, ...]:
         """Return what is shown of a client, or typed to add one."""
-        return self.readonly_fields if obj else ("business_name", "email")
+        return self.shown if obj else ("business_name", "email")
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: StoredClient | None = None
+    ) -> tuple[str, ...]:
+        """Return what is shown of a client: all of it."""
+        return self.shown if obj else ()
 
     def get_form(
         self,

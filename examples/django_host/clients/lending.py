@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
-from sqlalchemy import Connection, Engine, NullPool, create_engine
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -20,7 +20,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 class Lent:
     """What a dialect leaves to Django."""
 
-    def on_connect(self) -> None:
+    def on_connect_url(self, url: URL) -> None:
         """Set nothing up: Django has."""
 
     def do_begin(self, dbapi_connection: DBAPIConnection) -> None:

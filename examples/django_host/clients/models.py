@@ -79,6 +79,14 @@ class StoredClient(models.Model):
         self.deadline = next((deadline.at for deadline in ca.deadlines_of(client)), None)
         self.record = dump(client)
 
+    @property
+    def readable(self) -> ca.Client | None:
+        """The client; None if its record cannot be read, so that the rest of its list is shown."""
+        try:
+            return self.client
+        except ca.CorruptRecord:
+            return None
+
 
 class StoredEvent(models.Model):
     """What happened to a client."""

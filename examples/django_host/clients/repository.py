@@ -73,7 +73,7 @@ class DjangoRepository:
             name, client_id = after
             rows = rows.filter(Q(folded_name__gt=name) | Q(folded_name=name, pk__gt=client_id))
         rows = rows.order_by("folded_name", "pk")[:limit]
-        return [ca.StoredRow((row.folded_name, row.pk), _readable(row)) for row in rows]
+        return [ca.StoredRow((row.folded_name, row.pk), row.readable) for row in rows]
 
     def with_deadlines(
         self,
@@ -92,9 +92,7 @@ class DjangoRepository:
             at, client_id = after
             rows = rows.filter(Q(deadline__gt=at) | Q(deadline=at, pk__gt=client_id))
         rows = rows.order_by("deadline", "pk")[:limit]
-        return [
-            ca.StoredRow((row.deadline, row.pk), _readable(row)) for row in rows if row.deadline
-        ]
+        return [ca.StoredRow((row.deadline, row.pk), row.readable) for row in rows if row.deadline]
 
     def history(
         self, client_id: UUID, *, after: int = 0, limit: int | None = None
@@ -147,14 +145,6 @@ class DjangoRepository:
         for event in events:
             row = self.events.filter(client_id=event.client_id, version=event.version)
             row.update(record=dump(event))
-
-
-def _readable(row: StoredClient) -> ca.Client | None:
-    """Return the client of a row; None if its record cannot be read, so that its list goes on."""
-    try:
-        return row.client
-    except ca.CorruptRecord:
-        return None
 
 
 def _constraint_of(error: IntegrityError) -> str:

@@ -34,7 +34,9 @@ POSTGRESQL: dict[str, Any] = {
     "HOST": os.environ.get("PGHOST", ""),
     "PORT": os.environ.get("PGPORT", ""),
 }
-DATABASES = {"default": POSTGRESQL if "PGDATABASE" in os.environ else SQLITE}
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": POSTGRESQL if "PGDATABASE" in os.environ else SQLITE
+}
 
 INSTALLED_APPS = [
     "django.contrib.admin",

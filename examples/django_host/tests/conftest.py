@@ -17,11 +17,11 @@ sys.path.insert(0, str(HOST))
 os.environ["DJANGO_SETTINGS_MODULE"] = "office.settings"
 
 import django  # noqa: E402 (the settings come first)
-from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connections  # noqa: E402
+from office import settings as office  # noqa: E402
 
-settings.DATABASES["postgresql"] = dict(settings.POSTGRESQL)
+office.DATABASES["postgresql"] = office.POSTGRESQL
 django.setup()
 
 hypothesis_settings.register_profile("hosts", deadline=None, derandomize=True)
@@ -32,7 +32,7 @@ __all__ = ["postgresql_server"]
 @pytest.fixture(scope="session")
 def sqlite(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The alias of a SQLite file with the tables."""
-    settings.DATABASES["default"]["NAME"] = tmp_path_factory.mktemp("django") / "office.sqlite"
+    office.SQLITE["NAME"] = tmp_path_factory.mktemp("django") / "office.sqlite"
     call_command("migrate", verbosity=0)
     return "default"
 
@@ -40,12 +40,15 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def postgresql(postgresql_server: str) -> Iterator[str]:
     """The alias of a schema on PostgreSQL with the tables."""
-    with empty_schema(postgresql_server) as url:
-        query = make_url(url).query
-        settings.DATABASES["postgresql"] |= {
-            "USER": "postgres",
-            "HOST": query["host"],
-            "OPTIONS": {"options": query["options"]},
+    with empty_schema(postgresql_server) as text:
+        url = make_url(text)
+        office.POSTGRESQL |= {
+            "NAME": url.database,
+            "USER": url.username,
+            "PASSWORD": url.password,
+            "HOST": url.host or url.query["host"],
+            "PORT": url.port,
+            "OPTIONS": {"options": url.query["options"]},
         }
         call_command("migrate", database="postgresql", verbosity=0)
         yield "postgresql"

@@ -347,3 +347,17 @@ class AsyncClientAccess:
             from asyncio import sleep  # noqa: PLC0415  # a sync host need not import it
 
             await sleep(pause)
+
+
+async def repeat_on_conflict_async(work: Callable[[], Awaitable[T]]) -> T:
+    """Do as :func:`repeat_on_conflict`, with work that is awaited."""
+    check_callable("work", work)
+    retries = Retries()
+    while True:
+        try:
+            return await check_awaitable("work", work(), "repeat_on_conflict")
+        except (StaleClient, EmailTaken) as conflict:
+            pause = retries.pause_after(conflict)
+        from asyncio import sleep  # noqa: PLC0415  # a sync host need not import it
+
+        await sleep(pause)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import final
+import time
+from collections.abc import Callable
+from typing import TypeVar, final
 
+from client_access.errors import EmailTaken, StaleClient
 from client_access.repository import HostTransaction
+from client_access.values.validation import check_callable, check_sync
+
+T = TypeVar("T")
 
 ATTEMPTS = 20
 """How often a unit of work is tried before its error is raised."""
@@ -49,3 +55,31 @@ class Retries:
         import random  # noqa: PLC0415  # it takes long to load, and conflicts are rare
 
         return random.uniform(0, longest)
+
+
+def repeat_on_conflict(work: Callable[[], T]) -> T:
+    """Call `work`, again while another writer was first, and return its result.
+
+    It is for a host that handles commands inside a transaction of its own, of Django for example,
+    where a service cannot decide again: `work` begins the transaction, does everything and commits.
+    There are at most 20 attempts, with random pauses between them that grow to a second.
+
+    Parameters:
+        work: takes nothing. It may be called several times, so it must do nothing that a rollback
+            does not undo.
+
+    Raises:
+        InvalidValue: `work` cannot be called, or is async.
+        StaleClient, EmailTaken: the last attempt failed with it. A note says how often it was
+            tried.
+        Exception: whatever else `work` raised, at once.
+    """
+    check_callable("work", work)
+    check_sync("work", work, "repeat_on_conflict_async")
+    retries = Retries()
+    while True:
+        try:
+            return work()
+        except (StaleClient, EmailTaken) as conflict:
+            pause = retries.pause_after(conflict)
+        time.sleep(pause)
