@@ -27,6 +27,8 @@ nitpicky = True
 myst_heading_anchors = 4
 myst_enable_extensions = ["attrs_block", "colon_fence"]
 
+# A name between single backticks in a docstring is code, as in Markdown.
+default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
