@@ -76,6 +76,11 @@ export async function take(checked) {
   page.look.client = checked.client;
   page.notice = null;
   await show();
+  const moved = page.view.client?.list;
+  if (moved && moved !== page.look.list) {
+    page.look.list = moved; // the list follows the client
+    await show();
+  }
   say(checked.nothing ? "Done: nothing had to change." : `Done: ${checked.label.toLowerCase()}.`);
 }
 

@@ -8,6 +8,7 @@ const dialog = () => document.getElementById("dialog");
 
 function open(title, ...content) {
   const it = dialog();
+  it.className = "";
   it.replaceChildren(
     h("div", { class: "top" }, h("h2", { id: "dialog-title", tabindex: "-1" }, title),
       h("button", { type: "button", class: "quiet close", "aria-label": "Close", onclick: () => it.close() }, "✕")),
@@ -255,6 +256,7 @@ export function openPython({ python }) {
           say("Copied.");
         },
       }, "Copy")));
+  dialog().className = "wide";
   code.scrollTop = code.scrollHeight;
 }
 

@@ -49,7 +49,10 @@ export function lifecycle({ edges }, client) {
       svg("rect", { x: x - WIDTH / 2, y: y - HEIGHT / 2, width: WIDTH, height: HEIGHT, rx: 9 }),
       svg("text", { x, y: y + 4 }, name)));
   }
-  return h("figure", { class: "life" }, drawing,
+  const [x] = PLACES[client.status];
+  const around = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "The lifecycle" }, drawing);
+  requestAnimationFrame(() => { around.scrollLeft = (x / 780) * around.scrollWidth - around.clientWidth / 2; });
+  return h("figure", { class: "life" }, around,
     h("figcaption", { class: "hint" }, from.length ? ["From here: ", leading(from)] : "Nothing leads on from here."));
 }
 

@@ -42,6 +42,7 @@ def shown(session: Session, client: Client, practice_id: str) -> dict[str, objec
     """Return everything about a client, and what a practice may see of it."""
     return {
         **_facts(session, client),
+        "list": _list(client, practice_id),
         "hidden": _hidden(client, practice_id),
         "actions": asking.actions(session, client, practice_id),
         "history": _history(session, client),
@@ -149,6 +150,13 @@ def _deadline(client: Client) -> dict[str, object] | None:
         what = "The activation ends" if ends else "Sign-in closes until direct debit is given"
         return {"what": what, "at": deadline.at.isoformat()}
     return None
+
+
+def _list(client: Client, practice_id: str) -> str | None:
+    """Return which of a practice's lists has the client."""
+    listing = client.listing
+    ours = listing is not None and listing.practice_id == practice_id
+    return listing.client_list.value if listing is not None and ours else None
 
 
 def _hidden(client: Client, practice_id: str) -> str | None:
