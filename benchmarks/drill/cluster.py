@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -58,6 +58,21 @@ def programs() -> dict[str, Path]:
     return {name: Path(place) for name, place in found.items() if place is not None}
 
 
+def _unprivileged() -> dict[str, Any]:
+    """Return the arguments that run a process as `postgres`, if this one is root's.
+
+    Raises:
+        Missing: there is no such user.
+    """
+    if os.geteuid() != 0:
+        return {}
+    try:
+        owner = pwd.getpwnam("postgres")
+    except KeyError:
+        raise Missing("root needs a user named postgres to run PostgreSQL as") from None
+    return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+
+
 def until(ready: Callable[[], bool], seconds: float, what: str) -> None:
     """Wait until something is so.
 
@@ -79,14 +94,10 @@ class Cluster:
 
     def __init__(self) -> None:
         self._programs = programs()
+        self._run_as = _unprivileged()
         self._folder = Path(tempfile.mkdtemp(prefix="client-access-drill-"))
-        self._user = "postgres" if os.geteuid() == 0 else None
-        if self._user is not None:
-            try:
-                owner = pwd.getpwnam(self._user)
-            except KeyError:
-                raise Missing("root needs a user named postgres to run PostgreSQL as") from None
-            os.chown(self._folder, owner.pw_uid, owner.pw_gid)
+        if self._run_as:
+            os.chown(self._folder, self._run_as["user"], self._run_as["group"])
         self.password = secrets.token_hex(16)
         etcd_client, etcd_peer, *ports = free_ports(2 + 2 * len(NODES))
         self._etcd_ports = etcd_client, etcd_peer
@@ -153,14 +164,9 @@ class Cluster:
                     "LC_ALL": "C.UTF-8",
                     **environment,
                 },
-                **({} if self._user is None else self._as_user(self._user)),
+                **self._run_as,
                 start_new_session=True,  # Ctrl-C reaches the drill, which then stops them in order
             )
-
-    @staticmethod
-    def _as_user(user: str) -> Mapping[str, Any]:
-        owner = pwd.getpwnam(user)
-        return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
 
     def _start_etcd(self) -> None:
         client, peer = (f"http://127.0.0.1:{port}" for port in self._etcd_ports)

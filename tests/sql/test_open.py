@@ -41,6 +41,38 @@ def opened_both_ways(url: str, **arguments: Any) -> None:
 # ── The driver's arguments ───────────────────────────────────────────────────────────────────────
 
 
+def test_a_url_of_several_hosts_finds_the_one_that_can_be_written(postgresql: str) -> None:
+    """A server that is down is passed over, as after the loss of a primary."""
+    behind = make_url(postgresql)
+    host = behind.query.get("host", behind.host or "")
+    query = {
+        **behind.query,
+        "host": ["127.0.0.1:1", f"{host}:{behind.port or 5432}"],
+        "target_session_attrs": "read-write",
+        "connect_timeout": "3",
+    }
+    url = behind.set(host=None, port=None, query=query)
+    opened_both_ways(url.render_as_string(hide_password=False))
+
+
+def test_a_server_that_takes_no_changes_answers_questions(postgresql: str) -> None:
+    """As a standby does: lists are read there, and commands are refused in words."""
+    change = added()
+    with SqlRepository.open(postgresql) as primary:
+        primary.save([change])
+        behind = make_url(postgresql)
+        options = f"{behind.query.get('options', '')} -c default_transaction_read_only=on".strip()
+        url = behind.update_query_dict({"options": options})
+        for migrate in (True, False):
+            with SqlRepository.open(url, migrate=migrate) as standby:
+                assert standby.get(change.after.id) == change.after
+                assert standby.history(change.after.id) == (change.event,)
+                with pytest.raises(RepositoryError, match="accepts no changes"):
+                    standby.save([added()])
+                with pytest.raises(RepositoryError, match="accepts no changes"):
+                    standby.events_after(0, limit=1)
+
+
 @pytest.mark.parametrize("argument", ["prepare_threshold", "autocommit", "row_factory"])
 def test_an_argument_that_is_not_text_cannot_be_in_the_url(argument: str) -> None:
     """The error says where it goes. 0 in a URL would be text, which the driver compares."""
