@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from clients.repository import DjangoRepository
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections, connections, transaction
 
 import client_access as ca
 from client_access.testing import RepositoryConformance
@@ -42,6 +42,7 @@ class TestAdapter(RepositoryConformance):
     """Each call is a transaction of its own."""
 
     offers = OFFERS
+    examples = 10
 
     @pytest.fixture
     def repository(self, using: str) -> DjangoRepository:
@@ -60,3 +61,13 @@ class TestAdapterInTheHostsTransaction(RepositoryConformance):
         with transaction.atomic(using=using):
             yield DjangoRepository(using)
             transaction.set_rollback(True, using=using)
+
+
+def test_names_are_ordered_by_code_point_whatever_the_locale_of_postgresql(postgresql: str) -> None:
+    """C2."""
+    with connections[postgresql].cursor() as cursor:
+        cursor.execute(
+            "SELECT collation_name FROM information_schema.columns"
+            " WHERE table_name = 'clients_storedclient' AND column_name = 'folded_name'"
+        )
+        assert cursor.fetchall() == [("C",)]
