@@ -80,6 +80,9 @@ drill: $(VENV)/.dev-installed
 
 docs:
 	@$(MAKE) --no-print-directory VENV=.venv-docs .venv-docs/.docs-installed
+	@if command -v npm >/dev/null && [ -f site/package.json ]; then \
+	  $(MAKE) --no-print-directory playground-files; \
+	fi
 	@.venv-docs/bin/python -m sphinx -q -W -n --keep-going -d build/doctrees docs build/site
 	@echo 'The site is in build/site. To look at it: make site'
 

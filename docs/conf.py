@@ -7,6 +7,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import client_access  # noqa: E402 - found by the line above
+from docs.site import PLAYGROUND  # noqa: E402
 
 project = "client_access"
 author = "The client_access maintainers"
@@ -40,9 +41,8 @@ toc_object_entries_show_parents = "hide"
 # The copy button leaves out prompts and what a program prints.
 copybutton_selector = "div:not(.highlight-text) > div.highlight > pre"
 
-# The playground, if it is there.
-if (ROOT / "site" / "playground").is_dir():
-    html_extra_path = ["../site"]
+# The playground is linked if `make docs` has built it, which it does where there is npm.
+if PLAYGROUND.exists():
     html_context = {"playground": "playground/index.html"}
     tags.add("playground")  # type: ignore[name-defined]  # noqa: F821 - Sphinx defines it
 

@@ -5,6 +5,7 @@ A page has a line `<!-- site: WHAT NAME -->` where something is to stand that on
     names MODULE: GROUP    the public names of a group, from their docstrings
     tests                  each rule with the tests that cite it
     schemas                the fields of the JSON Schemas
+    run                    buttons that run the Python of the page, if the playground is built
 """
 
 from __future__ import annotations
@@ -28,9 +29,13 @@ import client_access
 from docs.listed import schemas, tested_rules
 
 ROOT = Path(__file__).parents[1]
+PLAYGROUND = ROOT / "build" / "site" / "playground" / "index.html"
 _PICTURE = re.compile(r"^!\[(.*?)\]\((?:\.\./)*pictures/(.*?)\)$", re.MULTILINE)
 _MARKER = re.compile(r"^<!-- site: (\w+) ?(.*) -->$", re.MULTILINE)
 _DEFAULT = re.compile(r"attr_dict\['(\w+)'\]\.default")
+_RUN = """```{raw} html
+<script type="module" src="../playground/run-blocks.js"></script>
+```"""
 _NARROW = 450
 """The width of a picture that fits on a phone."""
 
@@ -102,6 +107,7 @@ _MAKERS: dict[str, Callable[[str], str]] = {
     "names": names,
     "tests": lambda _: tested_rules(),
     "schemas": lambda _: schemas(),
+    "run": lambda _: _RUN if PLAYGROUND.exists() else "",
 }
 
 
