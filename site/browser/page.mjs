@@ -206,7 +206,7 @@ export const tests = {
     await old.addInitScript("delete globalThis.WebAssembly;");
     const page = await old.newPage();
     await page.goto(`${base}playground/`);
-    await page.waitForSelector("text=cannot run in this browser");
+    await page.waitForSelector("text=this browser has no WebAssembly");
     await old.close();
   },
 };

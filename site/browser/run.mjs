@@ -9,7 +9,7 @@ import { oracle, walk } from "./walk.mjs";
 const { values } = parseArgs({
   options: {
     walks: { type: "string", default: "200" },
-    steps: { type: "string", default: "12" },
+    steps: { type: "string", default: "8" },
     from: { type: "string", default: "1" },
     only: { type: "string", default: "" },
   },

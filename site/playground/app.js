@@ -165,7 +165,7 @@ async function first() {
 }
 
 async function begin() {
-  if (!CAN_RUN) throw new Error("it has no WebAssembly");
+  if (!CAN_RUN) throw new Error("this browser has no WebAssembly");
   page.runtime = new Runtime(({ part, doing, megabytes }) => {
     at("progress").value = part;
     at("doing").textContent =
@@ -191,8 +191,8 @@ listen();
 begin().catch((problem) => {
   at("page").setAttribute("aria-busy", "false");
   fill(at("card"), h("div", { class: "loading" },
-    h("h2", {}, "The library cannot run in this browser"),
-    h("p", {}, `It needs WebAssembly and module workers (${problem.message}). A browser of 2023 or later has both. `,
+    h("h2", {}, "The library cannot run here"),
+    h("p", {}, `The reason: ${problem.message}. It needs WebAssembly and module workers, which a browser of 2023 or later has. `,
       "The ", h("a", { href: "../index.html" }, "documentation"), " needs neither, and ",
       h("code", {}, "make tour"), " shows the same in a terminal.")));
 });

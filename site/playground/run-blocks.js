@@ -54,7 +54,7 @@ async function run(chosen) {
     const last = blocks.indexOf(chosen);
     for (const block of chosen.ran ? [chosen] : blocks.slice(first, last + 1)) await runOne(block);
   } catch (problem) {
-    note(chosen, `Python cannot run in this browser: ${problem.message}.`);
+    note(chosen, `Python cannot run here: ${problem.message}.`);
   }
   chosen.button.disabled = false;
 }

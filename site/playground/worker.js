@@ -35,7 +35,9 @@ function say(doing) {
 }
 
 async function load() {
-  const sizes = await (await fetch(new URL("sizes.json", here))).json();
+  const described = await fetch(new URL("sizes.json", here));
+  if (!described.ok) throw new Error("Python is not beside this page; `make playground` puts it there");
+  const sizes = await described.json();
   whole = Object.values(sizes).reduce((sum, size) => sum + size, 0);
   self.fetch = count(self.fetch.bind(self));
   const packages = fetch(new URL("packages.zip", here)).then((response) => response.arrayBuffer());
@@ -50,7 +52,7 @@ async function load() {
 }
 
 const bridge = load();
-bridge.catch((problem) => postMessage({ failed: String(problem) }));
+bridge.catch((problem) => postMessage({ failed: problem.message }));
 
 self.onmessage = async ({ data }) => {
   const { answer, run } = await bridge;
