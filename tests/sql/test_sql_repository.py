@@ -395,9 +395,7 @@ def test_a_row_that_this_library_cannot_have_written_is_corrupt(
         questions[question]()
 
 
-def test_what_belongs_to_another_row_is_corrupt(
-    repository: SqlRepository, engine: Engine
-) -> None:
+def test_what_belongs_to_another_row_is_corrupt(repository: SqlRepository, engine: Engine) -> None:
     """Another client's remembered change raises `CorruptRecord`; such a notice is not claimed."""
     repository.save([first := added(FIRST)])
     repository.save_once("command", subscribed(first.after), at=T0, until=T0 + LEASE)
