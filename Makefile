@@ -20,7 +20,7 @@ IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help tour test lowest check package bench drill docs site hosts fastapi-host mail-worker playground playground-files browser pyodide-tests django-host clean
+.PHONY: help tour test lowest check package bench drill docs site hosts fastapi-host mail-worker playground playground-files browser pyodide-tests django-host floors clean
 
 help:
 	@echo 'make tour    show every procedure of the guide on a database'
@@ -29,6 +29,8 @@ help:
 	@echo '             (options: make test TEST_ARGS="-k payer --no-cov")'
 	@echo 'make lowest  the same tests with the lowest versions that pyproject.toml allows'
 	@echo '             (in .venv-lowest)'
+	@echo 'make floors  the tests that a dependency can break, with the lowest versions on one Python'
+	@echo '             and with the newest ones on the newest Python that is found'
 	@echo 'make check   lint, formatting and types, of the Python in the documentation too'
 	@echo 'make package build sdist and wheel twice, and try each extra in a new environment'
 	@echo 'make bench   compare one step with other libraries'
@@ -57,6 +59,22 @@ test: $(VENV)/.dev-installed
 lowest:
 	@$(MAKE) VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt \
 	  TEST_ARGS='--no-cov $(TEST_ARGS)' test
+
+# What a version of a dependency can break: no processes, no planted faults, no coverage.
+FLOOR_TESTS := tests/sql tests/cli tests/testing tests/test_wire.py tests/test_links.py \
+  tests/test_rendering.py tests/test_extras.py tests/test_outbox.py tests/test_observing.py
+FLOOR_ARGS := --no-cov $(FLOOR_TESTS) --ignore=tests/testing/test_planted_faults.py \
+  --ignore=tests/testing/test_failures.py --ignore=tests/sql/test_pgbouncer.py $(TEST_ARGS)
+
+# An empty constraints file: pip takes the newest versions that there are.
+floors:
+	@status=0; \
+	$(MAKE) VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt TEST_ARGS='$(FLOOR_ARGS)' test \
+	  || status=1; \
+	newest=$$(sh tests/newest_python.sh '$(PYTHON)'); \
+	$(MAKE) VENV=.venv-newest CONSTRAINTS=/dev/null PYTHON="$$newest" \
+	  TEST_ARGS='$(FLOOR_ARGS)' test || status=1; \
+	exit $$status
 
 package: $(VENV)/.dev-installed
 	@PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=$(CURDIR)/$(CONSTRAINTS) \

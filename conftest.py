@@ -1,4 +1,7 @@
-"""Tests of the documentation: run its Python, and compare the output with its text blocks."""
+"""Tests of the documentation: run its Python, and compare the output with its text blocks.
+
+The last lines of every run count its tests.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from contextlib import redirect_stdout
 from doctest import ELLIPSIS, OutputChecker
 from io import StringIO
 
+import pytest
 from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
@@ -34,3 +38,12 @@ pytest_collect_file = Sybil(
     parsers=[CodeBlockParser("python", _run), CodeBlockParser("text", _compare)],
     patterns=["README.md", "docs/*.md", "docs/*/*.md"],
 ).pytest()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count the tests, whatever the options: `-qq` leaves out pytest's own line."""
+    ends = ("passed", "failed", "error", "skipped", "xfailed")
+    counted = {end: len(terminalreporter.stats.get(end, ())) for end in ends}
+    said = ", ".join(f"{number} {end}" for end, number in counted.items() if number)
+    terminalreporter.write_line(f"Tests: {said or 'none'}")

@@ -2,7 +2,8 @@
 
 The environment variable CLIENT_ACCESS_TEST_POSTGRESQL names the server (`postgresql+psycopg://…`).
 Without it, a server is started from a wheel. It has a folder of its own outside of pytest's, which
-another run may remove, and no network access.
+another run may remove, and no network access. It ends with the process that started it, however
+that ends.
 """
 
 from __future__ import annotations
@@ -27,6 +28,18 @@ _NUMBERS = count()
 _OPTIONS = "-c fsync=off -c full_page_writes=off"
 
 
+# Waits until its input ends, which it does with the process that holds the other end of the pipe.
+# PostgreSQL takes QUIT for an immediate shutdown.
+_AT_THE_END = """
+read -r _
+if read -r server < "$1/data/postmaster.pid"; then
+    kill -QUIT "$server"
+    while kill -0 "$server"; do sleep 0.1; done
+fi
+rm -rf "$1"
+"""
+
+
 class _RunAs(TypedDict, total=False):
     user: str
     group: int
@@ -40,8 +53,8 @@ def running_server() -> Iterator[str]:
     PostgreSQL refuses to run as root. As root it runs as `nobody`, from a copy of the programs in
     its folder, so that `nobody` needs no right to read anything else.
     """
-    with tempfile.TemporaryDirectory(prefix="client-access-") as name:
-        folder, programs = Path(name), _programs()
+    folder, programs = Path(tempfile.mkdtemp(prefix="client-access-")), _programs()
+    with _ending(folder):
         run_as: _RunAs = {}
         if os.geteuid() == 0:
             import pwd
@@ -68,10 +81,20 @@ def running_server() -> Iterator[str]:
         run(
             "pg_ctl", "start", "--wait", "--options", f"-c listen_addresses= -k {folder} {_OPTIONS}"
         )
-        try:
-            yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
-        finally:
-            run("pg_ctl", "stop", "--wait", "--mode=immediate")
+        yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
+
+
+@contextmanager
+def _ending(folder: Path) -> Iterator[None]:
+    """Stop the server in a folder and remove the folder, even if this process is killed."""
+    with subprocess.Popen(
+        ["sh", "-c", _AT_THE_END, "sh", str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # a signal to the process group of the tests does not reach it
+    ):
+        yield
 
 
 def _programs() -> Path:

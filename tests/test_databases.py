@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import stat
+import subprocess
+import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -41,3 +46,28 @@ def test_servers_beside_each_other_keep_out_of_pytests_folder_and_change_no_mode
             assert _answers(second)
         assert not folder.exists()
         assert _answers(first)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_server_ends_with_the_process_that_started_it(number: signal.Signals) -> None:
+    """pytest may be terminated or killed, and tears down no fixture then."""
+    program = (
+        "import time; from databases import running_server\n"
+        "with running_server() as url: print(url, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as process:
+        assert process.stdout is not None
+        folder = Path(str(make_url(process.stdout.readline()).query["host"]).rstrip())
+        server = int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+        process.send_signal(number)
+    until = time.monotonic() + 60
+    while folder.exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not folder.exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(server, 0)
