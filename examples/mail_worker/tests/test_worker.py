@@ -7,7 +7,6 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -111,18 +110,13 @@ def wait(condition: Callable[[], Any]) -> None:
         time.sleep(0.05)
 
 
-@contextmanager
-def opened(post: Post) -> Iterator[Post]:
+@pytest.fixture
+def post(start: Callable[..., Any], database: str, tmp_path: Path) -> Iterator[Post]:
+    post = Post(start, database, tmp_path / "mails")
+    post.serve()
     yield post
     post.repository.close()
     post.engine.dispose()
-
-
-@pytest.fixture
-def post(start: Callable[..., Any], database: str, tmp_path: Path) -> Iterator[Post]:
-    with opened(Post(start, database, tmp_path / "mails")) as post:
-        post.serve()
-        yield post
 
 
 def ids(notices: Sequence[ca.Notice], kind: type[ca.Recipient]) -> set[str]:
