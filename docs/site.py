@@ -31,6 +31,7 @@ from docs.listed import schemas, tested_rules
 ROOT = Path(__file__).parents[1]
 PLAYGROUND = ROOT / "build" / "site" / "playground" / "index.html"
 _PICTURE = re.compile(r"^!\[(.*?)\]\((?:\.\./)*pictures/(.*?)\)$", re.MULTILINE)
+_FILE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+((?:examples|src|tests|benchmarks)/[^)]*)\)")
 _MARKER = re.compile(r"^<!-- site: (\w+) ?(.*) -->$", re.MULTILINE)
 _DEFAULT = re.compile(r"attr_dict\['(\w+)'\]\.default")
 _RUN = """```{raw} html
@@ -130,6 +131,7 @@ def _figure(path: Path, kind: str) -> str:
 
 def _fill(_app: Any, _name: str, source: list[str]) -> None:
     text = _MARKER.sub(lambda marker: _MAKERS[marker[1]](marker[2]), source[0])
+    text = _FILE.sub(r"\1 (`\2`)", text)  # a file of the project is no page of the site
     source[0] = _PICTURE.sub(_inline, text)
 
 
@@ -193,7 +195,8 @@ def _resolve(app: Any, env: Any, node: Any, contnode: Any) -> Any:
     target = node.get("reftarget", "")
     if node.get("refdomain") != "py":
         return None
-    if target.partition(".")[0] in _NOT_OURS:
+    # A field of an attrs class is described with its class, and has no place of its own.
+    if target.partition(".")[0] in _NOT_OURS or node.get("reftype") == "attr":
         return contnode
     domain = env.get_domain("py")
     matches = [
