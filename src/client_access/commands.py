@@ -116,6 +116,7 @@ class _NewClient(_Command):
 
 
 @final
+@frozen
 class AddClient(_NewClient):
     """A practice adds a client. The client starts inactive (L1).
 
@@ -129,14 +130,11 @@ class AddClient(_NewClient):
         payer: who is to pay, if that has been chosen (P1).
     """
 
-    __slots__ = ()
-
 
 @final
+@frozen
 class ImportClient(_NewClient):
     """A practice adds a client in a batch: as `AddClient`, with another source (L1)."""
-
-    __slots__ = ()
 
 
 @final
@@ -242,17 +240,15 @@ class GiveAccess(_Command):
 
 
 @final
+@frozen
 class WithdrawAccess(_Command):
     """Access that was given is withdrawn: only the practice works for the client again (L10)."""
 
-    __slots__ = ()
-
 
 @final
+@frozen
 class ResendActivation(_Command):
     """The pending activation is sent again, and its lifetime starts again (E5)."""
-
-    __slots__ = ()
 
 
 @final
@@ -267,48 +263,42 @@ class Activate(_Command):
 
 
 @final
+@frozen
 class DisableAccess(_Command):
     """The practice locks out a client that it pays for (L8)."""
 
-    __slots__ = ()
-
 
 @final
+@frozen
 class EnableAccess(_Command):
     """The practice lets a disabled client in again."""
-
-    __slots__ = ()
 
 
 # ── Managing ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @final
+@frozen
 class StopManaging(_Command):
     """The practice's access ends, and the client pays from then on (L4, L6, P3)."""
 
-    __slots__ = ()
-
 
 @final
+@frozen
 class ProvideDirectDebit(_Command):
     """The client has given the direct debit details that it was asked for (P6)."""
 
-    __slots__ = ()
-
 
 @final
+@frozen
 class CloseClient(_Command):
     """A client that only the practice works for is closed; its services end (L9)."""
 
-    __slots__ = ()
-
 
 @final
+@frozen
 class ReopenClient(_Command):
     """A closed client is reopened, without services (L9)."""
-
-    __slots__ = ()
 
 
 @final
@@ -326,10 +316,9 @@ class TransferClient(_Command):
 
 
 @final
+@frozen
 class DeleteClient(_Command):
     """A client that was never established, or is closed, is deleted and forgotten (L5)."""
-
-    __slots__ = ()
 
 
 @final
@@ -341,24 +330,21 @@ class InvitePractice(_Command):
 
 
 @final
+@frozen
 class WithdrawPracticeInvitation(_Command):
     """The client withdraws its pending practice invitation."""
 
-    __slots__ = ()
-
 
 @final
+@frozen
 class AcceptPracticeInvitation(_Command):
     """The invited practice accepts; the client keeps paying for itself (P5)."""
 
-    __slots__ = ()
-
 
 @final
+@frozen
 class DeclinePracticeInvitation(_Command):
     """The invited practice declines."""
-
-    __slots__ = ()
 
 
 # ── Details ──────────────────────────────────────────────────────────────────────────────────────

@@ -56,7 +56,7 @@ class Letterhead:
 
     @property
     def ink(self) -> str:
-        """The colour of words on the button: black or white, with a contrast above 4.5 to 1."""
+        """The colour of words on the button, black or white, with a contrast above 4.5 to 1."""
         # Above this luminance black has the higher contrast: (L + 0.05)² > 0.05 · 1.05.
         return _BLACK if luminance(self.colour) > 0.179 else _WHITE
 

@@ -376,7 +376,7 @@ def _check_host(connection: Connection) -> None:
 def _check_process(connection: Connection) -> None:
     """Refuse a connection that a forked process shares with its parent: answers would mix up."""
     if connection.info.setdefault(_PROCESS, os.getpid()) != os.getpid():
-        raise RepositoryError(
+        raise RepositoryError(  # pragma: no cover  # coverage does not see a forked process
             "the connection belongs to another process: open the repository after forking"
         )
 
