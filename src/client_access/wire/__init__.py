@@ -171,5 +171,5 @@ def _load(record: object, expected: str) -> object:
         )
     name, kinds = record["kind"], KINDS[expected]
     if type(name) is not str or name not in kinds:
-        raise CorruptRecord(f"a record is of another kind than {expected}")
+        raise CorruptRecord(f"a record is not of a {expected}: load it as what its kind says")
     return kinds[name].load(record["format"], record["data"])
