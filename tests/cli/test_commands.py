@@ -856,5 +856,8 @@ def test_the_help_names_every_command(arguments: list[str]) -> None:
         "outbox",
         "retry",
         "discard",
+        "purge",
+        "compact",
+        "refresh",
     ):
         assert f"  {command} " in done.stdout
