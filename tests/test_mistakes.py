@@ -127,7 +127,7 @@ MISTAKES = [
     ),
     (
         'ca.AddClient(ID, ME, "Acme")',
-        "TypeError: _NewClient.__init__() takes 3 positional arguments but 4 were given",
+        "TypeError: AddClient.__init__() takes 3 positional arguments but 4 were given",
     ),
     (
         "ca.AddClient(ID, ME, business_name=None)",
@@ -156,6 +156,10 @@ MISTAKES = [
     (
         'ca.AddClient(ID, ME, business_name="A", kind="business")',
         "InvalidValue: kind must be a ClientKind, not a str: write ClientKind.BUSINESS",
+    ),
+    (
+        "ca.decide(added().after, sub(services={'payroll': ca.ServiceSetup(ca.VatScheme.CASH)}), at=datetime.now(UTC), catalogue=CAT)",
+        "InvalidValue: services has information for a service that needs none: leave it out",
     ),
     (
         "ca.AddService(ID, ME, service=CAT.services[0])",
@@ -374,7 +378,7 @@ MISTAKES = [
     ('links.url("http://app.example.com/a/")', "InvalidValue: base must begin with https://"),
     (
         "wire.dump(added())",
-        "InvalidValue: value must be a client, a command, an event or a notice, not a Change",
+        "InvalidValue: value must be a client, a command, an event or a notice, not a Change: dump(change.after), for example",
     ),
     (
         "wire.load_client(wire.encode(added().after))",
