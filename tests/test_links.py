@@ -289,7 +289,7 @@ def test_a_link_is_the_base_and_the_token(base: str) -> None:
         ("https://app.example.com:99999/", "not a web address"),
         ("https:///activate/", "host"),
         ("https://me:pw@app.example.com/", "no user"),
-        ("https://app.example.com", "must have a path"),
+        ("https://app.example.com", "after the host"),
         ("http://app.example.com/", "https"),
     ],
 )

@@ -373,7 +373,7 @@ MISTAKES = [
     ("ActivationLinks([])", "InvalidValue: secret_keys must have at least one key"),
     (
         'links.url("https://app.example.com")',
-        "InvalidValue: base must have a path, which the token follows: write https://…/activate/",
+        "InvalidValue: base must continue after the host: write https://…/activate/",
     ),
     ('links.url("http://app.example.com/a/")', "InvalidValue: base must begin with https://"),
     (

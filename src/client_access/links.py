@@ -130,8 +130,6 @@ def _check_base(base: object) -> None:
     if not host or parts.username is not None:
         raise InvalidValue("base", "must name a host, and no user")
     if not (parts.path or parts.query or base.endswith(("?", "#"))):
-        raise InvalidValue(
-            "base", "must have a path, which the token follows: write https://…/activate/"
-        )
+        raise InvalidValue("base", "must continue after the host: write https://…/activate/")
     if parts.scheme == "http" and host not in _LOCAL_HOSTS:
         raise InvalidValue("base", "must begin with https://")

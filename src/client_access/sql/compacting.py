@@ -26,7 +26,7 @@ def _compact_file(connection: Connection) -> None:
     busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
     if busy:
         raise RepositoryError(
-            "another connection reads the write-ahead log: compact when none does"
+            "another connection reads the write-ahead log: compact again when none does"
         )
 
 
