@@ -138,7 +138,7 @@ def test_everything_wrong_is_named_at_once() -> None:
     }
     assert problems("register_customer", body) == [
         ("(a field)", "is not a field of this input"),
-        ("business_name", "is blank"),
+        ("business_name", "is blank: write at least one visible character"),
         ("email", problems("change_email", {"email": "ann@localhost"})[0][1]),
         ("services.payroll.vat_number", "is given for a client that is not registered for VAT"),
         ("services.start.accounts_start", "is not a valid date: write it as 2026-01-31"),
@@ -225,7 +225,7 @@ JUNK: tuple[Any, ...] = (
 # What a schema cannot say: what an address or a visible character is, days of a month, and what
 # goes together.
 RULES = (
-    "is blank",
+    "is blank: write at least one visible character",
     "is not a valid address",
     "is not a valid date",
     "has a code that is blank",

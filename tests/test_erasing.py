@@ -281,10 +281,10 @@ def test_a_command_id_is_malformed_if_the_repository_does_not_remember_commands(
     """Without memory, the command could be handled twice."""
     office = _office()
     access = ca.ClientAccess(_Forgetful(office.repository), catalogue=world.CATALOGUE)
-    with pytest.raises(ca.InvalidValue, match="does not remember commands"):
+    with pytest.raises(ca.InvalidValue, match="methods of CommandMemory"):
         access.handle(RENAME, command_id="a")
     awaited = ca.AsyncClientAccess(_Forgetful(AwaitedMemory()), catalogue=world.CATALOGUE)
-    with pytest.raises(ca.InvalidValue, match="does not remember commands"):
+    with pytest.raises(ca.InvalidValue, match="methods of CommandMemory"):
         asyncio.run(awaited.handle(RENAME, command_id="a"))
     assert office.client().business_name == SECRET
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import QueuePool, create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import client_access as ca
 from client_access import wire
 from client_access.links import ActivationLinks
 from client_access.rendering import render
-from client_access.sql import AsyncSqlRepository, SqlRepository
+from client_access.sql import AsyncSqlRepository, SqlRepository, in_transaction
 from client_access.testing import FixedClock, run_checks
 
 CAT = ca.Catalogue([ca.Service("payroll", "Payroll", Decimal("7.50"))])
@@ -99,11 +99,11 @@ MISTAKES = [
     ),
     (
         'sub(services={"payroll": {}})',
-        "InvalidValue: services setup must be a ServiceSetup, not a dict",
+        "InvalidValue: services setup must be a ServiceSetup, not a dict: write ServiceSetup(…)",
     ),
     (
         'sub(services={"payroll": ca.VatScheme.CASH})',
-        "InvalidValue: services setup must be a ServiceSetup, not a VatScheme",
+        "InvalidValue: services setup must be a ServiceSetup, not a VatScheme: write ServiceSetup(…)",
     ),
     (
         'sub(payer="practice")',
@@ -119,11 +119,11 @@ MISTAKES = [
     ),
     (
         'ca.AddClient(ID, "north", business_name="A")',
-        "InvalidValue: by must be one of PracticeUser, ClientUser, PlatformUser, not a str",
+        "InvalidValue: by must be one of PracticeUser, ClientUser, PlatformUser, not a str: write PracticeUser(…), for example",
     ),
     (
         'ca.AddClient(ID, ca.PracticeUser, business_name="A")',
-        "InvalidValue: by must be one of PracticeUser, ClientUser, PlatformUser, not the class PracticeUser",
+        "InvalidValue: by must be one of PracticeUser, ClientUser, PlatformUser, not the class PracticeUser: write PracticeUser(…), for example",
     ),
     (
         'ca.AddClient(ID, ME, "Acme")',
@@ -133,7 +133,10 @@ MISTAKES = [
         "ca.AddClient(ID, ME, business_name=None)",
         "InvalidValue: business_name must be a str, not None",
     ),
-    ('ca.AddClient(ID, ME, business_name="")', "InvalidValue: business_name is blank"),
+    (
+        'ca.AddClient(ID, ME, business_name="")',
+        "InvalidValue: business_name is blank: write at least one visible character",
+    ),
     (
         'ca.AddClient(ID, ME, business_name="A", email="")',
         "InvalidValue: email is not a valid address: An email address must have an @-sign.",
@@ -144,15 +147,19 @@ MISTAKES = [
     ),
     (
         'ca.AddClient(ID, ME, business_name="A", contact={"name":"x"})',
-        "InvalidValue: contact must be a ContactDetails, not a dict",
+        "InvalidValue: contact must be a ContactDetails, not a dict: write ContactDetails(…)",
     ),
     (
         'ca.AddClient(ID, ME, business_name="A", contact=None)',
-        "InvalidValue: contact must be a ContactDetails, not None",
+        "InvalidValue: contact must be a ContactDetails, not None: write ContactDetails(…)",
     ),
     (
         'ca.AddClient(ID, ME, business_name="A", kind="business")',
         "InvalidValue: kind must be a ClientKind, not a str: write ClientKind.BUSINESS",
+    ),
+    (
+        "ca.decide(added().after, sub(services={'payroll': ca.ServiceSetup(ca.VatScheme.CASH)}), at=datetime.now(UTC), catalogue=CAT)",
+        "InvalidValue: services has information for a service that needs none: leave it out",
     ),
     (
         "ca.AddService(ID, ME, service=CAT.services[0])",
@@ -174,7 +181,7 @@ MISTAKES = [
     ),
     (
         'ca.Service("p","P",Decimal(1),capabilities="vat")',
-        "InvalidValue: capabilities must be an iterable of names, not a str",
+        "InvalidValue: capabilities must be an iterable of names, not a str: write a list",
     ),
     (
         "ca.Catalogue(CAT.services[0])",
@@ -182,7 +189,7 @@ MISTAKES = [
     ),
     (
         'ca.Catalogue({"payroll":CAT.services[0]})',
-        "InvalidValue: services must be a Service, not a str",
+        "InvalidValue: services must be a Service, not a str: write Service(…)",
     ),
     (
         'ca.Catalogue([],currency="£")',
@@ -222,19 +229,28 @@ MISTAKES = [
     ),
     (
         "ca.ClientAccess(ca.MemoryRepository(), catalogue=[])",
-        "InvalidValue: catalogue must be a Catalogue, not a list",
+        "InvalidValue: catalogue must be a Catalogue, not a list: write Catalogue(…)",
     ),
-    ("access(clock=datetime.now(UTC))", "InvalidValue: clock must be callable, not a datetime"),
-    ("access(clock=datetime.now).handle(ADD)", "InvalidValue: clock must have a time zone"),
-    ("access(policy=30)", "InvalidValue: policy must be a Policy, not an int"),
+    (
+        "access(clock=datetime.now(UTC))",
+        "InvalidValue: clock must be callable, not a datetime: pass a function",
+    ),
+    (
+        "access(clock=datetime.now).handle(ADD)",
+        "InvalidValue: clock must have a time zone: write tzinfo=UTC, or datetime.now(UTC)",
+    ),
+    ("access(policy=30)", "InvalidValue: policy must be a Policy, not an int: write Policy(…)"),
     (
         "ca.Policy(activation_lifetime=30)",
         "InvalidValue: activation_lifetime must be a timedelta, not an int: write timedelta(days=30)",
     ),
-    ("access().handle([ADD])", "InvalidValue: command must be a command, not a list"),
+    (
+        "access().handle([ADD])",
+        "InvalidValue: command must be a command, not a list: write AddClient(…), for example",
+    ),
     (
         "access().handle(ca.AddClient)",
-        "InvalidValue: command must be a command, not the class AddClient",
+        "InvalidValue: command must be a command, not the class AddClient: write AddClient(…), for example",
     ),
     (
         "access().handle_all(ADD)",
@@ -254,7 +270,7 @@ MISTAKES = [
     ),
     (
         'access().clients("north",ca.ClientList.ACTIVE,after=access().clients("north",ca.ClientList.ACTIVE))',
-        "InvalidValue: after must be the next of a page",
+        "InvalidValue: after must be the next of a page, not a Page: pass page.next",
     ),
     (
         "access().client(str(ID),ME)",
@@ -262,15 +278,18 @@ MISTAKES = [
     ),
     (
         "access().deadlines(datetime(2026,1,1),datetime(2026,2,1))",
-        "InvalidValue: since must have a time zone",
+        "InvalidValue: since must have a time zone: write tzinfo=UTC, or datetime.now(UTC)",
     ),
     ("access().sign_in(None)", "InvalidValue: email must be a str, not None"),
     (
         "ca.decide(None, ADD, at=datetime(2026, 1, 1), catalogue=CAT)",
-        "InvalidValue: at must have a time zone",
+        "InvalidValue: at must have a time zone: write tzinfo=UTC, or datetime.now(UTC)",
     ),
-    ("ca.evolve(None, ADD)", "InvalidValue: event must be an event, not an AddClient"),
-    ("ca.replay([])", "CorruptRecord: a history has at least one event"),
+    (
+        "ca.evolve(None, ADD)",
+        "InvalidValue: event must be an event, not an AddClient: pass change.event",
+    ),
+    ("ca.replay([])", "CorruptRecord: a history is empty: look first whether the client exists"),
     (
         "ca.replay(added().event)",
         "InvalidValue: events must be an iterable, not a ClientAdded: write a list of them",
@@ -313,39 +332,53 @@ MISTAKES = [
     ),
     (
         'SqlRepository(create_engine("sqlite://"))',
-        "InvalidValue: bind must have a pool that lends a connection to one at a time",
+        "InvalidValue: bind must have a pool that lends a connection to one at a time: pass poolclass=QueuePool",
+    ),
+    (
+        'in_transaction("sqlite://", print)',
+        "InvalidValue: engine must be an engine of SQLAlchemy, not a str: use create_engine(url)",
+    ),
+    (
+        'SqlRepository(create_engine("sqlite://", poolclass=QueuePool).connect()).compact()',
+        "InvalidValue: bind must be an engine to compact, not a Connection: write SqlRepository(engine)",
     ),
     (
         "ca.relay(access(), print)",
         "InvalidValue: store must be an OutboxStore, not a ClientAccess: it has no method get",
     ),
-    ("ca.relay(outbox(), None)", "InvalidValue: deliver must be callable, not None"),
-    ("render(added())", "InvalidValue: notice must be a notice, not a Change"),
+    (
+        "ca.relay(outbox(), None)",
+        "InvalidValue: deliver must be callable, not None: pass a function",
+    ),
+    (
+        "render(added())",
+        "InvalidValue: notice must be a notice, not a Change: pass one of change.notices",
+    ),
     (
         "render(notice())",
-        "InvalidValue: activation_url is needed for an email with a link to activate",
+        "InvalidValue: activation_url is needed for a link: pass ActivationLinks(…).url(base)",
     ),
     (
         'render(notice(), activation_url="https://x.example.com/")',
-        "InvalidValue: activation_url must be callable, not a str",
+        "InvalidValue: activation_url must be callable, not a str: pass a function",
     ),
     (
         'render(notice(), activation_url=lambda c,a:"https://x.co/a", practice_name="North")',
-        "InvalidValue: practice_name must be callable, not a str",
+        "InvalidValue: practice_name must be callable, not a str: pass a function",
     ),
     (
         'ActivationLinks("secret")',
-        "InvalidValue: secret_keys must be a sequence of keys, not one key",
+        "InvalidValue: secret_keys must be a sequence of keys, not one key: write [key]",
     ),
     ("ActivationLinks([])", "InvalidValue: secret_keys must have at least one key"),
     (
         'links.url("https://app.example.com")',
-        "InvalidValue: base must continue after the host, because the token follows",
+        "InvalidValue: base must continue after the host: write https://…/activate/",
     ),
-    ('links.url("http://app.example.com/a/")', "InvalidValue: base must be https"),
+    ('links.url("http://app.example.com/a/")', "InvalidValue: base must begin with https://"),
     (
         "wire.dump(added())",
-        "InvalidValue: value must be a client, a command, an event or a notice, not a Change",
+        "InvalidValue: value must be a client, a command, an event or a notice, not a Change: dump(change.after), for example",
     ),
     (
         "wire.load_client(wire.encode(added().after))",
@@ -357,13 +390,16 @@ MISTAKES = [
     ),
     (
         "wire.load_client(wire.dump(added().event))",
-        "CorruptRecord: a record is of another kind than client",
+        "CorruptRecord: a record is not of a client: load it as what its kind says",
     ),
     (
         "run_checks(ca.MemoryRepository())",
         "InvalidValue: open_repository must be callable, not a MemoryRepository: write lambda: nullcontext(repository)",
     ),
-    ("FixedClock(datetime(2026,1,1))", "InvalidValue: now must have a time zone"),
+    (
+        "FixedClock(datetime(2026,1,1))",
+        "InvalidValue: now must have a time zone: write tzinfo=UTC, or datetime.now(UTC)",
+    ),
     (
         'ca.ServiceSetup("standard")',
         "InvalidValue: vat_scheme must be a VatScheme, not a str: write VatScheme.NOT_REGISTERED",

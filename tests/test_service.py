@@ -533,7 +533,7 @@ def test_a_repository_that_cannot_find_deadlines_is_malformed() -> None:
         lambda *moments: asyncio.run(access.deadlines(*moments)),
     )
     for ask in asks:
-        with pytest.raises(ca.InvalidValue, match="cannot find clients by their deadlines") as bad:
+        with pytest.raises(ca.InvalidValue, match="add the protocol Deadlines") as bad:
             ask(world.T0, world.LATE)
         assert bad.value.field == "repository"
 

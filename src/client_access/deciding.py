@@ -95,7 +95,7 @@ def decide(
     """
     rules = _BY_COMMAND.get(type(command))
     if rules is None:
-        raise wrong_type("command", "a command", command)
+        raise wrong_type("command", "a command", command, "write AddClient(…), for example")
     if client is not None:
         check_type("client", client, Client)
         if not client.id == command.client_id:
@@ -132,7 +132,7 @@ def evolve(client: Client | None, event: Event) -> Client:
     """
     rules = _BY_EVENT.get(type(event))
     if rules is None:
-        raise wrong_type("event", "an event", event)
+        raise wrong_type("event", "an event", event, "pass change.event")
     if client is None:
         follows = rules.creates and event.version == 1
     else:
@@ -164,7 +164,7 @@ def replay(events: Iterable[Event]) -> Client:
     for event in to_tuple("events", events):
         client = evolve(client, event)
     if client is None:
-        raise CorruptRecord("a history has at least one event")
+        raise CorruptRecord("a history is empty: look first whether the client exists")
     return client
 
 

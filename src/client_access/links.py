@@ -51,7 +51,9 @@ class ActivationLinks:
     def __init__(self, secret_keys: Sequence[str | bytes]) -> None:
         # One str or bytes is a sequence too.
         if isinstance(secret_keys, str | bytes):
-            raise InvalidValue("secret_keys", "must be a sequence of keys, not one key")
+            raise InvalidValue(
+                "secret_keys", "must be a sequence of keys, not one key: write [key]"
+            )
         keys = [to_secret_key("secret_keys", key) for key in to_tuple("secret_keys", secret_keys)]
         if not keys:
             raise InvalidValue("secret_keys", "must have at least one key")
@@ -128,6 +130,6 @@ def _check_base(base: object) -> None:
     if not host or parts.username is not None:
         raise InvalidValue("base", "must name a host, and no user")
     if not (parts.path or parts.query or base.endswith(("?", "#"))):
-        raise InvalidValue("base", "must continue after the host, because the token follows")
+        raise InvalidValue("base", "must continue after the host: write https://…/activate/")
     if parts.scheme == "http" and host not in _LOCAL_HOSTS:
-        raise InvalidValue("base", "must be https")
+        raise InvalidValue("base", "must begin with https://")

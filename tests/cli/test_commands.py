@@ -666,7 +666,10 @@ def test_invoice_of_a_practice_and_of_a_client(run: Run, database: str, catalogu
         ("import {dir} --practice x --database {db}", "Is a directory."),
         ("import {dir}/empty --practice x --database sqlite:///{dir}", "cannot be opened"),
         ("import {dir}/bad --practice x --database sqlite:////none/none.db", "cannot be opened"),
-        ("list --practice= --database {db}", "The practice id is blank."),
+        (
+            "list --practice= --database {db}",
+            "The practice id is blank: write at least one visible character.",
+        ),
         (
             "list --practice x --database postgresql://u:secret@h:port/d",
             "is not a valid database URL",
@@ -853,5 +856,8 @@ def test_the_help_names_every_command(arguments: list[str]) -> None:
         "outbox",
         "retry",
         "discard",
+        "purge",
+        "compact",
+        "refresh",
     ):
         assert f"  {command} " in done.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Concatenate, ParamSpec, TypeVar, cast
@@ -29,6 +30,10 @@ def _forward(
         return method(self.good, *args, **kwargs)
 
     return forward
+
+
+# What a failed transaction does not undo: a lock, and a sequence.
+_NOT_KEPT = ("_lock", "_numbers")
 
 
 class Delegating:
@@ -61,6 +66,19 @@ class Delegating:
     retry = _forward(MemoryRepository.retry)
     discard = _forward(MemoryRepository.discard)
     outbox_state = _forward(MemoryRepository.outbox_state)
+
+    def locked(self, client_ids: Sequence[UUID], work: Callable[[ca.Repository], T]) -> T:
+        with self.good._lock:
+            before = {
+                name: deepcopy(kept)
+                for name, kept in vars(self.good).items()
+                if name not in _NOT_KEPT
+            }
+            try:
+                return work(self)
+            except BaseException:
+                vars(self.good).update(before)
+                raise
 
     # ── Helpers for faults ───────────────────────────────────────────────────────────────────────
 

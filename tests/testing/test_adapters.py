@@ -21,7 +21,7 @@ from client_access.testing.awaiting import OpenAsyncRepository
 
 
 class TestMemoryRepository(RepositoryConformance):
-    offers = tuple(set(OPTIONAL_PROTOCOLS) - {ca.HostTransaction})
+    offers = tuple(set(OPTIONAL_PROTOCOLS) - {ca.HostTransaction, ca.Locks})
     examples = 2  # test_machine.py drives it through many more
 
     @pytest.fixture

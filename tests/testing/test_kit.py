@@ -103,7 +103,8 @@ def test_the_runner_reports_what_passed_failed_and_was_skipped() -> None:
     assert report.conforms
     assert str(report) == (
         f"{len(report.passed)} passed, 0 failed\n"
-        "10 skipped: the repository is not thread-safe\n"
+        "12 skipped: the repository is not thread-safe\n"
+        "3 skipped: the repository does not offer Locks\n"
         "2 skipped: the repository does not offer HostTransaction"
     )
     assert len(report.passed) + len(report.skipped) == len(CHECKS)

@@ -11,6 +11,7 @@ from testing import (  # noqa: F401  # importing plants the faults
     faults_in_deadlines,
     faults_in_erasing,
     faults_in_feeding,
+    faults_in_locking,
     faults_in_more,
     faults_in_outbox,
     faults_in_paging,

@@ -97,5 +97,5 @@ def check_setups(case: Case, command: Selecting) -> tuple[HeldService, ...]:
     for service in services:
         if service.setup is not None and not case.catalogue.held(service.code).needs_setup:
             name = "setup" if isinstance(command, AddService) else "services"
-            raise InvalidValue(name, "has information for a service that needs none")
+            raise InvalidValue(name, "has information for a service that needs none: leave it out")
     return services

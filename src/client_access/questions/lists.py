@@ -13,7 +13,7 @@ from client_access.client import Client
 from client_access.errors import CorruptRecord, InvalidValue
 from client_access.machines.lifecycle import NEW_CLIENT_INVITATION, NEW_CLIENT_INVITATION_KEY
 from client_access.values import ClientKind, ClientList, fold, to_practice_id
-from client_access.values.validation import check_type, to_id, to_plain, to_text
+from client_access.values.validation import check_type, to_id, to_plain, to_text, wrong_type
 
 Cursor = tuple[str, UUID]
 """A place in a list: the folded name and the id of the row that it comes after."""
@@ -155,7 +155,7 @@ class PageQuery:
                     to_id("after", client_id),
                 )
             case _:
-                raise InvalidValue("after", "must be the next of a page")
+                raise wrong_type("after", "the next of a page", after, "pass page.next")
         return cls(practice, client_list, fold(text), rows, place)
 
     def page(self, found: Sequence[Client | StoredRow[str]]) -> Page:

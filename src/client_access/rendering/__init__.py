@@ -187,7 +187,7 @@ def render(
     """
     name = NOTICE_NAMES.get(type(notice))
     if name is None:
-        raise wrong_type("notice", "a notice", notice)
+        raise wrong_type("notice", "a notice", notice, "pass one of change.notices")
     check_type("letterhead", letterhead, Letterhead)
     check_type("templates", templates, Templates)
     check_callable("practice_name", practice_name)
@@ -305,7 +305,9 @@ def _link(
     if not isinstance(notice.recipient, ToAddress):
         return None
     if activation_url is None:
-        raise InvalidValue("activation_url", "is needed for an email with a link to activate")
+        raise InvalidValue(
+            "activation_url", "is needed for a link: pass ActivationLinks(…).url(base)"
+        )
     url = plain("activation_url", activation_url(notice.client_id, notice.activation_id))
     check_url("activation_url", url)
     return url

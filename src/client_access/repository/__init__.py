@@ -201,7 +201,9 @@ class Locks(Protocol):
         """Call `work` while no other writer can change these clients, and return its result.
 
         What `work` saves in the repository that it gets is committed after it, or is undone if it
-        raises an error. It may be called again, as a transaction may have to be begun again.
+        raises an error. That repository offers the protocols that this one offers. `work` may be
+        called again, as a transaction may have to be begun again. Nothing calls `locked` inside a
+        transaction of the host.
 
         Raises:
             StaleClient, EmailTaken: other writers were first each time, at a client that did not

@@ -303,7 +303,7 @@ class ClientAccess:
         """
         repository = self.repository
         if not isinstance(repository, Deadlines):
-            raise InvalidValue("repository", "cannot find clients by their deadlines")
+            raise InvalidValue("repository", "has no with_deadlines: add the protocol Deadlines")
         since, until = to_utc("since", since), to_utc("until", until)
         practice_id = None if practice_id is None else to_practice_id(practice_id)
         reading = DeadlineReading(since, until)

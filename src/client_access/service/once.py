@@ -24,7 +24,7 @@ REMEMBER_FOR = timedelta(days=7)
 
 LONGEST_MEMORY = timedelta(days=10_000)
 
-NO_MEMORY = "is given, but the repository does not remember commands"
+NO_MEMORY = "needs a repository with the methods of CommandMemory"
 
 _COMMAND_ID_LENGTH = 200
 _DRAWS_AN_ID = (Subscribe, GiveAccess, ChangeEmail)
@@ -78,5 +78,5 @@ def recalled(change: Change, command: Command) -> Change:
         again = attrs.evolve(again, activation_id=first.activation_id)
     # If the person was erased since, the remembered command was erased too.
     if first not in (again, erase_command(again)):
-        raise InvalidValue("command_id", "was given to another command")
+        raise InvalidValue("command_id", "was given to another command: each needs one of its own")
     return change

@@ -131,4 +131,4 @@ def to_save(outcomes: Sequence[Change | CommandRefused]) -> list[Change]:
 def check_command(command: object) -> None:
     """Raise :class:`InvalidValue` unless `command` is a command."""
     if type(command) not in COMMAND_NAMES:
-        raise wrong_type("command", "a command", command)
+        raise wrong_type("command", "a command", command, "write AddClient(…), for example")

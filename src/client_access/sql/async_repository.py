@@ -17,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from client_access.change import Change
 from client_access.client import Client
-from client_access.errors import InvalidValue
 from client_access.events import Event
 from client_access.extras import needs
 from client_access.questions.lists import StoredRow
@@ -285,7 +284,9 @@ class AsyncSqlRepository:
         """
         engine = self._bind
         if isinstance(engine, AsyncConnection):
-            raise InvalidValue("bind", "must be an engine to lock clients")
+            raise wrong_type(
+                "bind", "an engine to lock clients", engine, "write AsyncSqlRepository(engine)"
+            )
 
         async def work_on(connection: AsyncConnection) -> T:
             await connection.run_sync(store.lock, client_ids)
@@ -304,7 +305,9 @@ class AsyncSqlRepository:
         """Do as :meth:`client_access.sql.SqlRepository.compact`."""
         engine = self._bind
         if isinstance(engine, AsyncConnection):
-            raise InvalidValue("bind", "must be an engine to compact its database")
+            raise wrong_type(
+                "bind", "an engine to compact", engine, "write AsyncSqlRepository(engine)"
+            )
         try:
             async with engine.connect() as connection:
                 await connection.run_sync(outside_transaction, compact)

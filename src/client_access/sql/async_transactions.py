@@ -8,12 +8,11 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from client_access.errors import InvalidValue
 from client_access.service.retries import Retries
 from client_access.sql.engines import begin, check_bind, commit, undo, watch
 from client_access.sql.faults import is_conflict
 from client_access.sql.lines import task_to_write
-from client_access.values.validation import check_awaitable, check_callable
+from client_access.values.validation import check_awaitable, check_callable, wrong_type
 
 T = TypeVar("T")
 
@@ -26,7 +25,9 @@ async def in_transaction_async(
     A cancelled task leaves nothing behind: its transaction is rolled back.
     """
     if not isinstance(engine, AsyncEngine):
-        raise InvalidValue("engine", "must be an async engine of SQLAlchemy")
+        raise wrong_type(
+            "engine", "an async engine of SQLAlchemy", engine, "use create_async_engine(url)"
+        )
     check_bind(engine.dialect, engine.pool)
     check_callable("work", work)
     watch(engine.sync_engine)

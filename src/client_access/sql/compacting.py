@@ -25,7 +25,9 @@ def _compact_file(connection: Connection) -> None:
     connection.exec_driver_sql("VACUUM")
     busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
     if busy:
-        raise RepositoryError("the write-ahead log could not be emptied: it is being read")
+        raise RepositoryError(
+            "another connection reads the write-ahead log: compact again when none does"
+        )
 
 
 def _compact_tables(connection: Connection) -> None:
@@ -42,4 +44,4 @@ def _compact_tables(connection: Connection) -> None:
         connection.exec_driver_sql(f"VACUUM FULL {name}")
         # The server only warns a user who may not do it.
         if connection.exec_driver_sql(file, (name,)).scalar_one() == before:
-            raise RepositoryError("the user of the database may not compact the tables")
+            raise RepositoryError("the user may not compact the tables: connect as their owner")

@@ -153,9 +153,12 @@ def check_bind(dialect: Dialect, pool: Pool | None) -> None:
         pool: the pool of the engine; None for a connection.
     """
     if (dialect.name, dialect.driver) not in _DRIVERS:
-        raise InvalidValue("bind", "must use SQLite, or PostgreSQL with psycopg 3")
+        raise InvalidValue("bind", "must use SQLite or psycopg 3: write postgresql+psycopg://")
     if isinstance(pool, StaticPool | SingletonThreadPool):
-        raise InvalidValue("bind", "must have a pool that lends a connection to one at a time")
+        raise InvalidValue(
+            "bind",
+            "must have a pool that lends a connection to one at a time: pass poolclass=QueuePool",
+        )
 
 
 def watch(engine: Engine) -> None:
@@ -370,7 +373,7 @@ def _check_host(connection: Connection) -> None:
     """Refuse a host's connection on which the answer of a statement comes later or never."""
     _check_process(connection)
     if connection.dialect.name == "postgresql" and _driver(connection).pgconn.pipeline_status:
-        raise InvalidValue("bind", "must not be in pipeline mode")
+        raise InvalidValue("bind", "must not be in pipeline mode: leave the pipeline first")
 
 
 def _check_process(connection: Connection) -> None:
@@ -398,7 +401,9 @@ def _check_mode(connection: Connection) -> None:
     Python 3.12 and later can make one, by setting `autocommit`.
     """
     if isinstance(getattr(_driver(connection), "autocommit", None), bool):
-        raise InvalidValue("bind", "must leave the autocommit of its driver at its default")
+        raise InvalidValue(
+            "bind", "must leave the autocommit of its driver at its default: do not pass autocommit"
+        )
 
 
 def _prepare(connection: Connection) -> None:

@@ -16,7 +16,6 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from client_access.change import Change
 from client_access.client import Client
-from client_access.errors import InvalidValue
 from client_access.events import Event
 from client_access.extras import needs
 from client_access.questions.lists import StoredRow
@@ -302,7 +301,9 @@ class SqlRepository:
         """
         engine = self._bind
         if isinstance(engine, Connection):
-            raise InvalidValue("bind", "must be an engine to lock clients")
+            raise wrong_type(
+                "bind", "an engine to lock clients", engine, "write SqlRepository(engine)"
+            )
 
         def work_on(connection: Connection) -> T:
             store.lock(connection, client_ids)
@@ -331,7 +332,7 @@ class SqlRepository:
         """
         engine = self._bind
         if isinstance(engine, Connection):
-            raise InvalidValue("bind", "must be an engine to compact its database")
+            raise wrong_type("bind", "an engine to compact", engine, "write SqlRepository(engine)")
         try:
             with engine.connect() as connection:
                 outside_transaction(connection, compact)

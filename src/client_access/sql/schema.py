@@ -53,7 +53,9 @@ def take_steps(connection: Connection, steps: Sequence[Step] = STEPS) -> None:
     )
     version = _sound(row.scalar_one())
     if version > len(steps):
-        raise RepositoryError(f"the tables are of version {version}, which is later than this one")
+        raise RepositoryError(
+            f"the tables are of version {version}, which is later: upgrade client-access"
+        )
     for step in steps[version:]:
         step(connection)
     if version == len(steps):

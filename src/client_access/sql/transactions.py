@@ -8,12 +8,11 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from client_access.errors import InvalidValue
 from client_access.service.retries import Retries
 from client_access.sql.engines import begin, check_bind, commit, undo, watch
 from client_access.sql.faults import is_conflict
 from client_access.sql.lines import turn_to_write
-from client_access.values.validation import check_callable, check_sync
+from client_access.values.validation import check_callable, check_sync, wrong_type
 
 T = TypeVar("T")
 
@@ -42,7 +41,7 @@ def in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
         Exception: whatever else the work or the database raised.
     """
     if not isinstance(engine, Engine):
-        raise InvalidValue("engine", "must be an engine of SQLAlchemy")
+        raise wrong_type("engine", "an engine of SQLAlchemy", engine, "use create_engine(url)")
     check_bind(engine.dialect, engine.pool)
     check_callable("work", work)
     check_sync("work", work, "in_transaction_async")

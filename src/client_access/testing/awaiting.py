@@ -7,17 +7,19 @@ answer. Calls from several threads run as concurrent tasks.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partialmethod
 from inspect import iscoroutine
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from client_access.repository import Repository
 from client_access.repository.awaited import AsyncRepository
 from client_access.testing.checks.frame import OPTIONAL_PROTOCOLS, ConformanceError, names_of
+
+T = TypeVar("T")
 
 OpenAsyncRepository = Callable[[], AbstractAsyncContextManager[AsyncRepository]]
 """Opens a repository on the running event loop, and closes it there."""
@@ -65,13 +67,20 @@ class _Synchronous:
         self.loop = loop
 
     def call(self, name: str, *args: object, **kwargs: object) -> object:
-        answer = getattr(self.repository, name)(*args, **kwargs)
+        given = [self._to_await(each) if callable(each) else each for each in args]
+        answer = getattr(self.repository, name)(*given, **kwargs)
         if not iscoroutine(answer):
             raise ConformanceError(
                 f"{type(self.repository).__name__}.{name}() must be a coroutine, but it returned "
                 f"{type(answer).__name__} without being awaited: define it with `async def`."
             )
         return asyncio.run_coroutine_threadsafe(answer, self.loop).result()
+
+    def _to_await(
+        self, work: Callable[[Repository], T]
+    ) -> Callable[[AsyncRepository], Awaitable[T]]:
+        """Return work of :class:`Locks` that is done in another thread, as it calls this loop."""
+        return lambda held: asyncio.to_thread(work, _synchronous(held, self.loop))
 
 
 def _synchronous(repository: AsyncRepository, loop: asyncio.AbstractEventLoop) -> Repository:

@@ -11,7 +11,7 @@ from typing import final
 
 from attrs import frozen
 
-from client_access.repository import Repository
+from client_access.repository import Locks, Repository
 from client_access.testing.checks import CHECKS, Check, ConformanceError
 from client_access.testing.checks.frame import names_of
 from client_access.values.validation import wrong_type
@@ -74,6 +74,8 @@ def reason_to_skip(check: Check, repository: Repository, *, thread_safe: bool = 
     for protocol in check.protocols:
         if not isinstance(repository, protocol):
             return f"the repository does not offer {protocol.__name__}"
+    if Locks in check.protocols and getattr(repository, "in_host_transaction", False):
+        return "the repository works in a transaction of its host, where nothing is locked"
     return None
 
 

@@ -49,7 +49,7 @@ def is_currency(instance: object, attribute: Attribute[str], value: str) -> None
 
 def _to_capabilities(names: Iterable[str]) -> tuple[str, ...]:
     if isinstance(names, str):
-        raise InvalidValue("capabilities", "must be an iterable of names, not a str")
+        raise InvalidValue("capabilities", "must be an iterable of names, not a str: write a list")
     given = to_tuple("capabilities", names)
     return tuple(to_text("capabilities", name, SERVICE_CODE_LENGTH) for name in given)
 

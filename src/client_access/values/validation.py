@@ -80,6 +80,8 @@ def _not_a(field: str, kind: type, value: object) -> InvalidValue:
         written = f"{kind.__name__}.{next(iter(kind.__members__))}"
     elif kind is str and isinstance(value, int | UUID):
         written = "str(…)"
+    elif kind.__module__.startswith("client_access.values"):
+        written = f"{kind.__name__}(…)"
     return wrong_type(field, wanted, value, f"write {written}" if written else "")
 
 
@@ -139,10 +141,11 @@ def is_one_of(*kinds: type) -> Validator[Any]:
     """Accept instances of any of the given final classes."""
     allowed = frozenset(kinds)
     names = ", ".join(kind.__name__ for kind in kinds)
+    mend = f"write {kinds[0].__name__}(…), for example"
 
     def check(_: object, attribute: Attribute[object], value: object) -> None:
         if type(value) not in allowed:
-            raise wrong_type(attribute.name, f"one of {names}", value)
+            raise wrong_type(attribute.name, f"one of {names}", value, mend)
 
     return check
 
@@ -273,7 +276,7 @@ def check_type(field: str, value: object, kind: type) -> None:
 def check_callable(field: str, value: object) -> None:
     """Raise :class:`InvalidValue` unless `value` can be called."""
     if not callable(value):
-        raise wrong_type(field, "callable", value)
+        raise wrong_type(field, "callable", value, "pass a function")
 
 
 def check_methods(field: str, value: object, protocol: type) -> None:
@@ -395,7 +398,7 @@ def check_text(
     else:
         visible = _check_characters(field, value, lines=lines)
     if not (visible or blank):
-        raise InvalidValue(field, "is blank")
+        raise InvalidValue(field, "is blank: write at least one visible character")
 
 
 def _check_characters(field: str, value: str, *, lines: bool) -> bool:
@@ -425,4 +428,4 @@ def check_aware(field: str, moment: datetime) -> None:
     except Exception:  # the zone may be the caller's own class, and raise anything
         raise InvalidValue(field, "has a time zone without a valid offset") from None
     if offset is None:
-        raise InvalidValue(field, "must have a time zone")
+        raise InvalidValue(field, "must have a time zone: write tzinfo=UTC, or datetime.now(UTC)")

@@ -93,7 +93,8 @@ def dump(value: Client | Command | Event | Notice) -> dict[str, Json]:
     try:
         name, format_now, unstructure = _WRITERS[type(value)]
     except KeyError:
-        raise wrong_type("value", "a client, a command, an event or a notice", value) from None
+        wanted = "a client, a command, an event or a notice"
+        raise wrong_type("value", wanted, value, "dump(change.after), for example") from None
     return {"kind": name, "format": format_now, "data": unstructure(value)}
 
 
@@ -171,5 +172,5 @@ def _load(record: object, expected: str) -> object:
         )
     name, kinds = record["kind"], KINDS[expected]
     if type(name) is not str or name not in kinds:
-        raise CorruptRecord(f"a record is of another kind than {expected}")
+        raise CorruptRecord(f"a record is not of a {expected}: load it as what its kind says")
     return kinds[name].load(record["format"], record["data"])
