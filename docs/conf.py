@@ -47,6 +47,7 @@ if PLAYGROUND.exists():
     tags.add("playground")  # type: ignore[name-defined]  # noqa: F821 - Sphinx defines it
 
 html_theme = "furo"
+html_favicon = "../site/playground/icon.svg"
 html_theme_options = {
     "light_css_variables": {
         "color-brand-primary": "#4338ca",

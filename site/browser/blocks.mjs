@@ -23,7 +23,7 @@ export function pagesOfSite() {
   if (!existsSync(join(SITE, "index.html"))) return [];
   return readdirSync(SITE, { recursive: true })
     .filter((path) => path.endsWith(".html") && !path.startsWith("playground"))
-    .filter((path) => readFileSync(join(SITE, path), "utf8").includes("run-blocks.js"));
+    .filter((path) => /<script[^>]*run-blocks\.js/.test(readFileSync(join(SITE, path), "utf8")));
 }
 
 /** Click every button, the last one first; return how many were compared, and the differences. */

@@ -32,7 +32,7 @@ async function test(name, run) {
   }
 }
 
-const written = Object.fromEntries(["README.md", "docs/procedures.md"].map((path) => [`/${path}.html`, pageOf(path)]));
+const written = Object.fromEntries(["README.md"].map((path) => [`/${path}.html`, pageOf(path)]));
 const server = await serve(written);
 const browser = await launch();
 const library = oracle();
