@@ -124,9 +124,20 @@ def test_a_call_that_ctrl_c_ends_raises_that_and_locks_nothing(database: str, ho
     assert (ends.stdout, ends.returncode) == ("KeyboardInterrupt\n", 0), ends.stderr
 
 
-@pytest.mark.parametrize("moment", ["before_cursor_execute", "commit"])
-def test_an_interruption_that_is_replaced_is_raised(database: str, moment: str) -> None:
+@pytest.mark.parametrize(
+    ("moment", "error"),
+    [
+        ("before_cursor_execute", OperationalError("exit", None, Exception("pipeline mode"))),
+        ("before_cursor_execute", AssertionError()),
+        ("commit", AssertionError()),
+    ],
+)
+def test_an_interruption_that_is_replaced_is_raised(
+    database: str, moment: str, error: Exception
+) -> None:
     """psycopg replaces it if it fails to leave pipeline mode, and SQLAlchemy while it commits.
+
+    SQLAlchemy also does so while it releases a savepoint.
 
     One that was handled before is not raised.
     """
@@ -137,7 +148,6 @@ def test_an_interruption_that_is_replaced_is_raised(database: str, moment: str) 
 
     def stop(*arguments: Any) -> None:
         if moment == "commit" or "INSERT INTO client_access_event" in arguments[2]:
-            error = OperationalError("exit", None, Exception("pipeline mode"))
             error.__context__ = KeyboardInterrupt()
             raise error
 

@@ -24,8 +24,8 @@ UNREADABLE_CHARACTER = "\ufffd"
 _DELIMITERS = ",;\t"
 
 # A quoted cell, up to its end. Other quotation marks are ordinary text.
-_QUOTED = re.compile(rf'(?:\A|(?<=[{_DELIMITERS}])) *+"(?:[^"]++|"")*+(?:"|\Z)')
-_BLANK = re.compile(rf'[\s"{_DELIMITERS}]*+')
+_QUOTED = re.compile(rf'(?:\A|(?<=[{_DELIMITERS}])) *"[^"]*(?:""[^"]*)*(?:"|\Z)')
+_BLANK = re.compile(rf'[\s"{_DELIMITERS}]*')
 
 
 def _before_formulas(mark: str) -> re.Pattern[str]:
@@ -69,10 +69,13 @@ class _Quotation:
     """
 
     def __init__(self, delimiters: str) -> None:
-        other, quoted = f"[^{delimiters}]", r'"(?:[^"]++|"")*+'
+        # Nothing in it can match in two ways, so it takes linear time. Possessive quantifiers would
+        # say so, but Python before 3.11.5 gets them wrong.
+        other, quoted, close = f"[^{delimiters}]", r'"[^"]*(?:""[^"]*)*', r'"(?!")'
         self._cells = re.compile(
-            rf'(?: *+(?:{quoted}"|(?!")){other}*+[{delimiters}])*+ *+'
-            rf'(?:{quoted}(?:(?P<closed>")(?P<after>{other}++)?+|(?P<open>\Z))|(?P<bare>{other}++))?+'
+            rf'(?: *(?![ "]){other}*[{delimiters}]| *{quoted}{close}{other}*[{delimiters}])* *'
+            rf"(?:{quoted}(?:(?P<closed>{close})(?P<after>{other}+)?|(?P<open>\Z))"
+            rf'|(?![ "])(?P<bare>{other}+))?'
         )
         self._before = ""
 

@@ -214,15 +214,15 @@ def run(connection: Connection, work: Callable[[Connection, *Ts], T], *arguments
     handled = sys.exception()
     try:
         return work(connection, *arguments)
-    except (SQLAlchemyError, ClientAccessError) as error:
+    except (UnicodeError, OverflowError) as error:
+        # Drivers raise these for a value that the database cannot store.
+        raise StatementError("a value cannot be stored", None, None, error) from error
+    except (SQLAlchemyError, ClientAccessError, AssertionError) as error:
         interruption = _interruption_behind(error, handled)
         if interruption is None:
             raise
         _put_away(connection, interruption)
         raise interruption from None
-    except (UnicodeError, OverflowError) as error:
-        # Drivers raise these for a value that the database cannot store.
-        raise StatementError("a value cannot be stored", None, None, error) from error
     except BaseException as error:
         if _is_waiting(connection):
             _put_away(connection, error)
