@@ -145,6 +145,8 @@ def create_app(database_url: URL, links_key: str) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await repository.prepare()
         async with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":  # processes that begin together take turns
+                await connection.execute(text("SELECT pg_advisory_xact_lock(1)"))
             await connection.execute(text(JOURNAL))
         yield
         await engine.dispose()

@@ -53,6 +53,8 @@ class Worker:
         self.repository = SqlRepository(engine)
         self.policy = ca.RelayPolicy(lease=lease, first_delay=lease / 6)
         with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":  # workers that begin together take turns
+                connection.execute(text("SELECT pg_advisory_xact_lock(1)"))
             for table in TABLES.split(";"):
                 connection.execute(text(table))
 
