@@ -69,6 +69,8 @@ Recipient = ToAddress | ToClientService | ToPractice | AtSignIn
 
 # ── Notices ──────────────────────────────────────────────────────────────────────────────────────
 
+# A notice without fields of its own has no decorator, as in `events`.
+
 
 R = TypeVar("R", bound=Recipient)
 

@@ -274,15 +274,21 @@ def test_tasks_take_turns_to_write_on_sqlite(sqlite: str) -> None:
 
 
 def test_threads_take_turns_to_write_on_sqlite(sqlite: str) -> None:
+    """Those of a repository on a host's engine and of the host, in the order in which they came."""
     order: list[int] = []
     engine = create_engine(sqlite)
+    repository = SqlRepository(engine)
 
     def write(number: int) -> None:
         def work(_: Connection) -> None:
             time.sleep(0.2)
             order.append(number)
 
-        in_transaction(engine, work)
+        if number % 2:
+            in_transaction(engine, work)
+        else:
+            repository.save([added()])
+            order.append(number)
 
     with ThreadPoolExecutor(10) as threads:
         for number in range(10):

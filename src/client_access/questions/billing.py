@@ -68,8 +68,8 @@ class InvoiceDifference:
     """One line that differs between two invoices, and why.
 
     Parameters:
-        before: the earlier line; None if there was none.
-        after: the later line; None if there is none.
+        before: the line on the earlier invoice, or None.
+        after: the line on the later invoice, or None.
         cause: why. A client that has no line in the other invoice came or left.
     """
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from threading import Event, Lock
 from typing import Final, final
 from weakref import WeakKeyDictionary
@@ -75,30 +75,35 @@ class Line:
 
 
 _TIMEOUT: Final = 30.0  # seconds
-_THREADS: WeakKeyDictionary[Engine, Line] = WeakKeyDictionary()
+_KEPT_WRITING: Final = "others kept writing for 30 seconds: SQLite has one writer"
+_LINES: WeakKeyDictionary[Engine, Line] = WeakKeyDictionary()
 _TASKS: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakKeyDictionary[Engine, asyncio.Lock]] = (
     WeakKeyDictionary()
 )
-_KEPT_WRITING: Final = "others kept writing for 30 seconds: SQLite has one writer"
 
 
-@contextmanager
-def turn_to_write(engine: Engine) -> Iterator[None]:
-    """Wait, on SQLite, until the threads that came before have written with this engine.
+def form_line(engine: Engine, line: Line) -> None:
+    """Let the threads that write with an engine wait in this line."""
+    _LINES[engine] = line
 
-    Raises:
-        RepositoryError: they had not in time.
+
+def turn_to_write(engine: Engine) -> AbstractContextManager[None]:
+    """Return the line of the threads that write with an engine.
+
+    Where none was formed, one thread at a time writes on SQLite, and nobody waits on PostgreSQL.
     """
     if engine.dialect.name != "sqlite":
-        yield
-        return
-    with _THREADS.setdefault(engine, Line(1, _TIMEOUT, _KEPT_WRITING)):
-        yield
+        return _LINES.get(engine) or nullcontext()
+    return _LINES.setdefault(engine, Line(1, _TIMEOUT, _KEPT_WRITING))
 
 
 @asynccontextmanager
 async def task_to_write(engine: Engine) -> AsyncIterator[None]:
-    """Do as :func:`turn_to_write`, for tasks of an event loop."""
+    """Wait, on SQLite, until the tasks that came before have written with this engine.
+
+    Raises:
+        RepositoryError: they had not in time.
+    """
     if engine.dialect.name != "sqlite":
         yield
         return

@@ -44,7 +44,7 @@ from client_access.sql.faults import (
     is_made_meanwhile,
     pause_after,
 )
-from client_access.sql.lines import Line
+from client_access.sql.lines import Line, form_line, turn_to_write
 from client_access.sql.schema import check, in_this_version, is_up_to_date, take_steps
 from client_access.sql.transactions import in_transaction as in_host_transaction
 from client_access.values import ClientList
@@ -83,7 +83,6 @@ class SqlRepository:
         self._bind = bind
         self._process = os.getpid()
         self._to_read: AbstractContextManager[None] = nullcontext()
-        self._to_write: AbstractContextManager[None] = nullcontext()
         watch(bind.engine)
         if not isinstance(bind, Engine):
             return
@@ -92,7 +91,7 @@ class SqlRepository:
         elif not self._read(is_up_to_date):
             self._repeat(
                 bind,
-                self._to_write,
+                turn_to_write(bind),
                 is_made_meanwhile,
                 lambda connection: in_transaction(connection, take_steps),
             )
@@ -142,21 +141,21 @@ class SqlRepository:
             except BaseException:
                 engine.dispose()
                 raise
-        repository._wait_in_line(options["pool_size"], pool_timeout)
+        repository._wait_in_line(engine, options["pool_size"], pool_timeout)
         return repository
 
-    def _wait_in_line(self, pool_size: int, timeout: float) -> None:
-        """Let threads wait in line, if no one else uses the engine."""
+    def _wait_in_line(self, engine: Engine, pool_size: int, timeout: float) -> None:
+        """Let threads wait in line for a connection, as no one else uses the engine."""
         message = (
             f"the pool of {pool_size} connections ran out after {timeout:g} seconds:"
             " pass a larger pool_size, or make fewer calls at once"
         )
-        if self._bind.dialect.name == "sqlite" and pool_size > 1:
+        self._to_read = line = Line(pool_size, timeout, message)
+        if engine.dialect.name == "sqlite" and pool_size > 1:
             self._to_read = Line(pool_size - 1, timeout, message)
             message = f"other threads kept writing for {timeout:g} seconds: SQLite has one writer"
-            self._to_write = Line(1, timeout, message)
-        else:
-            self._to_read = self._to_write = Line(pool_size, timeout, message)
+            line = Line(1, timeout, message)
+        form_line(engine, line)
 
     def close(self) -> None:
         """Close the connections of an engine. Do nothing to a host's connection.
@@ -310,8 +309,7 @@ class SqlRepository:
             return work(SqlRepository(connection))
 
         try:
-            with self._to_write:
-                return in_host_transaction(engine, work_on)
+            return in_host_transaction(engine, work_on)
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 
@@ -417,7 +415,7 @@ class SqlRepository:
         if isinstance(self._bind, Engine):
             return self._repeat(
                 self._bind,
-                self._to_write,
+                turn_to_write(self._bind),
                 is_collision,
                 lambda connection: in_transaction(connection, work, *arguments),
             )
