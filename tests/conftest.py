@@ -9,6 +9,7 @@ from client_access.service import retries
 __all__ = ["database", "no_pauses", "postgresql", "postgresql_server", "sqlite"]
 
 settings.register_profile("default", deadline=None, max_examples=100, derandomize=True)
+settings.register_profile("brief", deadline=None, max_examples=20, derandomize=True)
 settings.register_profile("thorough", deadline=None, max_examples=5000)
 settings.load_profile("default")
 

@@ -164,7 +164,7 @@ def test_a_wrong_type_is_invalid_and_names_the_field(kind: type) -> None:
             assert raised.value.field == name, (kind, name, wrong)
 
 
-@settings(max_examples=600)
+@settings(max_examples=6 * settings().max_examples)
 @given(st.sampled_from(FIELDS), junk.anything)
 def test_any_argument_makes_a_valid_value_or_is_invalid(
     field: tuple[type, str], value: object
@@ -950,7 +950,7 @@ def _by_library(address: str) -> str | None:
         return None
 
 
-@settings(max_examples=500)
+@settings(max_examples=5 * settings().max_examples)
 @given(adversarial)
 @example("a@example.com")
 @example("a@b.co-m")
@@ -993,7 +993,7 @@ def test_the_pattern_matches_plain_addresses() -> None:
     assert _by_library("a@B.INVALID") is None
 
 
-@settings(max_examples=250)
+@settings(max_examples=3 * settings().max_examples)
 @given(adversarial)
 @example("İ@example.com")
 @example("x@FAẞ.de")

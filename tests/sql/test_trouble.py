@@ -347,7 +347,7 @@ def test_a_connection_whose_commit_was_interrupted_is_not_used_again(postgresql:
             connection.execute(
                 text(
                     "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql"
-                    " AS $$ BEGIN PERFORM pg_sleep(60); END $$"
+                    " AS $$ BEGIN PERFORM pg_sleep(2); END $$"
                 )
             )
             connection.execute(
