@@ -75,6 +75,25 @@ def test_a_long_record_ends_with_its_line_wherever_the_pieces_end(
         assert (last.number, last.cells) == (3, ("B",))
 
 
+@pytest.mark.parametrize("over", range(-3, 4))
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("start", ["", "\ufeff", "\n"], ids=["plain", "BOM", "blank"])
+def test_a_long_first_record_ends_with_its_line_too(
+    over: int, end: str, quote: str, start: str
+) -> None:
+    """It is read twice, because it decides the delimiter; the records after it are blank, and B."""
+    length = RECORD_LENGTH + over - len(end) - 2 * len(quote)
+    for length_of_record in (length, length + RECORD_LENGTH, length + RECORD_LENGTH + 1):
+        content = f"{start}{quote}{'x' * length_of_record}{quote}{end}{end}B{end}"
+        found = dict(read_records(io.BytesIO(content.encode())))
+        first = 1 + start.count("\n")
+        too_long = length_of_record > RECORD_LENGTH - len(end) - 2 * len(quote)
+        assert list(found) == [first, first + 2]
+        assert (found[first] is Fault.TOO_LONG) is too_long
+        assert found[first + 2] == ["B"]
+
+
 def _as_python_reads(text: str, delimiter: str) -> list[list[str]]:
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=False

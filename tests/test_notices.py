@@ -759,3 +759,13 @@ def test_a_notice_refuses_the_recipients_of_other_notices(kind: type[ca.Notice])
         else:
             with pytest.raises(ca.InvalidValue, match="recipient must be of type"):
                 evolve(notice, recipient=recipient)
+
+
+@pytest.mark.parametrize("wrong", ["Pay\nroll", "\u202e", "", "x" * 201, 1])
+def test_the_names_of_services_in_an_activation_email_are_names(wrong: Any) -> None:
+    """A stored notice is checked like that too, before a letter is made of it."""
+    email = next(n for n in every_notice.notices() if isinstance(n, ca.ActivationEmail))
+    with pytest.raises(ca.InvalidValue, match="services"):
+        evolve(email, services=("Payroll", wrong))
+    with pytest.raises(ca.InvalidValue, match="services"):
+        evolve(email, services=["Payroll"])  # type: ignore[arg-type]  # the test

@@ -18,6 +18,8 @@ from client_access.values import PRACTICE_ID_LENGTH, SERVICE_CODE_LENGTH, Identi
 from client_access.values.catalogue import InvoiceLine, is_currency
 from client_access.values.email_address import EmailAddress
 from client_access.values.validation import (
+    NAME_LENGTH,
+    check_text,
     is_a,
     is_a_or_none,
     is_aware,
@@ -26,6 +28,7 @@ from client_access.values.validation import (
     is_text,
     is_text_or_none,
     is_tuple_of,
+    keep,
     wrong_type,
 )
 
@@ -112,6 +115,14 @@ class _Notice(Generic[R]):
         return str(self.version)
 
 
+def _are_names(
+    instance: object, attribute: Attribute[tuple[str, ...]], value: tuple[str, ...]
+) -> None:
+    """Accept a tuple of names."""
+    for name in keep(instance, attribute, value, tuple):
+        check_text(attribute.name, name, NAME_LENGTH)
+
+
 @final
 @frozen
 class ActivationEmail(_Notice[ToAddress]):
@@ -133,7 +144,7 @@ class ActivationEmail(_Notice[ToAddress]):
     expires_at: datetime = field(kw_only=True, validator=is_aware)
     times_sent: int = field(kw_only=True, validator=is_count)
     payer: Payer = field(kw_only=True, validator=is_a(Payer))
-    services: tuple[str, ...] = field(kw_only=True, validator=is_tuple_of(str))
+    services: tuple[str, ...] = field(kw_only=True, validator=_are_names)
     monthly_total: Decimal | None = field(kw_only=True, validator=is_a_or_none(Decimal))
     currency: str = field(kw_only=True, validator=is_currency)
 

@@ -187,11 +187,21 @@ def test_threads_are_served_in_the_order_in_which_they_come(database: str) -> No
 def test_a_place_that_is_not_free_in_time_is_an_error() -> None:
     """Also if the one before gives up, or a signal ends the waiting."""
     line = Line(1, 0.05, "too late")
-    with line, pytest.raises(RepositoryError, match="too late"), line:
+    with line.turn(), pytest.raises(RepositoryError, match="too late"), line.turn():
         pytest.fail("there is one place")
-    with line, line_interrupted(), pytest.raises(KeyboardInterrupt), line:
+    with line.turn(), line_interrupted(), pytest.raises(KeyboardInterrupt), line.turn():
         pytest.fail("there is one place")
-    with line:
+    with line.turn():
+        pass
+
+
+def test_a_place_whose_block_a_signal_leaves_out_is_free_again() -> None:
+    """Otherwise nobody could write from then on. The signal comes just before or after it."""
+    line = Line(1, 0.05, "too late")
+    turn = line.turn()
+    turn.__enter__()
+    del turn  # as the interpreter does, without leaving the block
+    with line.turn():
         pass
 
 
@@ -212,19 +222,19 @@ def test_a_place_that_comes_too_late_goes_to_the_next(monkeypatch: pytest.Monkey
     def wait() -> None:
         entered.set()
         try:
-            with line:
+            with line.turn():
                 pytest.fail("it came too late")
         except RepositoryError as error:
             errors.append(error)
 
-    with line:
+    with line.turn():
         thread = Thread(target=wait)
         thread.start()
         entered.wait(10)
         time.sleep(0.05)
     thread.join()
     assert len(errors) == 1
-    with line:
+    with line.turn():
         pass
 
 

@@ -114,7 +114,7 @@ class _Records:
 
     def __next__(self) -> str:
         record = self._read()
-        if '"' in record or len(record) > RECORD_LENGTH:
+        if '"' in record or len(record) >= RECORD_LENGTH:  # less its byte order mark
             record = "".join(self._whole(record, self.delimiter))
             if len(record) > RECORD_LENGTH:
                 raise _TooLong
@@ -126,7 +126,7 @@ class _Records:
         """Return what separates most cells of the first record that is not blank."""
         first = self._read().removeprefix("\ufeff")  # the byte order mark
         while True:
-            pieces = self._whole(first, _DELIMITERS)
+            pieces = self._whole(first, _DELIMITERS, skip=False)
             record = "".join(pieces)
             if not record or len(record) > RECORD_LENGTH or not _BLANK.fullmatch(record):
                 self._ahead += reversed(pieces)
@@ -134,21 +134,35 @@ class _Records:
             self.blank += 1
             first = self._read()
 
-    def _whole(self, first: str, delimiters: str) -> list[str]:
-        """Read the rest of a record. Return its pieces, and of one that is too long only some."""
+    def _whole(self, first: str, delimiters: str, *, skip: bool = True) -> list[str]:
+        """Read the rest of a record. Return its pieces, and of one that is too long only some.
+
+        Parameters:
+            first: its first piece.
+            delimiters: what can separate cells.
+            skip: whether to read the others of one that is too long.
+        """
         quotation = _Quotation(delimiters)
         pieces, piece, length = [first], first, len(first)
-        while quotation.add(piece) and (piece := self._read()):
+        while (
+            (skip or length <= RECORD_LENGTH) and quotation.add(piece) and (piece := self._read())
+        ):
             if length <= RECORD_LENGTH:
                 pieces.append(piece)
             length += len(piece)
-        # The last piece may end between the two characters of a line end.
-        if length > RECORD_LENGTH and piece.endswith("\r") and (after := self._read()) != "\n":
-            self._ahead.append(after)
         return pieces
 
     def _read(self) -> str:
         """Return a line, or a piece of one that is longer than any record."""
+        piece = self._read_up_to_limit()
+        if len(piece) > RECORD_LENGTH and piece.endswith("\r"):
+            after = self._read_up_to_limit()
+            if after == "\n":  # the limit was between the two characters of a line end
+                return piece + after
+            self._ahead.append(after)
+        return piece
+
+    def _read_up_to_limit(self) -> str:
         if self._ahead:
             return self._ahead.pop()
         try:

@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from threading import Event, Lock
+from collections.abc import AsyncIterator, Iterator
+from contextlib import (
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
+from threading import Event, RLock
 from typing import Final, final
 from weakref import WeakKeyDictionary
 
@@ -24,9 +29,6 @@ from client_access.errors import RepositoryError
 class Line:
     """Lets some callers in at once. The others wait in line.
 
-    It is a context manager: entering it waits for a place, and leaving it gives the place back.
-    Entering raises :class:`RepositoryError` if there was no place in time.
-
     Parameters:
         places: how many are let in at once.
         timeout: how many seconds each of the others waits.
@@ -34,44 +36,43 @@ class Line:
     """
 
     def __init__(self, places: int, timeout: float, message: str) -> None:
-        self._free = places
+        self._places = places
         self._timeout = timeout
         self._message = message
+        self._inside: set[Event] = set()
         self._waiting: deque[Event] = deque()
-        self._lock = Lock()
+        # A turn can end while another one begins, if the garbage collector ends it.
+        self._lock = RLock()
 
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._free:
-                self._free -= 1
-                return
-            mine = Event()
-            self._waiting.append(mine)
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a place, and give it back at the end.
+
+        A signal may interrupt the `with` statement just before or after its block. The generator
+        is then closed when nothing refers to it, and so gives the place back all the same.
+
+        Raises:
+            RepositoryError: there was no place in time.
+        """
+        mine = Event()
         try:
-            in_time = mine.wait(self._timeout)
-        except BaseException:  # a signal
-            self._give_up(mine)
-            raise
-        if not in_time:
-            self._give_up(mine)
-            raise RepositoryError(self._message)
-
-    def _give_up(self, mine: Event) -> None:
-        with self._lock:
-            if mine in self._waiting:
-                self._waiting.remove(mine)
-                return
-        self._leave()  # the place came too late
-
-    def __exit__(self, *_: object) -> None:
-        self._leave()
-
-    def _leave(self) -> None:
-        with self._lock:
-            if self._waiting:
-                self._waiting.popleft().set()
-            else:
-                self._free += 1
+            with self._lock:
+                if len(self._inside) < self._places:
+                    self._inside.add(mine)
+                else:
+                    self._waiting.append(mine)
+            if mine not in self._inside and not mine.wait(self._timeout):
+                raise RepositoryError(self._message)
+            yield
+        finally:
+            with self._lock:
+                self._inside.discard(mine)
+                if mine in self._waiting:
+                    self._waiting.remove(mine)
+                while self._waiting and len(self._inside) < self._places:
+                    following = self._waiting.popleft()
+                    self._inside.add(following)
+                    following.set()
 
 
 _TIMEOUT: Final = 30.0  # seconds
@@ -88,13 +89,14 @@ def form_line(engine: Engine, line: Line) -> None:
 
 
 def turn_to_write(engine: Engine) -> AbstractContextManager[None]:
-    """Return the line of the threads that write with an engine.
+    """Wait in the line of the threads that write with an engine.
 
     Where none was formed, one thread at a time writes on SQLite, and nobody waits on PostgreSQL.
     """
     if engine.dialect.name != "sqlite":
-        return _LINES.get(engine) or nullcontext()
-    return _LINES.setdefault(engine, Line(1, _TIMEOUT, _KEPT_WRITING))
+        line = _LINES.get(engine)
+        return nullcontext() if line is None else line.turn()
+    return _LINES.setdefault(engine, Line(1, _TIMEOUT, _KEPT_WRITING)).turn()
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple, final
 from uuid import UUID
@@ -82,7 +83,7 @@ class SqlRepository:
         check_bind(bind.dialect, bind.pool if isinstance(bind, Engine) else None)
         self._bind = bind
         self._process = os.getpid()
-        self._to_read: AbstractContextManager[None] = nullcontext()
+        self._turn_to_read: Callable[[], AbstractContextManager[None]] = nullcontext
         watch(bind.engine)
         if not isinstance(bind, Engine):
             return
@@ -91,7 +92,7 @@ class SqlRepository:
         elif not self._read(is_up_to_date):
             self._repeat(
                 bind,
-                turn_to_write(bind),
+                partial(turn_to_write, bind),
                 is_made_meanwhile,
                 lambda connection: in_transaction(connection, take_steps),
             )
@@ -150,9 +151,10 @@ class SqlRepository:
             f"the pool of {pool_size} connections ran out after {timeout:g} seconds:"
             " pass a larger pool_size, or make fewer calls at once"
         )
-        self._to_read = line = Line(pool_size, timeout, message)
+        line = Line(pool_size, timeout, message)
+        self._turn_to_read = line.turn
         if engine.dialect.name == "sqlite" and pool_size > 1:
-            self._to_read = Line(pool_size - 1, timeout, message)
+            self._turn_to_read = Line(pool_size - 1, timeout, message).turn
             message = f"other threads kept writing for {timeout:g} seconds: SQLite has one writer"
             line = Line(1, timeout, message)
         form_line(engine, line)
@@ -397,7 +399,7 @@ class SqlRepository:
         if isinstance(self._bind, Engine):
             return self._repeat(
                 self._bind,
-                self._to_read,
+                self._turn_to_read,
                 is_collision,
                 lambda connection: read(connection, question, *arguments),
             )
@@ -415,7 +417,7 @@ class SqlRepository:
         if isinstance(self._bind, Engine):
             return self._repeat(
                 self._bind,
-                turn_to_write(self._bind),
+                partial(turn_to_write, self._bind),
                 is_collision,
                 lambda connection: in_transaction(connection, work, *arguments),
             )
@@ -427,7 +429,7 @@ class SqlRepository:
     def _repeat(
         self,
         engine: Engine,
-        line: AbstractContextManager[None],
+        turn: Callable[[], AbstractContextManager[None]],
         passes: Callable[[DBAPIError], bool],
         transaction: Callable[[Connection], T],
     ) -> T:
@@ -435,7 +437,7 @@ class SqlRepository:
         retries = Retries()
         while True:
             try:
-                with line, engine.connect() as connection:
+                with turn(), engine.connect() as connection:
                     return transaction(connection)
             except SQLAlchemyError as error:
                 time.sleep(pause_after(error, retries, passes))
