@@ -205,17 +205,20 @@ def test_a_place_whose_block_a_signal_leaves_out_is_free_again() -> None:
         pass
 
 
-class _Late(threading.Event):
+class _Late:
     """A place that is given just after its caller has given up."""
 
-    def wait(self, timeout: float | None = None) -> bool:
-        super().wait(10)
-        return False
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.release = self._lock.release
+
+    def acquire(self, timeout: float | None = None) -> bool:
+        return self._lock.acquire(timeout=10) and timeout is None
 
 
 def test_a_place_that_comes_too_late_goes_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     line = Line(1, 0.05, "too late")
-    monkeypatch.setattr("client_access.sql.lines.Event", _Late)
+    monkeypatch.setattr("client_access.sql.lines.Lock", _Late)
     entered = threading.Event()
     errors: list[BaseException] = []
 

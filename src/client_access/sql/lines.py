@@ -16,7 +16,7 @@ from contextlib import (
     contextmanager,
     nullcontext,
 )
-from threading import Event, RLock
+from threading import Lock, RLock
 from typing import Final, final
 from weakref import WeakKeyDictionary
 
@@ -39,8 +39,8 @@ class Line:
         self._places = places
         self._timeout = timeout
         self._message = message
-        self._inside: set[Event] = set()
-        self._waiting: deque[Event] = deque()
+        self._inside: set[Lock] = set()
+        self._waiting: deque[Lock] = deque()
         # A turn can end while another one begins, if the garbage collector ends it.
         self._lock = RLock()
 
@@ -54,14 +54,15 @@ class Line:
         Raises:
             RepositoryError: there was no place in time.
         """
-        mine = Event()
+        mine = Lock()  # takes a third of the time that an Event takes to make
+        mine.acquire()
         try:
             with self._lock:
                 if len(self._inside) < self._places:
                     self._inside.add(mine)
                 else:
                     self._waiting.append(mine)
-            if mine not in self._inside and not mine.wait(self._timeout):
+            if mine not in self._inside and not mine.acquire(timeout=self._timeout):
                 raise RepositoryError(self._message)
             yield
         finally:
@@ -72,7 +73,7 @@ class Line:
                 while self._waiting and len(self._inside) < self._places:
                     following = self._waiting.popleft()
                     self._inside.add(following)
-                    following.set()
+                    following.release()
 
 
 _TIMEOUT: Final = 30.0  # seconds
