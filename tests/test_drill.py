@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,9 +16,14 @@ from client_access.sql import SqlRepository
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> SqlRepository:
+def repository(tmp_path: Path) -> Iterator[SqlRepository]:
     """Two clients, whose commands stand in a journal and whose notices were delivered."""
-    repository = SqlRepository.open(f"sqlite:///{tmp_path / 'clients.db'}")
+    with SqlRepository.open(f"sqlite:///{tmp_path / 'clients.db'}") as repository:
+        write_lives(repository, tmp_path)
+        yield repository
+
+
+def write_lives(repository: SqlRepository, folder: Path) -> None:
     access = ca.ClientAccess(repository, catalogue=CATALOGUE)
     journal, delivered = list[str](), list[str]()
     for life, _ in zip(lives("north"), range(2), strict=False):
@@ -35,9 +41,8 @@ def repository(tmp_path: Path) -> SqlRepository:
             }
             journal.append(json.dumps(line))
             delivered += notices
-    (tmp_path / "journal0").write_text("\n".join(journal), "utf-8")
-    (tmp_path / "delivered").write_text("\n".join(delivered), "utf-8")
-    return repository
+    (folder / "journal0").write_text("\n".join(journal), "utf-8")
+    (folder / "delivered").write_text("\n".join(delivered), "utf-8")
 
 
 def counted(repository: SqlRepository, folder: Path) -> Counted:

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import QueuePool, create_engine
+from sqlalchemy import NullPool, create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import client_access as ca
@@ -26,6 +27,7 @@ CAT = ca.Catalogue([ca.Service("payroll", "Payroll", Decimal("7.50"))])
 ME = ca.PracticeUser("north")
 ID = UUID(int=1)
 ADD = ca.AddClient(ID, ME, business_name="A", email="ann@acme.example.com")
+opened = ExitStack()
 links = ActivationLinks(["a key of more than 32 characters, for tests"])
 
 
@@ -208,7 +210,7 @@ MISTAKES = [
         "InvalidValue: repository is not async: use ClientAccess",
     ),
     (
-        'arun(async_handle(SqlRepository.open("sqlite://")))',
+        'arun(async_handle(opened.enter_context(SqlRepository.open("sqlite://"))))',
         "InvalidValue: repository is not async: use ClientAccess",
     ),
     (
@@ -339,7 +341,7 @@ MISTAKES = [
         "InvalidValue: engine must be an engine of SQLAlchemy, not a str: use create_engine(url)",
     ),
     (
-        'SqlRepository(create_engine("sqlite://", poolclass=QueuePool).connect()).compact()',
+        'SqlRepository(opened.enter_context(create_engine("sqlite://", poolclass=NullPool).connect())).compact()',
         "InvalidValue: bind must be an engine to compact, not a Connection: write SqlRepository(engine)",
     ),
     (
@@ -430,7 +432,7 @@ MISTAKES = [
 @pytest.mark.parametrize(("mistake", "message"), MISTAKES)
 def test_a_mistake_gets_a_message_that_says_what_to_do(mistake: str, message: str) -> None:
     """What is raised, and its text; a value that was given is not in it."""
-    with pytest.raises((ca.ClientAccessError, TypeError)) as caught:
+    with opened, pytest.raises((ca.ClientAccessError, TypeError)) as caught:
         eval(mistake, globals())
     assert f"{type(caught.value).__name__}: {caught.value}" == message
 

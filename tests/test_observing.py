@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from test_async_service import AwaitedMemory
+from testing.delegating import Delegating
 from world import CATALOGUE, CLIENT_ID, FIRST, NORTH, OTHER_ID, PLATFORM
 
 import client_access as ca
@@ -17,25 +18,22 @@ ADD = ca.AddClient(CLIENT_ID, NORTH, business_name="Acme", email=FIRST)
 TAKEN = ca.AddClient(OTHER_ID, NORTH, business_name="Bolt", email=FIRST)
 
 
-class Memory:
+class Memory(Delegating):
     """A repository with conflicts, as `AwaitedMemory` has."""
 
     def __init__(self) -> None:
-        self.memory = ca.MemoryRepository()
+        super().__init__()
         self.conflicts: list[BaseException] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.memory, name)
 
     def save(self, changes: Any) -> None:
         if self.conflicts:
             raise self.conflicts.pop()
-        self.memory.save(changes)
+        self.good.save(changes)
 
     def save_once(self, command_id: str, change: ca.Change, **more: Any) -> None:
         if self.conflicts:
             raise self.conflicts.pop()
-        self.memory.save_once(command_id, change, **more)
+        self.good.save_once(command_id, change, **more)
 
 
 class Observed:
