@@ -214,6 +214,7 @@ def test_what_putting_a_connection_away_raises_replaces_nothing(
         repository.save([change])
     assert repository.get(change.after.id) == change.after
     repository.save([renamed(change.after)])
+    engine.dispose()
 
 
 def test_a_listener_that_fails_replaces_no_error(sqlite: str) -> None:

@@ -273,7 +273,9 @@ def test_a_commit_that_failed_leaves_nothing_behind(sqlite: str) -> None:
     made: list[sqlite3.Connection] = []
 
     def connect() -> sqlite3.Connection:
-        made.append(sqlite3.connect(sqlite.removeprefix("sqlite:///"), 0.1, factory=Failing))
+        made.append(
+            sqlite3.connect(sqlite.removeprefix("sqlite:///"), timeout=0.1, factory=Failing)
+        )
         return made[-1]
 
     SqlRepository.open(sqlite).close()
