@@ -246,7 +246,9 @@ def test_a_folded_name_that_is_not_a_text_is_corrupt(sqlite: str, name: str) -> 
     with SqlRepository.open(sqlite) as repository:
         filled(repository)
         change = f"folded_name = {name} WHERE id = '{client_id(0).hex}'"
-        execute(create_engine(sqlite), f"UPDATE client_access_client SET {change}")
+        engine = create_engine(sqlite)
+        execute(engine, f"UPDATE client_access_client SET {change}")
+        engine.dispose()
         with pytest.raises(CorruptRecord) as caught:
             ClientAccess(repository, catalogue=CATALOGUE).clients("north", ClientList.ACTIVE)
         assert caught.value.client_id == client_id(0)
@@ -261,7 +263,9 @@ def test_ids_in_another_spelling_do_not_go_round_without_end(
     with SqlRepository.open(sqlite) as repository:
         repository.save([added(client_id(0))])
         odd = f"{{{client_id(0)}}}"
-        execute(create_engine(sqlite), f"UPDATE client_access_client SET id = '{odd}'")
+        engine = create_engine(sqlite)
+        execute(engine, f"UPDATE client_access_client SET id = '{odd}'")
+        engine.dispose()
         for paging in (repository.client_ids, repository.refresh):
             with pytest.raises(CorruptRecord) as caught:
                 list(paging())
@@ -418,5 +422,6 @@ def test_an_id_that_is_bytes_is_corrupt(sqlite: str) -> None:
         repository.save([added(client_id(0))])
         engine = create_engine(sqlite)
         execute(engine, "UPDATE client_access_client SET id = x'00'")
+        engine.dispose()
         with pytest.raises(CorruptRecord):
             list(repository.client_ids())
