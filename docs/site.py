@@ -124,8 +124,7 @@ def _figure(path: Path, kind: str) -> str:
     svg = path.read_text(encoding="utf-8")
     if int(re.findall(r' width="(\d+)"', svg)[0]) <= _NARROW:
         kind = f"{kind} small"
-    # It can be focused, so that the keyboard can scroll it.
-    figure = f'<figure class="picture {kind}" tabindex="0">\n{svg}</figure>'
+    figure = f'<figure class="picture {kind}">\n{svg}</figure>'
     return f"```{{raw}} html\n{figure}\n```"
 
 
@@ -210,10 +209,18 @@ def _resolve(app: Any, env: Any, node: Any, contnode: Any) -> Any:
     return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", public, node, contnode)
 
 
+def _mark_signatures(_app: Any, _page: str, _template: str, context: dict[str, Any], _: object) -> None:
+    """Say that the lines of a signature are no list of terms, though Sphinx writes them as one."""
+    if "body" in context:
+        lines = '<dl>\n<dd><em class="sig-param">'
+        context["body"] = context["body"].replace(lines, lines.replace(">", ' role="presentation">', 1))
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Add the extension to Sphinx."""
     app.connect("source-read", _fill)
     app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-signature", _write_signature)
     app.connect("missing-reference", _resolve)
+    app.connect("html-page-context", _mark_signatures)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
