@@ -17,25 +17,22 @@ ADD = ca.AddClient(CLIENT_ID, NORTH, business_name="Acme", email=FIRST)
 TAKEN = ca.AddClient(OTHER_ID, NORTH, business_name="Bolt", email=FIRST)
 
 
-class Memory:
+class Memory(ca.MemoryRepository):
     """A repository with conflicts, as `AwaitedMemory` has."""
 
     def __init__(self) -> None:
-        self.memory = ca.MemoryRepository()
+        super().__init__()
         self.conflicts: list[BaseException] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.memory, name)
 
     def save(self, changes: Any) -> None:
         if self.conflicts:
             raise self.conflicts.pop()
-        self.memory.save(changes)
+        super().save(changes)
 
     def save_once(self, command_id: str, change: ca.Change, **more: Any) -> None:
         if self.conflicts:
             raise self.conflicts.pop()
-        self.memory.save_once(command_id, change, **more)
+        super().save_once(command_id, change, **more)
 
 
 class Observed:

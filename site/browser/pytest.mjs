@@ -11,12 +11,12 @@ const worker = readFileSync(new URL("suite.js", import.meta.url), "utf8");
 const server = await serve({ "/tests.html": "<!doctype html><title>Tests</title>", "/suite.js": worker }, BUILD);
 const browser = await launch();
 const page = await browser.newPage();
-await page.exposeFunction("line", (line) => console.log(line));
+await page.exposeFunction("write", (text) => { process.stdout.write(text); });
 await page.goto(`${server.base}tests.html`);
 process.exitCode = await page.evaluate(({ base, chosen }) => new Promise((resolve, reject) => {
   const suite = new Worker(`${base}suite.js`, { type: "module" });
   suite.onmessage = ({ data }) => {
-    if ("line" in data) globalThis.line(data.line);
+    if ("text" in data) globalThis.write(data.text);
     else if ("status" in data) resolve(data.status);
     else reject(new Error(data.problem));
   };

@@ -35,9 +35,7 @@ class Leaving:
         self.parts.append(path)
         return True
 
-    def pytest_collection_modifyitems(
-        self, config: pytest.Config, items: list[pytest.Item]
-    ) -> None:
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Leave out single tests."""
         left = [item for item in items if item.nodeid.partition("[")[0] in CANNOT]
         for item in left:
