@@ -14,8 +14,42 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-CANNOT: dict[str, str] = {}
-"""What is left out: folders, files, and tests (without their parameters)."""
+_CANNOT: dict[str, tuple[str, ...]] = {
+    "it needs databases and their drivers": ("tests/sql", "tests/test_drill.py"),
+    "it needs terminals, pipes and signals": ("tests/cli", "tests/test_tour.py"),
+    "it starts processes": (
+        "tests/processes",
+        "tests/test_databases.py",
+        "tests/test_extras.py",
+        "tests/test_wheel.py",
+        "tests/test_docs.py::test_the_repository_of_the_page_is_typed",
+        "tests/test_layout.py::test_importing_the_core_imports_no_extra",
+        "tests/testing/test_kit.py::test_checks_need_neither_pytest_nor_hypothesis",
+        "tests/testing/test_kit.py::test_the_strategies_need_no_import_of_their_own",
+        "tests/testing/test_types.py::test_the_strategies_register_the_types_themselves",
+    ),
+    "it starts threads": (
+        "tests/testing/test_planted_faults.py",
+        "tests/test_service.py::test_threads_racing_for_one_address_and_one_client",
+        "tests/testing/test_kit.py::test_a_method_that_is_not_a_coroutine_is_named",
+        "tests/testing/test_kit.py::test_a_synchronous_face_offers_what_the_async_repository_offers",
+        "tests/testing/test_kit.py::test_what_closing_raises_is_raised",
+        "tests/testing/test_kit.py::test_what_opening_raises_is_raised",
+    ),
+    "it imports greenlet, which PyPI does not have for Pyodide": (
+        "tests/test_mistakes.py",
+        "tests/testing/test_adapters.py",
+        "tests/test_docs.py::test_every_public_name_is_in_the_reference_with_a_docstring",
+        "tests/test_public_names.py::test_what_a_module_exports_is_what_the_page_lists[client_access.sql]",
+    ),
+    "it imports jsonschema, whose rpds-py PyPI does not have for Pyodide": ("tests/test_door.py",),
+    "deep recursion uses up the stack of the browser, which ends the runtime": (
+        "tests/test_wire.py::test_deep_nesting_anywhere_is_corrupt",
+        "tests/test_wire.py::test_text_that_is_nested_deeply_is_corrupt",
+    ),
+}
+CANNOT = {name: reason for reason, names in _CANNOT.items() for name in names}
+"""What is left out, and why: folders, files, and tests, with or without their parameters."""
 
 
 class Leaving:
@@ -37,12 +71,14 @@ class Leaving:
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Leave out single tests."""
-        left = [item for item in items if item.nodeid.partition("[")[0] in CANNOT]
-        for item in left:
-            name = item.nodeid.partition("[")[0]
-            self.unused.discard(name)
-            self.tests[CANNOT[name]] += 1
-        items[:] = [item for item in items if item not in left]
+        kept = []
+        for item in items:
+            named = CANNOT.keys() & {item.nodeid, item.nodeid.partition("[")[0]}
+            self.unused -= named
+            self.tests.update(CANNOT[name] for name in named)
+            if not named:
+                kept.append(item)
+        items[:] = kept
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what was left out."""
