@@ -30,6 +30,7 @@ _CANNOT: dict[str, tuple[str, ...]] = {
     ),
     "it starts threads": (
         "tests/testing/test_planted_faults.py",
+        "tests/test_rendering.py::test_a_client_is_let_in_by_the_email_that_a_mail_server_delivered",
         "tests/test_service.py::test_threads_racing_for_one_address_and_one_client",
         "tests/testing/test_kit.py::test_a_method_that_is_not_a_coroutine_is_named",
         "tests/testing/test_kit.py::test_a_synchronous_face_offers_what_the_async_repository_offers",
