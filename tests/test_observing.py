@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -17,22 +18,33 @@ ADD = ca.AddClient(CLIENT_ID, NORTH, business_name="Acme", email=FIRST)
 TAKEN = ca.AddClient(OTHER_ID, NORTH, business_name="Bolt", email=FIRST)
 
 
-class Memory(ca.MemoryRepository):
+class Memory:
     """A repository with conflicts, as `AwaitedMemory` has."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self.memory = ca.MemoryRepository()
         self.conflicts: list[BaseException] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.memory, name)
 
     def save(self, changes: Any) -> None:
         if self.conflicts:
             raise self.conflicts.pop()
-        super().save(changes)
+        self.memory.save(changes)
 
     def save_once(self, command_id: str, change: ca.Change, **more: Any) -> None:
         if self.conflicts:
             raise self.conflicts.pop()
-        super().save_once(command_id, change, **more)
+        self.memory.save_once(command_id, change, **more)
+
+    # Since Python 3.12, a protocol needs the methods of the class itself.
+
+    def recall(self, command_id: str, *, at: datetime) -> Any:
+        return self.memory.recall(command_id, at=at)
+
+    def purge(self, *, at: datetime) -> int:
+        return self.memory.purge(at=at)
 
 
 class Observed:
