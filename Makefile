@@ -150,7 +150,7 @@ browser: playground-files
 
 pyodide-tests: playground-files
 	@PIP_CONSTRAINT=$(CURDIR)/$(CONSTRAINTS) $(RUN) site/build_playground.py --tests
-	@node site/browser/pytest.mjs
+	@node site/browser/pytest.mjs $(TEST_ARGS)
 
 clean:
 	rm -rf $(VENV) .venv-* site/node_modules build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov

@@ -75,7 +75,7 @@ html_sidebars = {
 }
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_js_files = [("tables.js", {"defer": "defer"})]
+html_js_files = [(name, {"defer": "defer"}) for name in ("tables.js", "scrolling.js")]
 html_copy_source = False
 html_show_sourcelink = False
 html_domain_indices = False

@@ -37,8 +37,6 @@ _DEFAULT = re.compile(r"attr_dict\['(\w+)'\]\.default")
 _RUN = """```{raw} html
 <script type="module" src="../playground/run-blocks.js"></script>
 ```"""
-_NARROW = 450
-"""The width of a picture that fits on a phone."""
 
 
 # ── Public names ─────────────────────────────────────────────────────────────────────────────────
@@ -122,11 +120,7 @@ def _inline(reference: re.Match[str]) -> str:
 
 def _figure(path: Path, kind: str) -> str:
     svg = path.read_text(encoding="utf-8")
-    if int(re.findall(r' width="(\d+)"', svg)[0]) <= _NARROW:
-        kind = f"{kind} small"
-    # It can be focused, so that the keyboard can scroll it.
-    figure = f'<figure class="picture {kind}" tabindex="0">\n{svg}</figure>'
-    return f"```{{raw}} html\n{figure}\n```"
+    return f'```{{raw}} html\n<figure class="picture {kind}">\n{svg}</figure>\n```'
 
 
 def _fill(_app: Any, _name: str, source: list[str]) -> None:
@@ -210,10 +204,21 @@ def _resolve(app: Any, env: Any, node: Any, contnode: Any) -> Any:
     return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", public, node, contnode)
 
 
+def _mark_signatures(
+    _app: Any, _page: str, _template: str, context: dict[str, Any], _doctree: object
+) -> None:
+    """Say that the lines of a signature are no list of terms, though Sphinx writes them as one."""
+    if "body" in context:
+        before = '<dl>\n<dd><em class="sig-param">'
+        after = before.replace("<dl>", '<dl role="presentation">')
+        context["body"] = context["body"].replace(before, after)
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Add the extension to Sphinx."""
     app.connect("source-read", _fill)
     app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-signature", _write_signature)
     app.connect("missing-reference", _resolve)
+    app.connect("html-page-context", _mark_signatures)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

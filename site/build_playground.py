@@ -49,15 +49,23 @@ WITHOUT_COMPILED = ("MarkupSafe",)
 FOR_TESTS = (
     "hypothesis",
     "iniconfig",
+    "markdown-it-py",
+    "mdurl",
+    "opentelemetry-api",
     "packaging",
     "pluggy",
     "Pygments",
     "pytest",
+    "rich",
     "sortedcontainers",
     "SQLAlchemy",
+    "structlog",
     "sybil",
+    "tzdata",
 )
-"""What the tests import besides; SQLAlchemy because a fixture names it."""
+"""What the tests import besides."""
+_NOT_PACKED = {"build", "dist", "node_modules", "__pycache__", "htmlcov"}
+"""Folders that tools make, besides the hidden ones."""
 
 _ALWAYS = (2020, 1, 1, 0, 0, 0)
 
@@ -78,11 +86,18 @@ def build(into: Path) -> None:
 
 
 def pack_tests(into: Path) -> None:
-    """Pack what the tests import, and all of `client_access`."""
+    """Pack what the tests import, all of `client_access`, and the files of the repository."""
     into.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory() as wheels:
+    with TemporaryDirectory() as wheels, ZipFile(into, "w") as packed:
         _collect(Path(wheels), FOR_TESTS)
-        _pack(sorted(Path(wheels).glob("*.whl")), into, everything=True)
+        for wheel in sorted(Path(wheels).glob("*.whl")):
+            with ZipFile(wheel) as content:
+                for name in content.namelist():
+                    _add(packed, f"packages/{name}", content.read(name))
+        for path in sorted(ROOT.rglob("*")):
+            part = path.relative_to(ROOT)
+            if path.is_file() and not _is_made(part):
+                _add(packed, f"repository/{part.as_posix()}", path.read_bytes())
 
 
 def _collect(into: Path, more: tuple[str, ...] = ()) -> None:
@@ -110,16 +125,21 @@ def _pip(*arguments: str) -> None:
     subprocess.run([*pip, *arguments], check=True, cwd=ROOT)
 
 
-def _pack(wheels: list[Path], into: Path, *, everything: bool = False) -> None:
+def _pack(wheels: list[Path], into: Path) -> None:
     """Pack what the wheels install, and the bridge, into one archive."""
     with ZipFile(into, "w") as packed:
         for wheel in wheels:
             with ZipFile(wheel) as content:
                 for name in content.namelist():
-                    if everything or _is_needed(name):
+                    if _is_needed(name):
                         _add(packed, name, content.read(name))
         for part in sorted((PAGE / "py" / "playground").glob("*.*")):
             _add(packed, f"playground/{part.name}", part.read_bytes())
+
+
+def _is_made(part: Path) -> bool:
+    """Return whether a path is not a part of the source: made by a tool, or hidden."""
+    return any(name in _NOT_PACKED or name.startswith(".") for name in part.parts)
 
 
 def _is_needed(name: str) -> bool:

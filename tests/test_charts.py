@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from itertools import groupby
 from pathlib import Path
+from types import ModuleType
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from client_access.deciding import RULES
 from client_access.machines import activation, direct_debit, lifecycle, payer, practice_invitation
-from docs.charts import CHARTS, LIFECYCLE, PICTURES, Layout, Way, draw
+from docs.charts import CHARTS, PICTURES, draw
+from docs.layouts import LIFECYCLE, Layout, Way
 
 PICTURES_FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 MACHINES = {
@@ -24,6 +26,11 @@ MACHINES = {
 SVG = "{http://www.w3.org/2000/svg}"
 
 Edges = list[tuple[str, str, str, tuple[str, ...]]]
+
+
+def machine_of(name: str) -> ModuleType:
+    """Return the machine of a chart, which may be drawn for a phone, too."""
+    return MACHINES[name.removesuffix("_narrow")]
 
 
 def read_back(chart: str) -> Edges:
@@ -54,7 +61,7 @@ def test_a_chart_has_every_edge_of_its_table_and_no_other(name: str) -> None:
             edge["dest"],
             tuple(edge.get("conditions", ())),
         )
-        for edge in MACHINES[name].TRANSITIONS
+        for edge in machine_of(name).TRANSITIONS
     )
 
 
@@ -63,7 +70,7 @@ def test_a_chart_has_every_state_once_and_one_beginning(name: str) -> None:
     """§2, §3: the boxes are the states of the machine; the dot is where it begins."""
     groups = list(ET.fromstring(CHARTS[name]).iter(f"{SVG}g"))
     drawn = [state for group in groups if (state := group.get("data-state"))]
-    machine = MACHINES[name].MACHINE
+    machine = machine_of(name).MACHINE
     assert sorted(drawn) == sorted(set(machine.states) - {lifecycle.NEW})
     first = {group.get("data-to") for group in groups if group.get("data-from") == "start"}
     if machine.initial != lifecycle.NEW:
@@ -99,6 +106,13 @@ def test_nothing_in_a_picture_stands_outside_of_it(name: str) -> None:
         y, high = float(box.get("y", "")), float(box.get("height", ""))
         assert left < x < x + wide < left + width
         assert top < y < y + high < top + height
+
+
+def test_every_picture_fits_on_a_phone_or_has_a_narrow_one_that_does() -> None:
+    """A narrow one is shown there instead of a wide one."""
+    for name in PICTURES:
+        shown = PICTURES.get(f"{name}_narrow", PICTURES[name])
+        assert float(ET.fromstring(shown).get("width", "")) <= 440, name
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -89,6 +89,14 @@ def test_a_link_reproduces_the_whole_state() -> None:
     assert show(again, client=client) == show(state, client=client)
 
 
+def test_brackets_in_a_name_are_no_nesting() -> None:
+    """A link that is nested deeply is unreadable; one with a strange name is not."""
+    name = '["{\\' * 50
+    state = after(asked("add_client", None, business_name=name))
+    again = ask("open", link=show(state)["link"])["state"]
+    assert show(again, list="inactive", search=name)["lists"]["rows"][0]["name"] == name
+
+
 def packed(content: object) -> str:
     return urlsafe_b64encode(zlib.compress(json.dumps(content).encode())).decode().rstrip("=")
 

@@ -51,7 +51,10 @@ for (const code of document.querySelectorAll("table.docutils td code.literal .pr
         const may = cell.textContent.split(",").map((name) => name.trim()).filter(Boolean);
         return actor ? may.includes(actor) : may.length > 0;
       });
-      cells.forEach((cell, number) => cell.classList.toggle("quiet", !allowed[number]));
+      cells.forEach((cell, number) => {
+        cell.classList.toggle("quiet", !allowed[number]);
+        cell.classList.toggle("given", Boolean(actor) && allowed[number]);
+      });
       const fits = column ? allowed[column - 1] : allowed.some(Boolean);
       const wanted = row.cells[0].textContent.toLowerCase().includes(search.value.toLowerCase());
       row.hidden = !(fits && wanted);

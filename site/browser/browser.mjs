@@ -17,7 +17,7 @@ const TYPES = {
 export async function serve(pages = {}, folder = SITE) {
   const server = createServer((request, response) => {
     if (request.url in pages) {
-      response.writeHead(200, { "content-type": TYPES[".html"] }).end(pages[request.url]);
+      response.writeHead(200, { "content-type": TYPES[extname(request.url)] }).end(pages[request.url]);
       return;
     }
     let path = normalize(join(folder, decodeURIComponent(new URL(request.url, "http://localhost").pathname)));

@@ -1,33 +1,26 @@
-// `make pyodide-tests`: runs the tests of the core in the runtime of the playground, under Node.
-//
-// What a browser has no processes, threads or sockets for is left out: databases, the command line,
-// the wheel, and each test that runs an event loop of its own (`asyncio.run`).
+// `make pyodide-tests`: runs the tests in Chromium, in the runtime of the playground. What cannot
+// run there is in suite.py. Arguments are those of pytest: files, `-k`, and so on.
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { loadPyodide } from "pyodide";
+import { launch, serve } from "./browser.mjs";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const CORE = [
-  "test_values.py", "test_client.py", "test_machines.py", "test_rules.py", "test_refusals.py", "test_service.py",
-  "test_lists.py", "test_paging.py", "test_sign_in.py", "test_consequences.py", "test_billing.py", "test_deadlines.py",
-  "test_notices.py", "test_texts.py", "test_history.py", "test_erasing.py", "test_outbox.py", "test_observing.py",
-  "test_wire.py", "test_links.py", "test_batch.py", "test_batch_again.py", "test_batch_hostile.py",
-  "testing/test_strategies.py", "testing/test_machine.py", "testing/test_failures.py", "test_playground.py",
-];
+const BUILD = fileURLToPath(new URL("../../build/", import.meta.url));
+const worker = readFileSync(new URL("suite.js", import.meta.url), "utf8");
 
-const chosen = process.argv.slice(2);
-const python = await loadPyodide();
-const failed = (problem) => { console.error(String(problem).slice(-2000)); process.exit(1); };
-python.unpackArchive(new Uint8Array(readFileSync(`${ROOT}build/pyodide-tests.zip`)), "zip", { extractDir: "/packages" });
-python.FS.mkdir("/repo");
-python.mountNodeFS("/repo", ROOT);
-python.globals.set("chosen", python.toPy((chosen.length ? chosen : CORE).map((name) => `tests/${name}`)));
-process.exitCode = await python.runPythonAsync(`
-import os, sys
-sys.path[:0] = ["/packages"]
-os.chdir("/repo")
-sys.dont_write_bytecode = True
-import pytest
-int(pytest.main(["-q", "--no-header", "--tb=line", "-p", "no:cacheprovider", "-p", "no:faulthandler", *chosen]))
-`).catch(failed);
+const server = await serve({ "/tests.html": "<!doctype html><title>Tests</title>", "/suite.js": worker }, BUILD);
+const browser = await launch();
+const page = await browser.newPage();
+await page.exposeFunction("write", (text) => { process.stdout.write(text); });
+await page.goto(`${server.base}tests.html`);
+process.exitCode = await page.evaluate(({ base, chosen }) => new Promise((resolve, reject) => {
+  const suite = new Worker(`${base}suite.js`, { type: "module" });
+  suite.onmessage = ({ data }) => {
+    if ("text" in data) globalThis.write(data.text);
+    else if ("status" in data) resolve(data.status);
+    else reject(new Error(data.problem));
+  };
+  suite.postMessage({ base, chosen });
+}), { base: server.base, chosen: process.argv.slice(2) });
+await browser.close();
+server.close();

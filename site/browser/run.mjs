@@ -1,9 +1,12 @@
 // `make browser`: tries the playground in Chromium. `--walks N` says how many random walks.
 
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { pageOf, pagesOfSite, runAll } from "./blocks.mjs";
-import { launch, openPage, serve, usable } from "./browser.mjs";
+import { SITE, launch, openPage, serve, usable } from "./browser.mjs";
 import { opener, tests } from "./page.mjs";
+import { tests as siteTests } from "./site.mjs";
 import { oracle, walk } from "./walk.mjs";
 
 const { values } = parseArgs({
@@ -52,6 +55,10 @@ for (const [name, run] of Object.entries(tests)) {
     await page.click("#restart");
     await run({ page, second, library, browser, base: server.base });
   });
+}
+
+if (existsSync(join(SITE, "index.html"))) {
+  for (const [name, run] of Object.entries(siteTests)) await test(name, () => run({ browser, base: server.base, troubles }));
 }
 
 for (const path of [...Object.keys(written), ...pagesOfSite()]) {
