@@ -57,6 +57,8 @@ help:
 tour: $(VENV)/.tour-installed
 	@$(RUN) -m examples.tour $(TOUR_ARGS)
 
+# The tests start hundreds of processes, each of which would otherwise compile the package again.
+test: export PYTHONDONTWRITEBYTECODE :=
 # In the order of the folders: files of few but long tests come first, and none is left for the end.
 test: $(VENV)/.dev-installed
 	@$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
