@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -35,14 +34,6 @@ class Memory(Delegating):
         if self.conflicts:
             raise self.conflicts.pop()
         self.good.save_once(command_id, change, **more)
-
-    # Since Python 3.12, a protocol needs the methods of the class itself.
-
-    def recall(self, command_id: str, *, at: datetime) -> Any:
-        return self.memory.recall(command_id, at=at)
-
-    def purge(self, *, at: datetime) -> int:
-        return self.memory.purge(at=at)
 
 
 class Observed:

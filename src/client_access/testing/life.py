@@ -274,9 +274,9 @@ class Life:
         by = PlatformUser("support")
         return cmd.ChangeContactDetails(self.client_id, by, contact=contact)
 
-    def rename(self, name: str) -> Life:
-        """The platform changes the business name."""
-        by = PlatformUser("support")
+    def rename(self, name: str, by: Actor | None = None) -> Life:
+        """The platform changes the business name, which is told (D2), or the actor in `by` does."""
+        by = by or PlatformUser("support")
         return self.handle(cmd.ChangeBusinessName(self.client_id, by, business_name=name))
 
     def _activation_id(self) -> UUID:

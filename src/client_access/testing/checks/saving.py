@@ -364,7 +364,7 @@ def save_stores_many_clients_at_once(repository: Repository) -> None:
         f"page() must list each of {MANY:,} clients saved in one batch.",
     )
     for life in lives:
-        life.rename(f"{life.client.business_name}, renamed")
+        life.rename(f"{life.client.business_name}, renamed", by=scene.practice)
     scene.save(*lives)
     expect_equal(
         len(scene.page(search="renamed", limit=MANY + 1)),
