@@ -14,6 +14,7 @@ from sqlalchemy import Engine, create_engine, event, text
 
 from client_access import InvalidValue, RepositoryError, SignIn
 from client_access.sql import SqlRepository, bring_up_to_date
+from client_access.sql.engines import watch
 
 
 @pytest.mark.parametrize("mine", [False, True], ids=["open", "engine"])
@@ -190,3 +191,14 @@ def test_a_connection_to_a_demoted_server_is_put_away(postgresql: str, host: boo
             SqlRepository(engine).save([renamed(change.after)])
     SqlRepository(engine).save([renamed(change.after)])  # both connections were put away
     engine.dispose()
+
+
+def test_an_engine_with_the_id_of_one_that_is_gone_is_watched_too() -> None:
+    """SQLAlchemy knows by the `id` of an engine who listens to it. Each is listened to once."""
+    url = "postgresql+psycopg://host/name"
+    engine, other = create_engine(url), create_engine(url)
+    watch(engine)
+    engine.dialect = other.dialect  # as if the engine were gone, and another one had its id
+    for same in (engine, engine.execution_options()):
+        watch(same)
+        assert len(list(other.dialect.dispatch.handle_error)) == 1

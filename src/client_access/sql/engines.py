@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar, TypeVarTuple
+from weakref import WeakSet
 
 from sqlalchemy import (
     URL,
@@ -162,10 +163,14 @@ def check_bind(dialect: Dialect, pool: Pool | None) -> None:
 
 
 def watch(engine: Engine) -> None:
-    """Listen to what happens to the connections of an engine, a host's too."""
-    name, listener = _LISTENERS[engine.dialect.name]
-    if not event.contains(engine, name, listener):
-        event.listen(engine, name, listener)
+    """Listen to what happens to the connections of an engine, a host's too.
+
+    `event.contains` knows an engine by its `id`, which a later engine may have. An engine and its
+    copies with other options share a dialect.
+    """
+    if engine.dialect not in _WATCHED:
+        _WATCHED.add(engine.dialect)
+        event.listen(engine, *_LISTENERS[engine.dialect.name])
 
 
 def _roll_back(connection: Any, *_: object) -> None:
@@ -184,6 +189,7 @@ def _put_away_if_read_only(context: ExceptionContext) -> None:
         context.is_disconnect = True
 
 
+_WATCHED: Final = WeakSet[Dialect]()
 _LISTENERS: Final[Mapping[str, tuple[str, Callable[..., None]]]] = {
     "sqlite": ("invalidate", _roll_back),
     "postgresql": ("handle_error", _put_away_if_read_only),
