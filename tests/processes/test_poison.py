@@ -47,7 +47,7 @@ def test_a_delivery_that_ends_its_process_is_counted_and_parked_and_starves_nobo
                 stdout=subprocess.PIPE,
                 text=True,
                 check=False,
-                timeout=300,
+                timeout=60,
             )
             delivered += [json.loads(line) for line in ended.stdout.splitlines()]
             ends.append(ended.returncode)

@@ -178,8 +178,10 @@ class _Report:
                 columns = outcome.row.columns
                 self._ignored = unknown_columns(columns[_places_of_problems(columns) :])
                 self._has_rows = bool(columns)
-            self.last_row = outcome.row.number
-            self.counts[outcome.result] += 1
+            counts = self.counts.copy()
+            counts[outcome.result] += 1
+            # At once, because a signal may come at any call.
+            self.last_row, self.counts = outcome.row.number, counts
             self._problems += len(outcome.problems)
             room = len(outcome.problems) if self._keep is None else self._keep - len(self._kept)
             self._kept.extend(outcome.problems[:room])

@@ -54,7 +54,7 @@ class Line:
         Raises:
             RepositoryError: there was no place in time.
         """
-        mine = Lock()  # takes a third of the time that an Event takes to make
+        mine = Lock()  # much quicker to make than an Event
         mine.acquire()
         try:
             with self._lock:
