@@ -421,6 +421,9 @@ def test_a_host_s_connection_that_was_returned_is_a_repository_error(engine: Eng
 
 def test_a_task_that_was_cancelled_leaves_no_connection_that_fails(postgresql: str) -> None:
     """A task may be cancelled several times, while reading or writing."""
+    waiting = text(
+        "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'client_access_client'::regclass"
+    )
 
     async def cancel() -> None:
         engine = create_engine(postgresql)
@@ -434,8 +437,10 @@ def test_a_task_that_was_cancelled_leaves_no_connection_that_fails(postgresql: s
                         repository.get(change.after.id),
                         repository.save([renamed(change.after)]),
                     ):
+                        earlier = set(other.scalars(waiting))
                         task: asyncio.Future[object] = asyncio.ensure_future(call)
-                        await asyncio.sleep(0.1)
+                        while earlier.issuperset(other.scalars(waiting)):  # noqa: ASYNC110  # the server waits
+                            await asyncio.sleep(0.01)
                         for _ in range(times):
                             task.cancel()
                             await asyncio.sleep(0)
