@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from operator import attrgetter
 from typing import Required, TypedDict, Unpack, final
 from uuid import UUID
 
@@ -259,7 +258,7 @@ def _misfit(client: Client) -> str | None:
     if client.practice_invitation is not None and status is not Status.UNMANAGED:
         return "practice_invitation"
     deleted = status is Status.DELETED
-    if client.services and (deleted or status is Status.CLOSED or not client.payer_locked):
+    if client.services and (deleted or status is Status.CLOSED or client.payer_state not in LOCKED):
         return "services"
     if (client.business_name == "") is not deleted:
         return "business_name"
@@ -339,9 +338,26 @@ class _Changes(TypedDict, total=False):
     direct_debit_given: bool
 
 
-_write = slot_writers(Client)
-_writers = tuple(_write.values())
-_read = attrgetter(*_write)
+_WRITERS = slot_writers(Client)
+(
+    _write_id,
+    _write_version,
+    _write_kind,
+    _write_business_name,
+    _write_contact,
+    _write_email,
+    _write_source,
+    _write_status,
+    _write_payer_state,
+    _write_services,
+    _write_practice_id,
+    _write_activation,
+    _write_practice_invitation,
+    _write_established,
+    _write_direct_debit,
+    _write_direct_debit_given,
+    _write_erasures,
+) = _WRITERS.values()
 
 
 def with_changes(client: Client, **changes: Unpack[_Changes]) -> Client:
@@ -354,10 +370,26 @@ def with_changes(client: Client, **changes: Unpack[_Changes]) -> Client:
         InvalidValue: the fields do not go together.
     """
     changed = object.__new__(Client)
-    for write, value in zip(_writers, _read(client), strict=False):
-        write(changed, value)
+    # A loop over the fields takes twice as long.
+    _write_id(changed, client.id)
+    _write_version(changed, client.version)
+    _write_kind(changed, client.kind)
+    _write_business_name(changed, client.business_name)
+    _write_contact(changed, client.contact)
+    _write_email(changed, client.email)
+    _write_source(changed, client.source)
+    _write_status(changed, client.status)
+    _write_payer_state(changed, client.payer_state)
+    _write_services(changed, client.services)
+    _write_practice_id(changed, client.practice_id)
+    _write_activation(changed, client.activation)
+    _write_practice_invitation(changed, client.practice_invitation)
+    _write_established(changed, client.established)
+    _write_direct_debit(changed, client.direct_debit)
+    _write_direct_debit_given(changed, client.direct_debit_given)
+    _write_erasures(changed, client.erasures)
     for name, value in changes.items():
-        _write[name](changed, value)
+        _WRITERS[name](changed, value)
     if "services" in changes:
         _check_services(changed.services)
     _check_shape(changed)

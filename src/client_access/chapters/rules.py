@@ -44,6 +44,7 @@ from client_access.refusals import (
 )
 from client_access.values import Actor, ClientUser, PlatformUser, Policy, PracticeUser
 from client_access.values.catalogue import Catalogue
+from client_access.values.validation import trusted
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E", bound=Event)
@@ -62,6 +63,9 @@ Plain = TypeVar(
     PracticeInvitationWithdrawn,
 )
 """An event without facts of its own."""
+
+
+_PLATFORM_USER = PlatformUser()
 
 
 # ── The case ─────────────────────────────────────────────────────────────────────────────────────
@@ -116,12 +120,16 @@ class Case:
             invitation = client.practice_invitation
             practices = client.practice_id, invitation and invitation.practice_id
             actors: tuple[Actor, ...] = (
-                *(PracticeUser(practice_id) for practice_id in practices if practice_id),
-                ClientUser(client.id),
-                PlatformUser(),
+                *[
+                    trusted(PracticeUser, practice_id, "")
+                    for practice_id in practices
+                    if practice_id
+                ],
+                trusted(ClientUser, client.id, ""),
+                _PLATFORM_USER,
             )
             self._by_each_actor = tuple(
-                Case(client, by, self.at, self.catalogue, self.policy) for by in actors
+                [Case(client, by, self.at, self.catalogue, self.policy) for by in actors]
             )
         return self._by_each_actor
 

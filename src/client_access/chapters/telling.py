@@ -259,13 +259,13 @@ def invoice_changed(case: Case, _: Event, after: Client) -> Iterator[Notice]:
     """Tell the payer before and the payer after, if the lines on its next invoice differ (S3)."""
     before, catalogue = case.client, case.catalogue
     was, now = _invoiced(before), _invoiced(after)
-    if was == now and after.services is before.services:
+    same_services = after.services is before.services
+    if was == now and same_services:
         return
     old = monthly_lines(before, catalogue) if was else ()
-    new = monthly_lines(after, catalogue) if now else ()
-    for recipient in dict.fromkeys((was, now)):
-        lines_before = old if recipient == was else ()
-        lines_after = new if recipient == now else ()
+    new = old if was and same_services else monthly_lines(after, catalogue)
+    told = [(was, old, new)] if was == now else [(was, old, ()), (now, (), new)]
+    for recipient, lines_before, lines_after in told:
         if recipient is None or lines_before == lines_after:
             continue
         if isinstance(recipient, ToPractice):

@@ -18,7 +18,7 @@ from inspect import isawaitable, iscoroutinefunction
 from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar, cast
 from uuid import UUID
 
-from attrs import Attribute, fields_dict
+from attrs import Attribute, field, fields, fields_dict, make_class
 
 from client_access.errors import InvalidValue
 
@@ -246,8 +246,11 @@ def slot_writers(kind: type) -> dict[str, Callable[[object, object], None]]:
 
 
 @cache
-def _writers_of(kind: object) -> dict[str, Callable[[object, object], None]]:
-    return slot_writers(cast("type", kind))
+def _initializer(kind: object) -> Callable[..., None]:
+    """Return the `__init__` that attrs makes for a frozen class without its validators."""
+    plain = {each.name: field(kw_only=each.kw_only) for each in fields(cast("type", kind))}
+    made = make_class("Plain", plain, slots=True, frozen=True, eq=False, repr=False)
+    return cast("Callable[..., None]", vars(made)["__init__"])
 
 
 def trusted(kind: Callable[P, T], *values: P.args, **named: P.kwargs) -> T:
@@ -255,12 +258,8 @@ def trusted(kind: Callable[P, T], *values: P.args, **named: P.kwargs) -> T:
 
     For what the library makes of values that it has validated; a field cannot be left out.
     """
-    writers = _writers_of(kind)
     instance = object.__new__(cast("type[T]", kind))
-    for write, value in zip(writers.values(), values, strict=False):
-        write(instance, value)
-    for name, value in named.items():
-        writers[name](instance, value)
+    _initializer(kind)(instance, *values, **named)
     return instance
 
 
