@@ -220,7 +220,7 @@ class Client:
 
     def holds(self, code: str) -> bool:
         """Return whether the client holds the service with this code."""
-        return any(service.code == code for service in self.services)
+        return code in [service.code for service in self.services]
 
 
 def _list_of(client: Client) -> ClientList | None:
@@ -420,8 +420,15 @@ def monthly_lines(client: Client, catalogue: Catalogue) -> tuple[InvoiceLine, ..
     """
     check_type("client", client, Client)
     check_type("catalogue", catalogue, Catalogue)
-    if invoice_payer(client) is None:
-        return ()
+    return () if invoice_payer(client) is None else lines_of(client, catalogue)
+
+
+def lines_of(client: Client, catalogue: Catalogue) -> tuple[InvoiceLine, ...]:
+    """Return the lines of a client that somebody is invoiced for.
+
+    Raises:
+        CatalogueIncomplete: the catalogue lacks a service that the client holds (S4).
+    """
     services = [catalogue.held(held.code) for held in client.services]
     return tuple(
         [

@@ -67,8 +67,8 @@ def services_are_chosen(_: Case, command: Subscribe | RegisterCustomer) -> Refus
 @CommandGuard
 def services_are_offered(case: Case, command: Selecting) -> Refusal | None:
     """Only what is on offer is added (S4)."""
-    codes = [service.code for service in selection(command)]
-    unknown = tuple([code for code in codes if not case.catalogue.offers(code)])
+    offers = case.catalogue.offers
+    unknown = tuple([held.code for held in selection(command) if not offers(held.code)])
     return (
         refuse(RefusalCode.UNKNOWN_SERVICE, CHOOSE_OFFERED, services=unknown) if unknown else None
     )

@@ -44,7 +44,6 @@ from client_access.refusals import (
 )
 from client_access.values import Actor, ClientUser, PlatformUser, Policy, PracticeUser
 from client_access.values.catalogue import Catalogue
-from client_access.values.validation import trusted
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E", bound=Event)
@@ -120,12 +119,8 @@ class Case:
             invitation = client.practice_invitation
             practices = client.practice_id, invitation and invitation.practice_id
             actors: tuple[Actor, ...] = (
-                *[
-                    trusted(PracticeUser, practice_id, "")
-                    for practice_id in practices
-                    if practice_id
-                ],
-                trusted(ClientUser, client.id, ""),
+                *[PracticeUser(practice_id) for practice_id in practices if practice_id],
+                ClientUser(client.id),
                 _PLATFORM_USER,
             )
             self._by_each_actor = tuple(
@@ -309,10 +304,7 @@ class CommandRules(Generic[C, E]):
         Raises:
             CatalogueIncomplete: the catalogue lacks a service that the client holds (S4).
         """
-        notices: list[Notice] = []
-        for tell in self.tells:
-            notices.extend(tell(case, event, after))
-        return tuple(notices)
+        return tuple([notice for tell in self.tells for notice in tell(case, event, after)])
 
     def _not_allowed(self, case: Case) -> Refusal:
         """Refuse an actor, and name each kind of actor that could give the command now.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from client_access.chapters.rules import Case
-from client_access.client import Client, invoice_payer, monthly_lines
+from client_access.client import Client, invoice_payer, lines_of
 from client_access.events import (
     AccessGiven,
     AccessWithdrawn,
@@ -143,7 +143,7 @@ def access_withdrawn_email(case: Case, _: AccessWithdrawn, after: Client) -> Ite
 def practice_left(case: Case, event: ManagementStopped, after: Client) -> Iterator[Notice]:
     """Tell the client that the practice no longer has access, and what it owes now (L4, P6)."""
     before, owed = case.client, after.direct_debit
-    if isinstance(event.by, PracticeUser | PlatformUser) and before.practice_id:
+    if not isinstance(event.by, ClientUser) and before.practice_id:
         yield trusted(
             PracticeLeft,
             before.id,
@@ -193,7 +193,7 @@ def business_name_replaced(
 def access_ended(case: Case, event: ManagementStopped, after: Client) -> Iterator[Notice]:
     """Tell the practice that its access has ended, unless it ended it itself (L6, L7)."""
     before = case.client
-    if isinstance(event.by, ClientUser | PlatformUser) and before.practice_id:
+    if not isinstance(event.by, PracticeUser) and before.practice_id:
         yield trusted(
             AccessEnded,
             before.id,
@@ -262,8 +262,8 @@ def invoice_changed(case: Case, _: Event, after: Client) -> Iterator[Notice]:
     same_services = after.services is before.services
     if was == now and same_services:
         return
-    old = monthly_lines(before, catalogue) if was else ()
-    new = old if was and same_services else monthly_lines(after, catalogue)
+    old = lines_of(before, catalogue) if was else ()
+    new = old if was and same_services else lines_of(after, catalogue) if now else ()
     told = [(was, old, new)] if was == now else [(was, old, ()), (now, (), new)]
     for recipient, lines_before, lines_after in told:
         if recipient is None or lines_before == lines_after:
@@ -286,10 +286,9 @@ def invoice_changed(case: Case, _: Event, after: Client) -> Iterator[Notice]:
 
 def _invoiced(client: Client) -> ToPractice | ToClientService | None:
     """Return to whom the invoice for a client's services goes, or None."""
-    match invoice_payer(client):
-        case Payer.PRACTICE if client.practice_id:
-            return ToPractice(client.practice_id)
-        case Payer.CLIENT:
-            return ToClientService(client.id)
-        case _:
-            return None
+    payer = invoice_payer(client)
+    if payer is Payer.CLIENT:
+        return ToClientService(client.id)
+    if payer is Payer.PRACTICE and client.practice_id:
+        return ToPractice(client.practice_id)
+    return None

@@ -258,7 +258,7 @@ def trusted(kind: Callable[P, T], *values: P.args, **named: P.kwargs) -> T:
 
     For what the library makes of values that it has validated; a field cannot be left out.
     """
-    instance = object.__new__(cast("type[T]", kind))
+    instance = object.__new__(kind)  # type: ignore[arg-type]  # P takes the arguments of a class
     _initializer(kind)(instance, *values, **named)
     return instance
 
