@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -177,6 +178,33 @@ def test_an_interruption_that_is_replaced_is_raised(
         with pytest.raises(KeyboardInterrupt):
             repository.save([added()])
     assert repository.get(change.after.id) == change.after
+    engine.dispose()
+
+
+def test_an_interruption_is_raised_though_a_part_of_its_transaction_cannot_be_undone(
+    database: str,
+) -> None:
+    """With asyncio, the error of undoing it has no context in which the interruption is found."""
+    engine = create_engine(database)
+    repository = SqlRepository(engine)
+    separate = import_module("greenlet").greenlet  # it has no types
+    replacing = OperationalError("exit", None, Exception("pipeline mode"))
+    replacing.__context__ = KeyboardInterrupt()
+
+    def fail() -> NoReturn:
+        raise OperationalError("send", None, Exception("pipeline mode"))
+
+    def stop(*arguments: Any) -> None:
+        if "INSERT INTO client_access_client" in arguments[2]:
+            raise replacing
+        if arguments[2].startswith("ROLLBACK TO"):
+            separate(fail).switch()  # what it raises gets no context
+
+    event.listen(engine, "before_cursor_execute", stop)
+    with pytest.raises(KeyboardInterrupt):
+        repository.save([added(), added()])
+    event.remove(engine, "before_cursor_execute", stop)
+    repository.save([added(), added()])
     engine.dispose()
 
 

@@ -316,6 +316,15 @@ def in_savepoint(
             connection.exec_driver_sql("BEGIN IMMEDIATE")
     elif driver.autocommit:
         raise InvalidValue("bind", "must not be in AUTOCOMMIT: its host must begin and end")
+    return nested(connection, work, *arguments)
+
+
+def nested(connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
+    """Do a part of a transaction that writes, and undo this part alone after an error.
+
+    The context manager of SQLAlchemy would raise another error if it cannot undo the part, as after
+    a cancelled statement.
+    """
     return _finish(connection.begin_nested(), work, *arguments)
 
 

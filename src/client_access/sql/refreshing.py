@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from client_access.client import Client
 from client_access.errors import CorruptRecord, InvalidValue
 from client_access.sql import executing, statements
+from client_access.sql.engines import nested
 from client_access.sql.executing import changed, rows_of
 from client_access.sql.faults import is_email_conflict
 from client_access.sql.rows import Row, of_client, to_client
@@ -71,9 +72,8 @@ def rewrite(connection: Connection, rows: Sequence[Row]) -> list[UUID]:
     for row in rows:
         client_id = cast("UUID", row["key"])
         try:
-            with connection.begin_nested():
-                if changed(connection, statements.UPDATE_CLIENT, **row):
-                    written.append(client_id)
+            if nested(connection, _rewrite, row):
+                written.append(client_id)
         except IntegrityError as error:
             if not is_email_conflict(error):
                 raise
@@ -81,3 +81,7 @@ def rewrite(connection: Connection, rows: Sequence[Row]) -> list[UUID]:
                 "Client %s has the address of another client, as it is folded now", client_id
             )
     return written
+
+
+def _rewrite(connection: Connection, row: Row) -> int:
+    return changed(connection, statements.UPDATE_CLIENT, **row)

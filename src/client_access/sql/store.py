@@ -25,9 +25,11 @@ from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.questions.lists import StoredRow
 from client_access.sql import executing, statements
+from client_access.sql.engines import nested
 from client_access.sql.erasing import erase_events, erase_other_records
 from client_access.sql.executing import changed, chunks, each, in_batches, rows_of
 from client_access.sql.faults import is_email_conflict
+from client_access.sql.prepared import Prepared
 from client_access.sql.rows import (
     Row,
     by_deadline,
@@ -220,10 +222,9 @@ def _save_clients(connection: Connection, changes: Sequence[Change]) -> None:
     rows = [_saved(change) for change in changes]
     if len(rows) > 1:
         # All at once. If that fails, one by one, to find the client at fault.
-        with suppress(IntegrityError), connection.begin_nested() as savepoint:
-            if statement.execute(connection, rows).rowcount == len(rows):
-                return
-            savepoint.rollback()
+        with suppress(IntegrityError, StaleClient):
+            nested(connection, _write_at_once, statement, rows, changes)
+            return
     for row, change in zip(rows, changes, strict=True):
         try:
             written = changed(connection, statement, **row)
@@ -233,6 +234,13 @@ def _save_clients(connection: Connection, changes: Sequence[Change]) -> None:
             raise
         if written != 1:
             raise StaleClient(change.after.id)
+
+
+def _write_at_once(
+    connection: Connection, statement: Prepared, rows: Sequence[Row], changes: Sequence[Change]
+) -> None:
+    if statement.execute(connection, rows).rowcount != len(rows):
+        raise StaleClient(changes[0].after.id)  # or another one
 
 
 def _saved(change: Change) -> Row:
