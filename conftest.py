@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import redirect_stdout
 from doctest import ELLIPSIS, OutputChecker
 from io import StringIO
+from os import cpu_count
 
 import pytest
 from sybil import Example, Sybil
@@ -38,6 +39,12 @@ pytest_collect_file = Sybil(
     parsers=[CodeBlockParser("python", _run), CodeBlockParser("text", _compare)],
     patterns=["README.md", "docs/*.md", "docs/*/*.md"],
 ).pytest()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Start one more worker than there are processors: many tests wait for another process."""
+    return (cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(trylast=True)

@@ -6,12 +6,14 @@ import io
 import os
 import pty
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 import pytest
@@ -37,11 +39,35 @@ ROOT = Path(__file__).parents[1]
 REPLAYED = re.compile(r"(\d+) of (\d+) clients equal what is replayed from their histories\.")
 
 
-@pytest.fixture(autouse=True)
-def _eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    for name in ("FORCE_COLOR", "NO_COLOR"):
-        monkeypatch.delenv(name, raising=False)
+@pytest.fixture(scope="module", autouse=True)
+def _eighty_columns() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("COLUMNS", "80")
+        for name in ("FORCE_COLOR", "NO_COLOR"):
+            environment.delenv(name, raising=False)
+        yield
+
+
+class Played(NamedTuple):
+    """A tour that was played once, for the tests that only look at it."""
+
+    database: Path
+    output: str
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """The database of a whole tour, and what it printed."""
+    database = tmp_path_factory.mktemp("tour") / "tour.db"
+    with redirect_stdout(io.StringIO()) as output:
+        assert main(["--database", url_of(database)]) == 0
+    return Played(database, output.getvalue())
+
+
+@pytest.fixture
+def database(played: Played, tmp_path: Path) -> Path:
+    """A copy of that database."""
+    return Path(shutil.copy(played.database, tmp_path))
 
 
 def url_of(path: Path) -> str:
@@ -65,13 +91,9 @@ def test_the_tour_ends_with_every_client_replayed(capsys: pytest.CaptureFixture[
     assert not [line for line in output.splitlines() if line != line.rstrip()]
 
 
-def test_it_shows_every_procedure_and_many_refusals(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_it_shows_every_procedure_and_many_refusals(played: Played) -> None:
     """§10: the procedures of the guide, in its order, and what the guide leaves open."""
-    main([])
-    output = capsys.readouterr().out
-    headings = re.findall(r"^(\d+)  \S", output, flags=re.MULTILINE)
+    headings = re.findall(r"^(\d+)  \S", played.output, flags=re.MULTILINE)
     assert headings == [str(number) for number in range(1, 24)]
     for code in (
         RefusalCode.PAYER_LOCKED,
@@ -85,15 +107,14 @@ def test_it_shows_every_procedure_and_many_refusals(
         RefusalCode.INVITATION_PENDING,
         RefusalCode.ACTOR_NOT_ALLOWED,
     ):
-        assert code.value in output
+        assert code.value in played.output
     for text in ("New Client Invitation", "mailto:", "80 already there", "no longer has access"):
-        assert text in output
+        assert text in played.output
 
 
-def test_every_step_shows_its_call(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_step_shows_its_call(played: Played) -> None:
     """Together they give every command of rules §8 but one."""
-    main([])
-    output = capsys.readouterr().out
+    output = played.output
     steps = re.findall(r"^(?:Practice|Client|Platform)  .*\n(?: {10}.*\n)*", output, re.MULTILINE)
     assert len(steps) > 100
     for step in steps:
@@ -179,12 +200,10 @@ def played_on_a_terminal(*arguments: str) -> str:
 
 
 def test_a_second_run_on_the_same_database_says_so_and_changes_no_client(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    played: Played, database: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """E1: every run needs addresses of its own."""
-    database = tmp_path / "tour.db"
-    assert main(["--database", url_of(database)]) == 0
-    assert "This is run" not in capsys.readouterr().out
+    assert "This is run" not in played.output
     question = "SELECT id, data FROM client_access_client ORDER BY id"
     with closing(sqlite3.connect(database)) as connection:
         before = dict(connection.execute(question))
@@ -217,15 +236,12 @@ def test_a_second_run_on_the_same_database_says_so_and_changes_no_client(
     ],
 )
 def test_a_tampered_row_is_found(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], statement: str, problem: str
+    database: Path, capsys: pytest.CaptureFixture[str], statement: str, problem: str
 ) -> None:
     """The exit status is 1, and all other clients are still compared."""
-    database = tmp_path / "tour.db"
-    assert main(["--database", url_of(database)]) == 0
     with sqlite3.connect(database) as connection:
         connection.execute(statement)
     connection.close()
-    capsys.readouterr()
     assert main(["--database", url_of(database)]) == 1
     output = " ".join(capsys.readouterr().out.split())
     assert problem in output
@@ -293,9 +309,9 @@ def test_a_file_that_cannot_be_read_is_reported(
 def test_a_terminal_gets_colours_unless_it_wants_none() -> None:
     """NO_COLOR is respected."""
     environment = {**os.environ, "FORCE_COLOR": "1", "TERM": "xterm-256color"}
-    colour = run_tour(environment)
+    colour = run_scene(1, environment)
     assert "\x1b[36mPractice" in colour
-    none = run_tour({**environment, "NO_COLOR": "1"})
+    none = run_scene(1, {**environment, "NO_COLOR": "1"})
     assert "\x1b[36m" not in none
     assert not re.findall(r"\x1b\[(?:\d+;)*3[0-9]m", none)
 
@@ -304,12 +320,12 @@ def test_a_stream_that_lacks_a_character_gets_a_question_mark() -> None:
     """Better than a traceback."""
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     environment.pop("FORCE_COLOR", None)
-    assert "Caf? ?b?ne" in run_tour(environment)
+    assert "Caf? ?b?ne" in run_scene(13, environment)
 
 
-def run_tour(environment: dict[str, str]) -> str:
+def run_scene(number: int, environment: dict[str, str]) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "examples.tour"],
+        [sys.executable, "-m", "examples.tour", "--only", str(number)],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -380,17 +396,14 @@ def test_a_screen_prints_no_control_characters() -> None:
     assert output.getvalue().count("[red]") == 10
 
 
-def test_a_corrupt_id_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_corrupt_id_is_reported(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In one sentence, with exit status 2."""
-    database = tmp_path / "tour.db"
-    assert main(["--database", url_of(database)]) == 0
     with closing(sqlite3.connect(database)) as connection:
         connection.execute(
             "UPDATE client_access_client SET id = 'zz'"
             " WHERE id = (SELECT min(id) FROM client_access_client)"
         )
         connection.commit()
-    capsys.readouterr()
     assert main(["--database", url_of(database)]) == 2
     error = capsys.readouterr().err
     assert error.startswith("A stored record cannot be read: ")
