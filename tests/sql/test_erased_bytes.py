@@ -19,8 +19,8 @@ from client_access import (
     InvalidValue,
     RepositoryError,
 )
-from client_access.sql import AsyncSqlRepository, SqlRepository, engines
-from client_access.sql.engines import LOG_LIMIT
+from client_access.sql import AsyncSqlRepository, SqlRepository, connections
+from client_access.sql.connections import LOG_LIMIT
 
 SECRET = b"Zyxwvut"
 ENDS = {
@@ -125,7 +125,7 @@ def test_a_log_that_is_being_read_is_not_emptied_in_silence(
     sqlite: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The caller is told, and can call it again."""
-    monkeypatch.setattr(engines, "_PRAGMAS", ("PRAGMA busy_timeout = 1",))
+    monkeypatch.setattr(connections, "_PRAGMAS", ("PRAGMA busy_timeout = 1",))
     reader = create_engine(sqlite)
     with SqlRepository.open(sqlite) as repository:
         repository.save([added()])

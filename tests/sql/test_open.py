@@ -172,7 +172,7 @@ def test_threads_are_served_in_the_order_in_which_they_come(database: str) -> No
 
         def write(number: int) -> None:
             together.wait()
-            while max(counts) < 12 and time.monotonic() < until:
+            while max(counts) < 30 and time.monotonic() < until:
                 repository.save([added()])
                 counts[number] += 1
 
@@ -181,7 +181,7 @@ def test_threads_are_served_in_the_order_in_which_they_come(database: str) -> No
             thread.start()
         for thread in threads:
             thread.join()
-    assert min(counts) >= 8
+    assert min(counts) >= 20
 
 
 def test_a_place_that_is_not_free_in_time_is_an_error() -> None:

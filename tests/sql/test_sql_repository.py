@@ -33,7 +33,7 @@ from client_access import (
 )
 from client_access.questions.lists import place_of
 from client_access.repository.erasing import erase_change, erase_notice
-from client_access.sql import AsyncSqlRepository, SqlRepository, engines, executing
+from client_access.sql import AsyncSqlRepository, SqlRepository, connections, executing
 from client_access.sql.tables import notices, outcomes
 from client_access.testing.checks.frame import shown
 from client_access.wire import encode
@@ -560,7 +560,7 @@ def test_what_was_committed_is_durable(sqlite: str) -> None:
         "synchronous": 2,
         "secure_delete": 1,
         "busy_timeout": 30_000,
-        "journal_size_limit": engines.LOG_LIMIT,
+        "journal_size_limit": connections.LOG_LIMIT,
     }
 
 
@@ -568,8 +568,8 @@ def test_a_file_that_is_in_use_while_it_is_opened_is_waited_for(
     sqlite: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two processes may start at once. One that waits too long raises an error."""
-    monkeypatch.setattr(engines, "_WAL_ATTEMPTS", 3)
-    monkeypatch.setattr(engines, "_PRAGMAS", ("PRAGMA busy_timeout = 1",))
+    monkeypatch.setattr(connections, "_WAL_ATTEMPTS", 3)
+    monkeypatch.setattr(connections, "_PRAGMAS", ("PRAGMA busy_timeout = 1",))
     holder = create_engine(sqlite)
     with holder.connect() as connection:
         connection.exec_driver_sql("CREATE TABLE host (id INTEGER)")

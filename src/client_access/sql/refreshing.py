@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from client_access.client import Client
 from client_access.errors import CorruptRecord, InvalidValue
 from client_access.sql import executing, statements
-from client_access.sql.engines import nested
+from client_access.sql.connections import nested
 from client_access.sql.executing import changed, rows_of
 from client_access.sql.faults import is_email_conflict
 from client_access.sql.rows import Row, of_client, to_client

@@ -25,17 +25,19 @@ from client_access.repository.feeding import check_page
 from client_access.service.retries import Retries
 from client_access.sql import erasing, feeding, outbox, refreshing, store
 from client_access.sql.compacting import compact
+from client_access.sql.connections import (
+    in_savepoint,
+    in_transaction,
+    outside_transaction,
+    read,
+    read_in_host,
+)
 from client_access.sql.engines import (
     DEFAULT_POOL_SIZE,
     DEFAULT_POOL_TIMEOUT,
     check_bind,
     engine_options,
-    in_savepoint,
-    in_transaction,
-    outside_transaction,
     parse_url,
-    read,
-    read_in_host,
     usable_url,
     watch,
 )

@@ -25,7 +25,7 @@ from client_access.events import Event
 from client_access.machines.lifecycle import Status
 from client_access.questions.lists import StoredRow
 from client_access.sql import executing, statements
-from client_access.sql.engines import nested
+from client_access.sql.connections import nested
 from client_access.sql.erasing import erase_events, erase_other_records
 from client_access.sql.executing import changed, chunks, each, in_batches, rows_of
 from client_access.sql.faults import is_email_conflict

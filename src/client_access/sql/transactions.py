@@ -9,7 +9,8 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 
 from client_access.service.retries import Retries
-from client_access.sql.engines import begin, check_bind, commit, undo, watch
+from client_access.sql.connections import begin, commit, undo
+from client_access.sql.engines import check_bind, watch
 from client_access.sql.faults import is_conflict
 from client_access.sql.lines import turn_to_write
 from client_access.values.validation import check_callable, check_sync, wrong_type
