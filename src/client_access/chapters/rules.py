@@ -267,9 +267,10 @@ class CommandRules(Generic[C, E]):
         statuses = self.by.get(type(case.by))
         if statuses is None:
             return self._not_allowed(case)
-        if statuses is NEW or (status := case.client.status) in statuses:
+        client = case.existing
+        if statuses is NEW or client is None or client.status in statuses:
             return None
-        refusal = self._elsewhere[status]
+        refusal = self._elsewhere[client.status]
         if isinstance(refusal, Refusal):
             return refusal
         return refuse(RefusalCode.NOT_IN_THIS_STATUS, *refusal(case))
