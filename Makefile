@@ -63,8 +63,8 @@ test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev-installed
 	@$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
-# To trace every line takes three times as long, so each property gets few examples here. Left out
-# are the processes that are killed, which leave no trace, and the servers that only tests start.
+# To trace every line takes three times as long, so each property gets few examples here. Tests
+# whose processes are killed, and so record nothing, are left out, and those of the test server.
 coverage: override TEST_ARGS += --cov --cov-report=term --hypothesis-profile=brief \
   --ignore=tests/processes --ignore=tests/test_databases.py
 coverage: test

@@ -5,10 +5,11 @@ The last lines of every run count its tests.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from contextlib import redirect_stdout
 from doctest import ELLIPSIS, OutputChecker
 from io import StringIO
-from os import cpu_count
+from os import environ
 
 import pytest
 from sybil import Example, Sybil
@@ -41,10 +42,11 @@ pytest_collect_file = Sybil(
 ).pytest()
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
     """Start one more worker than there are processors: many tests wait for another process."""
-    return (cpu_count() or 1) + 1
+    number = yield
+    return number if "PYTEST_XDIST_AUTO_NUM_WORKERS" in environ else number + 1
 
 
 @pytest.hookimpl(trylast=True)

@@ -339,25 +339,23 @@ class _Changes(TypedDict, total=False):
 
 
 _WRITERS = slot_writers(Client)
-(
-    _write_id,
-    _write_version,
-    _write_kind,
-    _write_business_name,
-    _write_contact,
-    _write_email,
-    _write_source,
-    _write_status,
-    _write_payer_state,
-    _write_services,
-    _write_practice_id,
-    _write_activation,
-    _write_practice_invitation,
-    _write_established,
-    _write_direct_debit,
-    _write_direct_debit_given,
-    _write_erasures,
-) = _WRITERS.values()
+_write_id = _WRITERS["id"]
+_write_version = _WRITERS["version"]
+_write_kind = _WRITERS["kind"]
+_write_business_name = _WRITERS["business_name"]
+_write_contact = _WRITERS["contact"]
+_write_email = _WRITERS["email"]
+_write_source = _WRITERS["source"]
+_write_status = _WRITERS["status"]
+_write_payer_state = _WRITERS["payer_state"]
+_write_services = _WRITERS["services"]
+_write_practice_id = _WRITERS["practice_id"]
+_write_activation = _WRITERS["activation"]
+_write_practice_invitation = _WRITERS["practice_invitation"]
+_write_established = _WRITERS["established"]
+_write_direct_debit = _WRITERS["direct_debit"]
+_write_direct_debit_given = _WRITERS["direct_debit_given"]
+_write_erasures = _WRITERS["erasures"]
 
 
 def with_changes(client: Client, **changes: Unpack[_Changes]) -> Client:
@@ -424,7 +422,7 @@ def monthly_lines(client: Client, catalogue: Catalogue) -> tuple[InvoiceLine, ..
 
 
 def lines_of(client: Client, catalogue: Catalogue) -> tuple[InvoiceLine, ...]:
-    """Return the lines of a client that somebody is invoiced for.
+    """Return a client's lines. The caller has checked that there is a payer.
 
     Raises:
         CatalogueIncomplete: the catalogue lacks a service that the client holds (S4).

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from client_access import StaleClient
+from client_access import RepositoryError, StaleClient
 from client_access.sql import AsyncSqlRepository, SqlRepository
 
 CALLS = 100
@@ -184,7 +184,7 @@ def test_an_interruption_that_is_replaced_is_raised(
 def test_an_interruption_is_raised_though_a_part_of_its_transaction_cannot_be_undone(
     database: str,
 ) -> None:
-    """With asyncio, the error of undoing it has no context in which the interruption is found."""
+    """With asyncio, the context of the error that the undo raises has no interruption."""
     engine = create_engine(database)
     repository = SqlRepository(engine)
     separate = import_module("greenlet").greenlet  # it has no types
@@ -205,6 +205,31 @@ def test_an_interruption_is_raised_though_a_part_of_its_transaction_cannot_be_un
         repository.save([added(), added()])
     event.remove(engine, "before_cursor_execute", stop)
     repository.save([added(), added()])
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("cause", "raised"), [(None, RepositoryError), (KeyboardInterrupt(), KeyboardInterrupt)]
+)
+def test_a_part_of_a_transaction_that_cannot_be_undone_ends_all_of_it(
+    database: str, cause: BaseException | None, raised: type[BaseException]
+) -> None:
+    """With the reason, and with the interruption if there was one."""
+    engine = create_engine(database)
+    repository = SqlRepository(engine)
+    change = added()
+    repository.save([change])
+
+    def stop(*arguments: Any) -> None:
+        if arguments[2].startswith("ROLLBACK TO"):
+            raise OperationalError("send", None, Exception("gone")) from cause
+
+    event.listen(engine, "before_cursor_execute", stop)
+    with pytest.raises(raised, match="the connection was lost" if cause is None else None):
+        repository.save([added(), change])
+    event.remove(engine, "before_cursor_execute", stop)
+    with pytest.raises(StaleClient):
+        repository.save([added(), change])
     engine.dispose()
 
 

@@ -439,8 +439,8 @@ def test_a_task_that_was_cancelled_leaves_no_connection_that_fails(postgresql: s
                     ):
                         earlier = set(other.scalars(waiting))
                         task: asyncio.Future[object] = asyncio.ensure_future(call)
-                        while earlier.issuperset(other.scalars(waiting)):  # noqa: ASYNC110  # the server waits
-                            await asyncio.sleep(0.01)
+                        while not task.done() and earlier.issuperset(other.scalars(waiting)):
+                            await asyncio.wait([task], timeout=0.01)
                         for _ in range(times):
                             task.cancel()
                             await asyncio.sleep(0)

@@ -40,19 +40,26 @@ from client_access.values import ClientUser, PlatformUser, PracticeUser
 # ── Stop managing (L4, L6, P3) ───────────────────────────────────────────────────────────────────
 
 
+_ACTIVATE = way(Activate, ClientUser)
+
+
 @StateGuard
 def client_can_sign_in(case: Case) -> Refusal | None:
     """A client that cannot sign in cannot be left alone (L4)."""
     client, kind = case.client, type(case.by)
-    if client.activated:
-        return None
-    activate = way(Activate, ClientUser)
-    if client.status is Status.PRACTICE_ONLY:
-        steps: tuple[WayOut, ...] = (*giving_access(case), activate, way(CloseClient, kind))
-    elif client.established:
-        steps = (*resending_or_correcting(client, kind), activate, *withdrawing_to_close(case))
-    else:
-        steps = (*resending_or_correcting(client, kind), activate, way(DeleteClient, kind))
+    match client.status:
+        case Status.PRACTICE_ONLY:
+            steps: tuple[WayOut, ...] = (*giving_access(case), _ACTIVATE, way(CloseClient, kind))
+        case Status.AWAITING_ACTIVATION if client.established:
+            steps = (
+                *resending_or_correcting(client, kind),
+                _ACTIVATE,
+                *withdrawing_to_close(case),
+            )
+        case Status.AWAITING_ACTIVATION:
+            steps = (*resending_or_correcting(client, kind), _ACTIVATE, way(DeleteClient, kind))
+        case _:
+            return None
     return refuse(RefusalCode.NO_CLIENT_SIGN_IN, *steps)
 
 

@@ -64,10 +64,10 @@ Plain = TypeVar(
 """An event without facts of its own."""
 
 
-_PLATFORM_USER = PlatformUser()
-
-
 # ── The case ─────────────────────────────────────────────────────────────────────────────────────
+
+
+_PLATFORM_USER = PlatformUser()
 
 
 @final

@@ -262,8 +262,10 @@ def invoice_changed(case: Case, _: Event, after: Client) -> Iterator[Notice]:
     same_services = after.services is before.services
     if was == now and same_services:
         return
-    old = lines_of(before, catalogue) if was else ()
-    new = old if was and same_services else lines_of(after, catalogue) if now else ()
+    # No event changes both the payer and the business name, which is in the lines.
+    old = new = lines_of(before, catalogue) if was else ()
+    if not (was and same_services):
+        new = lines_of(after, catalogue) if now else ()
     told = [(was, old, new)] if was == now else [(was, old, ()), (now, (), new)]
     for recipient, lines_before, lines_after in told:
         if recipient is None or lines_before == lines_after:

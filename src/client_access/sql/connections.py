@@ -159,10 +159,10 @@ def in_savepoint(
 
 
 def nested(connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
-    """Do a part of a transaction that writes, and undo this part alone after an error.
+    """Do work that writes, as a part of a transaction, and undo only this part after an error.
 
-    The context manager of SQLAlchemy would raise another error if it cannot undo the part, as after
-    a cancelled statement.
+    If the part can be neither undone nor kept, the connection is not used again. The context
+    manager of SQLAlchemy would then raise that error instead of the first one.
     """
     return _finish(connection.begin_nested(), work, *arguments)
 
@@ -194,6 +194,8 @@ def undo(connection: Connection, transaction: Transaction, error: BaseException)
         transaction.rollback()
     except Exception as problem:  # drivers also raise errors that are not SQLAlchemy's
         _put_away(connection, problem)
+        if interruption := _interruption_behind(problem, error):
+            raise interruption from None
     except BaseException as problem:
         _put_away(connection, problem)
         raise

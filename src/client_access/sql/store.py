@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from itertools import groupby
 from typing import TypeVar
@@ -222,8 +221,12 @@ def _save_clients(connection: Connection, changes: Sequence[Change]) -> None:
     rows = [_saved(change) for change in changes]
     if len(rows) > 1:
         # All at once. If that fails, one by one, to find the client at fault.
-        with suppress(IntegrityError, StaleClient):
+        try:
             nested(connection, _write_at_once, statement, rows, changes)
+        except (IntegrityError, StaleClient):
+            if connection.invalidated:  # it could not be undone
+                raise RepositoryError("the connection was lost") from None
+        else:
             return
     for row, change in zip(rows, changes, strict=True):
         try:
@@ -240,7 +243,7 @@ def _write_at_once(
     connection: Connection, statement: Prepared, rows: Sequence[Row], changes: Sequence[Change]
 ) -> None:
     if statement.execute(connection, rows).rowcount != len(rows):
-        raise StaleClient(changes[0].after.id)  # or another one
+        raise StaleClient(changes[0].after.id)  # undoes it; the caller finds the client at fault
 
 
 def _saved(change: Change) -> Row:

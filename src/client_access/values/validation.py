@@ -247,9 +247,13 @@ def slot_writers(kind: type) -> dict[str, Callable[[object, object], None]]:
 
 @cache
 def _initializer(kind: object) -> Callable[..., None]:
-    """Return the `__init__` that attrs makes for a frozen class without its validators."""
-    plain = {each.name: field(kw_only=each.kw_only) for each in fields(cast("type", kind))}
-    made = make_class("Plain", plain, slots=True, frozen=True, eq=False, repr=False)
+    """Return an `__init__` like the one of a frozen class, but without validators and defaults.
+
+    Every field of the class is an argument.
+    """
+    given = cast("type", kind)
+    plain = {each.name: field(kw_only=each.kw_only) for each in fields(given)}
+    made = make_class(given.__name__, plain, slots=True, frozen=True, eq=False, repr=False)
     return cast("Callable[..., None]", vars(made)["__init__"])
 
 
