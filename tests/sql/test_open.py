@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Barrier, Thread
+from threading import Thread, current_thread
 from typing import Any, NoReturn
 from uuid import uuid4
 
@@ -19,7 +19,7 @@ from sqlalchemy import Engine, create_engine, event, inspect, make_url
 from client_access import InvalidValue, RepositoryError
 from client_access.sql import AsyncSqlRepository, SqlRepository, metadata, stamp
 from client_access.sql.engines import usable_url
-from client_access.sql.lines import Line
+from client_access.sql.lines import _LINES, Line
 
 
 async def _open_and_close(url: str, **arguments: Any) -> None:
@@ -166,22 +166,28 @@ def test_an_awaited_pool_that_runs_out_says_so(database: str) -> None:
 
 
 def test_threads_are_served_in_the_order_in_which_they_come(database: str) -> None:
-    """Of twenty threads that write all the time on few connections, none falls behind."""
-    with SqlRepository.open(database, pool_size=2) as repository:
-        counts, together, until = [0] * 20, Barrier(20), time.monotonic() + 120
+    """They wait for the lock of SQLite, or for a connection of the pool."""
+    with SqlRepository.open(database, pool_size=1) as repository:
+        repository.save([added()])
+        engine = repository._bind
+        assert isinstance(engine, Engine)
+        line, served = _LINES[engine], list[str]()
 
-        def write(number: int) -> None:
-            together.wait()
-            while max(counts) < 30 and time.monotonic() < until:
-                repository.save([added()])
-                counts[number] += 1
+        def note(*arguments: Any) -> None:
+            if "INSERT INTO client_access_client" in arguments[2]:
+                served.append(current_thread().name)
 
-        threads = [Thread(target=write, args=(number,)) for number in range(20)]
-        for thread in threads:
-            thread.start()
+        event.listen(engine, "before_cursor_execute", note)
+        threads = [Thread(target=repository.save, args=([added()],)) for _ in range(20)]
+        with line.turn():
+            for number, thread in enumerate(threads):
+                thread.start()
+                while len(line._waiting) <= number:
+                    assert thread.is_alive()
+                    time.sleep(0.001)
         for thread in threads:
             thread.join()
-    assert min(counts) >= 20
+    assert served == [thread.name for thread in threads]
 
 
 def test_a_place_that_is_not_free_in_time_is_an_error() -> None:
