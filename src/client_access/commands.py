@@ -440,7 +440,6 @@ COMMANDS: dict[str, type[Command]] = {
     "change_contact_details": ChangeContactDetails,
     "change_business_name": ChangeBusinessName,
 }
-"""Each command by its stable name, in the order of rules §8."""
 """Every command by its stable name, in the order of rules §8."""
 
 COMMAND_NAMES: dict[type[Command], str] = {command: name for name, command in COMMANDS.items()}

@@ -367,7 +367,6 @@ EVENTS: dict[str, type[Event]] = {
     "contact_details_changed": ContactDetailsChanged,
     "business_name_changed": BusinessNameChanged,
 }
-"""Each event by its stable name."""
 """Every event by its stable name, in the order of the commands of rules §8."""
 
 EVENT_NAMES: dict[type[Event], str] = {event: name for name, event in EVENTS.items()}

@@ -401,7 +401,6 @@ NOTICES: dict[str, type[Notice]] = {
     "activation_ending": ActivationEnding,
     "direct_debit_due": DirectDebitDue,
 }
-"""Each notice by its stable name, in the order of rules §9."""
 """Every kind of notice by its stable name, in the order of rules §9."""
 
 NOTICE_NAMES: dict[type[Notice], str] = {notice: name for name, notice in NOTICES.items()}
