@@ -36,8 +36,8 @@ from client_access.values.validation import (
     is_text_or_none,
     is_tuple_of,
     keep,
-    slot_writers,
     trusted,
+    writable,
 )
 
 ERASED_NAME = "(erased)"
@@ -64,7 +64,7 @@ class Listing:
 
 
 @frozen
-class _Shape:
+class _Limits:
     """What every client in one status has, whatever happened before."""
 
     payers: frozenset[PayerState]
@@ -79,15 +79,15 @@ _PRACTICE_LOCKED = frozenset({PayerState.PRACTICE_LOCKED})
 _CLIENT_LOCKED = frozenset({PayerState.CLIENT_LOCKED})
 _NO, _YES, _EITHER = frozenset({False}), frozenset({True}), frozenset({False, True})
 
-_SHAPES = {
-    Status.INACTIVE: _Shape(OPEN, _BY_PRACTICE, _NO, _EITHER),
-    Status.PRACTICE_ONLY: _Shape(_PRACTICE_LOCKED, _BY_PRACTICE, _YES, _EITHER),
-    Status.AWAITING_ACTIVATION: _Shape(LOCKED, _BY_PRACTICE, _EITHER, _NO),
-    Status.BOTH_ACCESS: _Shape(LOCKED, _ANY_SOURCE, _YES, _NO),
-    Status.DISABLED: _Shape(_PRACTICE_LOCKED, _BY_PRACTICE, _YES, _NO),
-    Status.UNMANAGED: _Shape(_CLIENT_LOCKED, _ANY_SOURCE, _EITHER, _NO),
-    Status.CLOSED: _Shape(_PRACTICE_LOCKED, _BY_PRACTICE, _YES, _YES),
-    Status.DELETED: _Shape(frozenset(PayerState), _BY_PRACTICE, _EITHER, _YES),
+_LIMITS = {
+    Status.INACTIVE: _Limits(OPEN, _BY_PRACTICE, _NO, _EITHER),
+    Status.PRACTICE_ONLY: _Limits(_PRACTICE_LOCKED, _BY_PRACTICE, _YES, _EITHER),
+    Status.AWAITING_ACTIVATION: _Limits(LOCKED, _BY_PRACTICE, _EITHER, _NO),
+    Status.BOTH_ACCESS: _Limits(LOCKED, _ANY_SOURCE, _YES, _NO),
+    Status.DISABLED: _Limits(_PRACTICE_LOCKED, _BY_PRACTICE, _YES, _NO),
+    Status.UNMANAGED: _Limits(_CLIENT_LOCKED, _ANY_SOURCE, _EITHER, _NO),
+    Status.CLOSED: _Limits(_PRACTICE_LOCKED, _BY_PRACTICE, _YES, _YES),
+    Status.DELETED: _Limits(frozenset(PayerState), _BY_PRACTICE, _EITHER, _YES),
 }
 
 
@@ -248,55 +248,65 @@ def _check_shape(client: Client) -> None:
 
 def _misfit(client: Client) -> str | None:
     """Return the first field that does not go with the others, or None."""
-    status = client.status
-    if wrong := _MISFITS[status, client.payer_state, client.source, client.established]:
-        return wrong
-    if (client.practice_id is None) is (status in MANAGED):
+    shape = _SHAPES[client.status, client.payer_state, client.source, client.established]
+    if isinstance(shape, str):
+        return shape
+    if (client.practice_id is None) is shape.managed:
         return "practice_id"
-    if (client.activation is None) is (status is Status.AWAITING_ACTIVATION):
+    if (client.activation is None) is shape.awaiting:
         return "activation"
-    if client.practice_invitation is not None and status is not Status.UNMANAGED:
+    if client.practice_invitation is not None and not shape.unmanaged:
         return "practice_invitation"
-    deleted = status is Status.DELETED
-    if client.services and (deleted or status is Status.CLOSED or client.payer_state not in LOCKED):
+    if client.services and not shape.subscribed:
         return "services"
-    if (client.business_name == "") is not deleted:
+    if (client.business_name == "") is not shape.deleted:
         return "business_name"
-    if deleted and client.contact != ContactDetails():
+    if shape.deleted and client.contact != ContactDetails():
         return "contact"
     if client.email.is_mailable:
-        if False not in _SHAPES[status].placeholders:
+        if not shape.mailable:
             return "email"
     elif client.email == EmailAddress.placeholder(client.id):
-        if True not in _SHAPES[status].placeholders:
+        if not shape.placeholder:
             return "email"
-    elif (
-        client.email != EmailAddress.erased(client.id) or False not in _SHAPES[status].placeholders
-    ):
+    elif client.email != EmailAddress.erased(client.id) or not shape.mailable:
         return "email"
     # Direct debit details are owed by an activated client that pays for a service, until it gives
     # them. A registered customer has given them (P6).
-    pays_itself = client.payer_state is PayerState.CLIENT_LOCKED and status in ACTIVATED
-    registered = status is Status.UNMANAGED and not client.established
     given = client.direct_debit_given
-    if (given and not pays_itself) or (registered and not given):
+    if (given and not shape.pays_itself) or (shape.registered and not given):
         return "direct_debit_given"
-    owes = pays_itself and bool(client.services) and not given
+    owes = shape.pays_itself and bool(client.services) and not given
     if (client.direct_debit is not None) is not owes:
         return "direct_debit"
     return None
 
 
-def _misfit_in(
+@frozen
+class _Shape:
+    """What goes with a status, a payer, a source, and whether the client was established."""
+
+    managed: bool
+    awaiting: bool  # has a pending activation
+    unmanaged: bool  # may invite a practice
+    subscribed: bool  # may hold services
+    deleted: bool
+    mailable: bool  # may have an address, or one that was erased
+    placeholder: bool  # may have no address
+    pays_itself: bool  # owes direct debit details, or has given them
+    registered: bool  # has given them
+
+
+def _shape_of(
     status: Status, payer_state: PayerState, source: Source, established: bool
-) -> str | None:
-    """Return the first of these four that does not go with the others, or None."""
-    shape = _SHAPES[status]
-    if payer_state not in shape.payers:
+) -> _Shape | str:
+    """Return the shape of a client, or the first of these four that does not go with the others."""
+    limits = _LIMITS[status]
+    if payer_state not in limits.payers:
         return "payer_state"
-    if source not in shape.sources:
+    if source not in limits.sources:
         return "source"
-    if established not in shape.established:
+    if established not in limits.established:
         return "established"
     # A customer that invited its practice keeps paying for itself (P5).
     if source is Source.CUSTOMER and payer_state is not PayerState.CLIENT_LOCKED:
@@ -304,16 +314,27 @@ def _misfit_in(
     # Only a registered customer is unmanaged without having been established (L2). An established
     # client awaits its activation only because access was given later, and is deleted only once it
     # is closed (L5). In both cases its practice pays.
-    if status is Status.UNMANAGED and not established and source is not Source.CUSTOMER:
+    unmanaged = status is Status.UNMANAGED
+    if unmanaged and not established and source is not Source.CUSTOMER:
         return "source"
     practice_pays = payer_state is PayerState.PRACTICE_LOCKED
     if established and status in (Status.AWAITING_ACTIVATION, Status.DELETED) and not practice_pays:
         return "payer_state"
-    return None
+    return _Shape(
+        managed=status in MANAGED,
+        awaiting=status is Status.AWAITING_ACTIVATION,
+        unmanaged=unmanaged,
+        subscribed=payer_state in LOCKED and status not in (Status.CLOSED, Status.DELETED),
+        deleted=status is Status.DELETED,
+        mailable=False in limits.placeholders,
+        placeholder=True in limits.placeholders,
+        pays_itself=payer_state is PayerState.CLIENT_LOCKED and status in ACTIVATED,
+        registered=unmanaged and not established,
+    )
 
 
-_MISFITS = {
-    combination: _misfit_in(*combination)
+_SHAPES = {
+    combination: _shape_of(*combination)
     for combination in product(Status, PayerState, Source, (False, True))
 }
 
@@ -338,24 +359,7 @@ class _Changes(TypedDict, total=False):
     direct_debit_given: bool
 
 
-_WRITERS = slot_writers(Client)
-_write_id = _WRITERS["id"]
-_write_version = _WRITERS["version"]
-_write_kind = _WRITERS["kind"]
-_write_business_name = _WRITERS["business_name"]
-_write_contact = _WRITERS["contact"]
-_write_email = _WRITERS["email"]
-_write_source = _WRITERS["source"]
-_write_status = _WRITERS["status"]
-_write_payer_state = _WRITERS["payer_state"]
-_write_services = _WRITERS["services"]
-_write_practice_id = _WRITERS["practice_id"]
-_write_activation = _WRITERS["activation"]
-_write_practice_invitation = _WRITERS["practice_invitation"]
-_write_established = _WRITERS["established"]
-_write_direct_debit = _WRITERS["direct_debit"]
-_write_direct_debit_given = _WRITERS["direct_debit_given"]
-_write_erasures = _WRITERS["erasures"]
+_Draft = writable(Client)
 
 
 def with_changes(client: Client, **changes: Unpack[_Changes]) -> Client:
@@ -367,27 +371,29 @@ def with_changes(client: Client, **changes: Unpack[_Changes]) -> Client:
     Raises:
         InvalidValue: the fields do not go together.
     """
-    changed = object.__new__(Client)
+    draft = object.__new__(_Draft)
     # A loop over the fields takes twice as long.
-    _write_id(changed, client.id)
-    _write_version(changed, client.version)
-    _write_kind(changed, client.kind)
-    _write_business_name(changed, client.business_name)
-    _write_contact(changed, client.contact)
-    _write_email(changed, client.email)
-    _write_source(changed, client.source)
-    _write_status(changed, client.status)
-    _write_payer_state(changed, client.payer_state)
-    _write_services(changed, client.services)
-    _write_practice_id(changed, client.practice_id)
-    _write_activation(changed, client.activation)
-    _write_practice_invitation(changed, client.practice_invitation)
-    _write_established(changed, client.established)
-    _write_direct_debit(changed, client.direct_debit)
-    _write_direct_debit_given(changed, client.direct_debit_given)
-    _write_erasures(changed, client.erasures)
+    draft.id = client.id
+    draft.version = client.version
+    draft.kind = client.kind
+    draft.business_name = client.business_name
+    draft.contact = client.contact
+    draft.email = client.email
+    draft.source = client.source
+    draft.status = client.status
+    draft.payer_state = client.payer_state
+    draft.services = client.services
+    draft.practice_id = client.practice_id
+    draft.activation = client.activation
+    draft.practice_invitation = client.practice_invitation
+    draft.established = client.established
+    draft.direct_debit = client.direct_debit
+    draft.direct_debit_given = client.direct_debit_given
+    draft.erasures = client.erasures
     for name, value in changes.items():
-        _WRITERS[name](changed, value)
+        setattr(draft, name, value)
+    draft.__class__ = Client
+    changed: Client = draft
     if "services" in changes:
         _check_services(changed.services)
     _check_shape(changed)

@@ -27,6 +27,7 @@ from client_access.values import (
     HeldService,
     ServiceSetup,
     SignIn,
+    pasted,
 )
 from client_access.values.email_address import EmailAddress, parse_kept_email
 from client_access.values.validation import (
@@ -76,7 +77,7 @@ class _Printer(Protocol):
     def text(self, obj: str) -> None: ...
 
 
-@frozen
+@frozen(repr=False)
 class _Command:
     """What every command has.
 
@@ -87,6 +88,8 @@ class _Command:
 
     client_id: UUID = field(validator=is_a(UUID))
     by: Actor = field(validator=is_one_of(*ACTORS))
+
+    __repr__ = pasted
 
     def _repr_pretty_(self, printer: _Printer, _: bool) -> None:
         """Print the command on one line, as Hypothesis and IPython ask for it.
@@ -104,7 +107,7 @@ class _Command:
 # ── Adding ───────────────────────────────────────────────────────────────────────────────────────
 
 
-@frozen
+@frozen(repr=False)
 class _NewClient(_Command):
     business_name: str = field(kw_only=True, validator=is_text())
     kind: ClientKind = field(kw_only=True, default=ClientKind.BUSINESS, validator=is_a(ClientKind))
@@ -116,7 +119,7 @@ class _NewClient(_Command):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class AddClient(_NewClient):
     """A practice adds a client. The client starts inactive (L1).
 
@@ -132,13 +135,13 @@ class AddClient(_NewClient):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ImportClient(_NewClient):
     """A practice adds a client in a batch: as `AddClient`, with another source (L1)."""
 
 
 @final
-@frozen
+@frozen(repr=False)
 class RegisterCustomer(_Command):
     """The platform registers a customer that signed up without a practice (L2).
 
@@ -165,7 +168,7 @@ class RegisterCustomer(_Command):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ChoosePayer(_Command):
     """The practice chooses who will pay, before the first service locks it (P1)."""
 
@@ -173,7 +176,7 @@ class ChoosePayer(_Command):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class Subscribe(_Command):
     """The practice gives an inactive client its first services, which locks who pays (P2).
 
@@ -193,7 +196,7 @@ class Subscribe(_Command):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class AddService(_Command):
     """A service is added to a client that has been subscribed (P4).
 
@@ -211,7 +214,7 @@ class AddService(_Command):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class RemoveService(_Command):
     """A service is taken from a client, along with its setup (P4, S1)."""
 
@@ -222,7 +225,7 @@ class RemoveService(_Command):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class GiveAccess(_Command):
     """A client that only the practice worked for is invited to sign in (E3).
 
@@ -240,19 +243,19 @@ class GiveAccess(_Command):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class WithdrawAccess(_Command):
     """Access that was given is withdrawn: only the practice works for the client again (L10)."""
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ResendActivation(_Command):
     """The pending activation is sent again, and its lifetime starts again (E5)."""
 
 
 @final
-@frozen
+@frozen(repr=False)
 class Activate(_Command):
     """The client uses its activation; made by redeeming a signed link (E6)."""
 
@@ -263,13 +266,13 @@ class Activate(_Command):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class DisableAccess(_Command):
     """The practice locks out a client that it pays for (L8)."""
 
 
 @final
-@frozen
+@frozen(repr=False)
 class EnableAccess(_Command):
     """The practice lets a disabled client in again."""
 
@@ -278,31 +281,31 @@ class EnableAccess(_Command):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class StopManaging(_Command):
     """The practice's access ends, and the client pays from then on (L4, L6, P3)."""
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ProvideDirectDebit(_Command):
     """The client has given the direct debit details that it was asked for (P6)."""
 
 
 @final
-@frozen
+@frozen(repr=False)
 class CloseClient(_Command):
     """A client that only the practice works for is closed; its services end (L9)."""
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ReopenClient(_Command):
     """A closed client is reopened, without services (L9)."""
 
 
 @final
-@frozen
+@frozen(repr=False)
 class TransferClient(_Command):
     """The platform transfers a client to another practice; the rest stays as it is (L11).
 
@@ -316,13 +319,13 @@ class TransferClient(_Command):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class DeleteClient(_Command):
     """A client that was never established, or is closed, is deleted and forgotten (L5)."""
 
 
 @final
-@frozen
+@frozen(repr=False)
 class InvitePractice(_Command):
     """An unmanaged client invites a practice to work on its data (L2)."""
 
@@ -330,19 +333,19 @@ class InvitePractice(_Command):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class WithdrawPracticeInvitation(_Command):
     """The client withdraws its pending practice invitation."""
 
 
 @final
-@frozen
+@frozen(repr=False)
 class AcceptPracticeInvitation(_Command):
     """The invited practice accepts; the client keeps paying for itself (P5)."""
 
 
 @final
-@frozen
+@frozen(repr=False)
 class DeclinePracticeInvitation(_Command):
     """The invited practice declines."""
 
@@ -351,7 +354,7 @@ class DeclinePracticeInvitation(_Command):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ChangeEmail(_Command):
     """The client's address is changed, or corrected while it awaits activation (E4).
 
@@ -367,7 +370,7 @@ class ChangeEmail(_Command):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ChangeContactDetails(_Command):
     """The contact details are changed (D1)."""
 
@@ -375,7 +378,7 @@ class ChangeContactDetails(_Command):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ChangeBusinessName(_Command):
     """The business name is changed; once the client can sign in, by Customer Services only (D2)."""
 

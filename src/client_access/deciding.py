@@ -5,10 +5,10 @@ It has no clock, no randomness and no storage: everything that a decision looks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, cast, final
+from typing import Any, final
 from uuid import UUID
 
 from attrs import frozen
@@ -32,7 +32,14 @@ from client_access.events import Event
 from client_access.refusals import CommandRefused, Refusal
 from client_access.values import DEFAULT_POLICY, Actor, Policy, check_actor, to_utc
 from client_access.values.catalogue import Catalogue
-from client_access.values.validation import check_id, check_type, to_tuple, wrong_type
+from client_access.values.validation import (
+    check_id,
+    check_type,
+    not_a,
+    to_tuple,
+    trusted,
+    wrong_type,
+)
 
 # A row fits only its own command and event; the look-up below ensures that.
 RULES: tuple[CommandRules[Any, Any], ...] = (
@@ -97,7 +104,8 @@ def decide(
     if rules is None:
         raise wrong_type("command", "a command", command, "write AddClient(…), for example")
     if client is not None:
-        check_type("client", client, Client)
+        if not isinstance(client, Client):
+            raise not_a("client", Client, client)
         if not client.id == command.client_id:
             raise InvalidValue("client", "is not the client that the command names")
     if email_owner is not None:
@@ -113,7 +121,7 @@ def decide(
     if event is None:
         return Change(command, client, None, case.client)
     after = evolve(client, event)
-    return Change(command, client, event, after, rules.notices(case, event, after))
+    return trusted(Change, command, client, event, after, rules.notices(case, event, after))
 
 
 def evolve(client: Client | None, event: Event) -> Client:
@@ -135,8 +143,9 @@ def evolve(client: Client | None, event: Event) -> Client:
         raise wrong_type("event", "an event", event, "pass change.event")
     if client is None:
         follows = rules.creates and event.version == 1
+    elif not isinstance(client, Client):
+        raise not_a("client", Client, client)
     else:
-        check_type("client", client, Client)
         follows = (
             client.status in rules.statuses
             and event.client_id == client.id
@@ -144,13 +153,10 @@ def evolve(client: Client | None, event: Event) -> Client:
         )
     if not follows:
         raise CorruptRecord(f"{type(event).__name__} cannot follow in this client's history")
-    # `follows` has checked that only a new client is made of None.
-    evolving = cast("Callable[[Client | None, Event], Client]", rules.evolve)
     try:
-        after = evolving(client, event)
+        return rules.evolve(client, event)  # type: ignore[arg-type]  # None only if it `creates`
     except InvalidValue as problem:
         raise CorruptRecord(f"{type(event).__name__} leaves an invalid client: {problem}") from None
-    return after
 
 
 def replay(events: Iterable[Event]) -> Client:
@@ -233,12 +239,13 @@ def actions_of(
     """
     if client is not None:
         check_type("client", client, Client)
+    check_actor(by)
     case = _case(client, by, at, catalogue, policy)
-    known = is_known(client, by)
+    if not is_known(client, by):
+        return Actions(frozenset(), tuple([(rules.command, UNKNOWN_CLIENT) for rules in RULES]))
     allowed, refused = [], []
     for rules in RULES:
-        refusal = rules.refusal_of_state(case) if known else UNKNOWN_CLIENT
-        if refusal is None:
+        if (refusal := rules.refusal_of_state(case)) is None:
             allowed.append(rules.command)
         else:
             refused.append((rules.command, refusal))
@@ -253,7 +260,8 @@ def _case(
     policy: Policy,
     email_owner: UUID | None = None,
 ) -> Case:
-    check_actor(by)
-    check_type("catalogue", catalogue, Catalogue)
-    check_type("policy", policy, Policy)
+    if not isinstance(catalogue, Catalogue):
+        raise not_a("catalogue", Catalogue, catalogue)
+    if not isinstance(policy, Policy):
+        raise not_a("policy", Policy, policy)
     return Case(client, by, to_utc("at", at), catalogue, policy, email_owner)

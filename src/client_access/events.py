@@ -25,6 +25,7 @@ from client_access.values import (
     DirectDebit,
     HeldService,
     SignIn,
+    pasted,
 )
 from client_access.values.email_address import EmailAddress
 from client_access.values.validation import (
@@ -39,7 +40,7 @@ from client_access.values.validation import (
 )
 
 
-@frozen
+@frozen(repr=False)
 class _Event:
     """What every event has.
 
@@ -55,6 +56,8 @@ class _Event:
     at: datetime = field(validator=is_aware)
     by: Actor = field(validator=is_one_of(*ACTORS))
 
+    __repr__ = pasted
+
 
 # An event without fields of its own has no decorator: attrs would compile the methods that it
 # inherits, and importing the package would take some 8 % more instructions.
@@ -62,7 +65,7 @@ class _Event:
 # ── Adding ───────────────────────────────────────────────────────────────────────────────────────
 
 
-@frozen
+@frozen(repr=False)
 class _Created(_Event):
     """What every first event has.
 
@@ -73,7 +76,7 @@ class _Created(_Event):
     erasures: int = field(default=0, kw_only=True, validator=is_tally)
 
 
-@frozen
+@frozen(repr=False)
 class _ClientCreated(_Created):
     practice_id: str = field(kw_only=True, validator=is_text(PRACTICE_ID_LENGTH))
     kind: ClientKind = field(kw_only=True, validator=is_a(ClientKind))
@@ -98,7 +101,7 @@ class ClientImported(_ClientCreated):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class CustomerRegistered(_Created):
     """The platform registered a customer that signed up without a practice (L2)."""
 
@@ -113,7 +116,7 @@ class CustomerRegistered(_Created):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class PayerChosen(_Event):
     """The practice chose who will pay (P1)."""
 
@@ -121,7 +124,7 @@ class PayerChosen(_Event):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class Subscribed(_Event):
     """The client got its first services, which locked who pays (P2)."""
 
@@ -132,7 +135,7 @@ class Subscribed(_Event):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ServiceAdded(_Event):
     """A service was added.
 
@@ -146,7 +149,7 @@ class ServiceAdded(_Event):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ServiceRemoved(_Event):
     """A service was removed."""
 
@@ -157,7 +160,7 @@ class ServiceRemoved(_Event):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class AccessGiven(_Event):
     """The client was invited to sign in (E3)."""
 
@@ -173,7 +176,7 @@ class AccessWithdrawn(_Event):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ActivationResent(_Event):
     """The activation was sent again (E5)."""
 
@@ -181,7 +184,7 @@ class ActivationResent(_Event):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class Activated(_Event):
     """The client used its activation (E6); direct debit details may be asked for (P6)."""
 
@@ -209,7 +212,7 @@ class AccessEnabled(_Event):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ManagementStopped(_Event):
     """The practice's access ended (L4); if it paid, direct debit details are asked for (P6)."""
 
@@ -238,7 +241,7 @@ class ClientReopened(_Event):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ClientTransferred(_Event):
     """The client was transferred to another practice (L11)."""
 
@@ -253,7 +256,7 @@ class ClientDeleted(_Event):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class PracticeInvited(_Event):
     """The client invited a practice."""
 
@@ -285,7 +288,7 @@ class PracticeInvitationDeclined(_Event):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class EmailChanged(_Event):
     """The address was changed; while awaiting activation, a new one was sent to it (E4)."""
 
@@ -294,7 +297,7 @@ class EmailChanged(_Event):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ContactDetailsChanged(_Event):
     """The contact details were changed (D1)."""
 
@@ -302,7 +305,7 @@ class ContactDetailsChanged(_Event):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class BusinessNameChanged(_Event):
     """The business name was changed (D2)."""
 

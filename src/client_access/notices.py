@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 from attrs import Attribute, field, frozen
 
 from client_access.machines.payer import Payer
-from client_access.values import PRACTICE_ID_LENGTH, SERVICE_CODE_LENGTH, IdentityEnum
+from client_access.values import PRACTICE_ID_LENGTH, SERVICE_CODE_LENGTH, IdentityEnum, pasted
 from client_access.values.catalogue import InvoiceLine, is_currency
 from client_access.values.email_address import EmailAddress
 from client_access.values.validation import (
@@ -86,7 +86,7 @@ def _is_recipient(instance: object, attribute: Attribute[R], value: R) -> None:
         raise wrong_type(attribute.name, f"of type {names}", value)
 
 
-@frozen
+@frozen(repr=False)
 class _Notice(Generic[R]):
     """The fields of every notice.
 
@@ -101,6 +101,8 @@ class _Notice(Generic[R]):
     version: int = field(validator=is_count)
     recipient: R = field(validator=_is_recipient)
     business_name: str = field(validator=is_text())
+
+    __repr__ = pasted
 
     @property
     def id(self) -> UUID:
@@ -124,7 +126,7 @@ def _are_names(
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ActivationEmail(_Notice[ToAddress]):
     """To the client's address: the activation. Its link is made when the email is sent (E6).
 
@@ -150,7 +152,7 @@ class ActivationEmail(_Notice[ToAddress]):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ServiceChangedEmail(_Notice[ToAddress]):
     """To the client's address: the practice added or removed a service for it (S3).
 
@@ -168,7 +170,7 @@ class ServiceChangedEmail(_Notice[ToAddress]):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class AccessWithdrawnEmail(_Notice[ToAddress]):
     """To the address that a disabled client had: the practice has withdrawn its access (L10).
 
@@ -187,7 +189,7 @@ class EmailReplaced(_Notice[ToAddress]):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class PracticeLeft(_Notice[ToClientService]):
     """To the client: the practice no longer has access.
 
@@ -221,7 +223,7 @@ class PlatformAct(IdentityEnum):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class DoneForPractice(_Notice[ToPractice]):
     """To the practice: the platform did something for it, with its client (L7).
 
@@ -240,7 +242,7 @@ class BusinessNameReplaced(_Notice[ToClientService]):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class PracticeReplaced(_Notice[ToPractice | ToClientService]):
     """To both practices and the client: the client was transferred (L11).
 
@@ -254,7 +256,7 @@ class PracticeReplaced(_Notice[ToPractice | ToClientService]):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class InvitationAnswered(_Notice[ToClientService]):
     """To the client: the practice accepted or declined its invitation.
 
@@ -267,7 +269,7 @@ class InvitationAnswered(_Notice[ToClientService]):
     accepted: bool = field(kw_only=True, validator=is_a(bool))
 
 
-@frozen
+@frozen(repr=False)
 class _InvoiceChanged(_Notice[R]):
     before: tuple[InvoiceLine, ...] = field(kw_only=True, validator=is_tuple_of(InvoiceLine))
     after: tuple[InvoiceLine, ...] = field(kw_only=True, validator=is_tuple_of(InvoiceLine))
@@ -299,7 +301,7 @@ class ClientInvoiceChanged(_InvoiceChanged[ToClientService]):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class AccessRemoved(_Notice[AtSignIn]):
     """At sign-in: the practice has removed the client's access; contact it.
 
@@ -311,7 +313,7 @@ class AccessRemoved(_Notice[AtSignIn]):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class DirectDebitNeeded(_Notice[AtSignIn]):
     """At sign-in: enter direct debit details (P6).
 
@@ -322,7 +324,7 @@ class DirectDebitNeeded(_Notice[AtSignIn]):
     due: datetime | None = field(kw_only=True, validator=is_aware_or_none)
 
 
-@frozen
+@frozen(repr=False)
 class _Reminder(_Notice[R]):
     ends_at: datetime = field(kw_only=True, validator=is_aware)
     remind_at: datetime = field(kw_only=True, validator=is_aware)
@@ -334,7 +336,7 @@ class _Reminder(_Notice[R]):
 
 
 @final
-@frozen
+@frozen(repr=False)
 class ActivationEnding(_Reminder[ToAddress | ToPractice]):
     """To the client's address, and to the practice: the activation is about to expire (N1).
 

@@ -230,20 +230,19 @@ _INSIDE: dict[tuple[type[Command], type[Actor]], str] = {
     (ChangeBusinessName, PlatformUser): "Customer Services change the business name.",
 }
 
-_WAYS = {
-    (command, actor): WayOut(
-        f"{COMMAND_NAMES[command]}.{ACTOR_NAMES[actor]}", sentence, command, actor
-    )
-    for (command, actor), sentence in _INSIDE.items()
-}
+_WAYS: dict[type[Command], dict[type[Actor], WayOut]] = {}
+for (_command, _actor), _sentence in _INSIDE.items():
+    _key = f"{COMMAND_NAMES[_command]}.{ACTOR_NAMES[_actor]}"
+    _WAYS.setdefault(_command, {})[_actor] = WayOut(_key, _sentence, _command, _actor)
 
 
 def way(command: type[Command], *by: type[Actor]) -> WayOut:
     """Return the way out that is this command, by the first kind of actor that may give it."""
-    for kind in by[:-1]:
-        if found := _WAYS.get((command, kind)):
-            return found
-    return _WAYS[command, by[-1]]
+    ways = _WAYS[command]
+    for kind in by:
+        if kind in ways:
+            return ways[kind]
+    raise KeyError(command, *by)
 
 
 _OUTSIDE: dict[str, WayOut] = {}
@@ -359,17 +358,17 @@ def refuse(
     """Return the refusal with this code, by its usual rule or by another."""
     if services:  # not cached: a caller's text is among them
         return Refusal(code, rule or RULE_OF[code], _MESSAGES[code], ways_out, services)
-    return _refusal(code, rule or RULE_OF[code], ways_out)
+    return _refusal(code, rule, ways_out)
 
 
 @cache
-def _refusal(code: RefusalCode, rule: str, ways_out: tuple[WayOut, ...]) -> Refusal:
-    return Refusal(code, rule, _MESSAGES[code], ways_out)
+def _refusal(code: RefusalCode, rule: str | None, ways_out: tuple[WayOut, ...]) -> Refusal:
+    return Refusal(code, rule or RULE_OF[code], _MESSAGES[code], ways_out)
 
 
 def english() -> dict[str, str]:
     """Return every sentence of refusals and ways out by its key; `texts` adds all the others."""
-    steps = [*_WAYS.values(), *_OUTSIDE.values()]
+    steps = [*(step for ways in _WAYS.values() for step in ways.values()), *_OUTSIDE.values()]
     return {
         **{code.value: message for code, message in _MESSAGES.items()},
         **{step.key: step.sentence for step in steps},

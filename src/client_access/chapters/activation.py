@@ -52,11 +52,9 @@ def emails_agree(_: Case, command: GiveAccess) -> Refusal | None:
 
 
 def _give_access(case: Case, command: GiveAccess) -> AccessGiven:
-    return AccessGiven(
-        command.client_id,
-        case.version,
-        case.at,
-        command.by,
+    return case.event(
+        AccessGiven,
+        command,
         email=command.email,
         activation=activation.send(command.activation_id, case.at, case.policy),
     )
@@ -117,7 +115,7 @@ def _resend(case: Case, command: ResendActivation) -> ActivationResent:
     pending = case.client.activation
     assert pending is not None  # the client awaits activation
     again = activation.send_again(pending, case.at, case.policy)
-    return ActivationResent(command.client_id, case.version, case.at, command.by, activation=again)
+    return case.event(ActivationResent, command, activation=again)
 
 
 def _resent(client: Client, event: ActivationResent) -> Client:
@@ -189,7 +187,7 @@ def _activate(case: Case, command: Activate) -> Activated:
         asked = direct_debit.ask(
             client.direct_debit, given=client.direct_debit_given, at=case.at, policy=case.policy
         )
-    return Activated(command.client_id, case.version, case.at, command.by, direct_debit=asked)
+    return case.event(Activated, command, direct_debit=asked)
 
 
 def _activated(client: Client, event: Activated) -> Client:

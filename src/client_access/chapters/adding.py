@@ -28,17 +28,16 @@ Created = TypeVar("Created", ClientAdded, ClientImported)
 
 
 def _created(event: type[Created], case: Case, command: AddClient | ImportClient) -> Created:
-    return event(
-        command.client_id,
-        case.version,
-        case.at,
-        command.by,
+    return case.event(
+        event,
+        command,
         practice_id=case.practice_id,
         kind=command.kind,
         business_name=command.business_name,
         contact=command.contact,
         email=command.email,
         payer=command.payer,
+        erasures=0,
     )
 
 
@@ -107,16 +106,15 @@ IMPORT = CommandRules(
 
 
 def _register(case: Case, command: RegisterCustomer) -> CustomerRegistered:
-    return CustomerRegistered(
-        command.client_id,
-        case.version,
-        case.at,
-        command.by,
+    return case.event(
+        CustomerRegistered,
+        command,
         kind=command.kind,
         business_name=command.business_name,
         contact=command.contact,
         email=command.email,
         services=check_setups(case, command),
+        erasures=0,
     )
 
 

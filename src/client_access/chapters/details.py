@@ -36,9 +36,7 @@ def _change_email(case: Case, command: ChangeEmail) -> EmailChanged | None:
         if client.activation.id == command.activation_id:
             raise InvalidValue("activation_id", "is the id of the activation that it replaces")
         sent = activation.send(command.activation_id, case.at, case.policy)
-    return EmailChanged(
-        client.id, case.version, case.at, command.by, email=command.email, activation=sent
-    )
+    return case.event(EmailChanged, command, email=command.email, activation=sent)
 
 
 def _email_changed(client: Client, event: EmailChanged) -> Client:
@@ -89,9 +87,7 @@ CHANGE_EMAIL = CommandRules(
 def _change_contact(case: Case, command: ChangeContactDetails) -> ContactDetailsChanged | None:
     if case.client.contact == command.contact:
         return None
-    return ContactDetailsChanged(
-        command.client_id, case.version, case.at, command.by, contact=command.contact
-    )
+    return case.event(ContactDetailsChanged, command, contact=command.contact)
 
 
 def _contact_changed(client: Client, event: ContactDetailsChanged) -> Client:
@@ -130,9 +126,7 @@ def name_is_free(case: Case) -> Refusal | None:
 def _change_name(case: Case, command: ChangeBusinessName) -> BusinessNameChanged | None:
     if case.client.business_name == command.business_name:
         return None
-    return BusinessNameChanged(
-        command.client_id, case.version, case.at, command.by, business_name=command.business_name
-    )
+    return case.event(BusinessNameChanged, command, business_name=command.business_name)
 
 
 def _name_changed(client: Client, event: BusinessNameChanged) -> Client:

@@ -59,9 +59,7 @@ def no_invitation_is_pending(case: Case) -> Refusal | None:
 
 
 def _invite(case: Case, command: InvitePractice) -> PracticeInvited:
-    return PracticeInvited(
-        command.client_id, case.version, case.at, command.by, practice_id=command.practice_id
-    )
+    return case.event(PracticeInvited, command, practice_id=command.practice_id)
 
 
 def _invited(client: Client, event: PracticeInvited) -> Client:

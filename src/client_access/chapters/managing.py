@@ -69,9 +69,7 @@ def _stop_managing(case: Case, command: StopManaging) -> ManagementStopped:
         asked = direct_debit.ask(
             client.direct_debit, given=client.direct_debit_given, at=case.at, policy=case.policy
         )
-    return ManagementStopped(
-        command.client_id, case.version, case.at, command.by, direct_debit=asked
-    )
+    return case.event(ManagementStopped, command, direct_debit=asked)
 
 
 def _management_stopped(client: Client, event: ManagementStopped) -> Client:
@@ -127,7 +125,7 @@ STOP = CommandRules(
 def _provide_direct_debit(case: Case, command: ProvideDirectDebit) -> DirectDebitProvided | None:
     if case.client.direct_debit is None:
         return None
-    return DirectDebitProvided(command.client_id, case.version, case.at, command.by)
+    return case.event(DirectDebitProvided, command)
 
 
 def _direct_debit_provided(client: Client, event: DirectDebitProvided) -> Client:
@@ -152,9 +150,7 @@ DIRECT_DEBIT = CommandRules(
 def _transfer(case: Case, command: TransferClient) -> ClientTransferred | None:
     if case.client.practice_id == command.practice_id:
         return None
-    return ClientTransferred(
-        command.client_id, case.version, case.at, command.by, practice_id=command.practice_id
-    )
+    return case.event(ClientTransferred, command, practice_id=command.practice_id)
 
 
 def _transferred(client: Client, event: ClientTransferred) -> Client:

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Generic, Literal, TypeAlias, TypeVar, assert_never, cast, final
+from typing import (
+    Concatenate,
+    Generic,
+    Literal,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
+    assert_never,
+    cast,
+    final,
+)
 from uuid import UUID
 
 from attrs import define, field, frozen
@@ -44,9 +54,11 @@ from client_access.refusals import (
 )
 from client_access.values import Actor, ClientUser, PlatformUser, Policy, PracticeUser
 from client_access.values.catalogue import Catalogue
+from client_access.values.validation import trusted
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E", bound=Event)
+Facts = ParamSpec("Facts")
 C_contra = TypeVar("C_contra", bound=Command, contravariant=True)
 Plain = TypeVar(
     "Plain",
@@ -109,6 +121,23 @@ class Case:
         """The client's version after an event in this case."""
         return 1 if self.existing is None else self.existing.version + 1
 
+    def event(
+        self,
+        kind: Callable[Concatenate[UUID, int, datetime, Actor, Facts], E],
+        command: Command,
+        /,
+        *facts: Facts.args,
+        **named: Facts.kwargs,
+    ) -> E:
+        """Return the event of a command in this case, made of values that are validated.
+
+        Parameters:
+            kind: the class of the event.
+            command: the command.
+            facts, named: all of the event's own facts.
+        """
+        return trusted(kind, command.client_id, self.version, self.at, command.by, *facts, **named)
+
     def by_each_actor(self) -> tuple[Case, ...]:
         """Return the case as it is for each actor that has the client, one of each kind.
 
@@ -119,7 +148,11 @@ class Case:
             invitation = client.practice_invitation
             practices = client.practice_id, invitation and invitation.practice_id
             actors: tuple[Actor, ...] = (
-                *[PracticeUser(practice_id) for practice_id in practices if practice_id],
+                *[
+                    trusted(PracticeUser, practice_id, "")
+                    for practice_id in practices
+                    if practice_id
+                ],
                 ClientUser(client.id),
                 _PLATFORM_USER,
             )
@@ -192,6 +225,8 @@ WaysOut: TypeAlias = tuple[WayOut, ...] | Callable[[Case], tuple[WayOut, ...]]
 Statuses: TypeAlias = frozenset[Status] | Literal["new"]
 """The statuses in which a command may be given, or `NEW`: there is no client yet."""
 
+_Answer: TypeAlias = Refusal | Callable[[Case], tuple[WayOut, ...]] | None
+
 
 @final
 @frozen(eq=False)
@@ -226,7 +261,7 @@ class CommandRules(Generic[C, E]):
     statuses: frozenset[Status] = field(init=False)
     """The statuses in which anybody may give the command."""
     _state_checks: tuple[Callable[[Case], Refusal | None], ...] = field(init=False)
-    _elsewhere: dict[Status, Refusal | Callable[[Case], tuple[WayOut, ...]]] = field(init=False)
+    _answers: dict[type[Actor], dict[Status, _Answer]] = field(init=False)
     _for_others: Refusal = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -250,12 +285,16 @@ class CommandRules(Generic[C, E]):
     def _select_state_checks(self) -> tuple[Callable[[Case], Refusal | None], ...]:
         return tuple(guard.check for guard in self.guards if isinstance(guard, StateGuard))
 
-    @_elsewhere.default
-    def _make_refusals(self) -> dict[Status, Refusal | Callable[[Case], tuple[WayOut, ...]]]:
+    @_answers.default
+    def _make_answers(self) -> dict[type[Actor], dict[Status, _Answer]]:
         """Make the refusals that are always the same once, not with each question."""
-        return {
+        elsewhere: dict[Status, _Answer] = {
             status: helps if callable(helps) else refuse(RefusalCode.NOT_IN_THIS_STATUS, *helps)
             for status, helps in self.elsewhere.items()
+        }
+        return {
+            kind: elsewhere | dict.fromkeys(Status if statuses == NEW else statuses)
+            for kind, statuses in self.by.items()
         }
 
     @_for_others.default
@@ -264,16 +303,16 @@ class CommandRules(Generic[C, E]):
 
     def refusal_of_actor(self, case: Case) -> Refusal | None:
         """Check kind of actor and status: the checks 2 and 3 of rules §8."""
-        statuses = self.by.get(type(case.by))
-        if statuses is None:
+        answers = self._answers.get(type(case.by))
+        if answers is None:
             return self._not_allowed(case)
         client = case.existing
-        if statuses is NEW or client is None or client.status in statuses:
+        if client is None:
             return None
-        refusal = self._elsewhere[client.status]
-        if isinstance(refusal, Refusal):
-            return refusal
-        return refuse(RefusalCode.NOT_IN_THIS_STATUS, *refusal(case))
+        answer = answers[client.status]
+        if answer is None or isinstance(answer, Refusal):
+            return answer
+        return refuse(RefusalCode.NOT_IN_THIS_STATUS, *answer(case))
 
     def refusal_of_state(self, case: Case) -> Refusal | None:
         """Make every check that does not read the command, for an actor that has the client."""
@@ -305,6 +344,8 @@ class CommandRules(Generic[C, E]):
         Raises:
             CatalogueIncomplete: the catalogue lacks a service that the client holds (S4).
         """
+        if not self.tells:
+            return ()
         return tuple([notice for tell in self.tells for notice in tell(case, event, after)])
 
     def _not_allowed(self, case: Case) -> Refusal:
@@ -338,6 +379,6 @@ def as_asked(event: type[Plain]) -> Callable[[Case, Command], Plain]:
     """Return the `decide` of a command whose event has no facts of its own."""
 
     def decide(case: Case, command: Command) -> Plain:
-        return event(command.client_id, case.version, case.at, command.by)
+        return case.event(event, command)
 
     return decide

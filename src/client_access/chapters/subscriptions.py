@@ -105,7 +105,7 @@ def _choose_payer(case: Case, command: ChoosePayer) -> PayerChosen | None:
     client = case.client
     if client.payer is command.payer:
         return None
-    return PayerChosen(client.id, case.version, case.at, command.by, payer=command.payer)
+    return case.event(PayerChosen, command, payer=command.payer)
 
 
 def _payer_chosen(client: Client, event: PayerChosen) -> Client:
@@ -158,11 +158,9 @@ def _subscribe(case: Case, command: Subscribe) -> Subscribed:
     sent = None
     if command.sign_in is SignIn.PRACTICE_AND_CLIENT:
         sent = activation.send(command.activation_id, case.at, case.policy)
-    return Subscribed(
-        command.client_id,
-        case.version,
-        case.at,
-        command.by,
+    return case.event(
+        Subscribed,
+        command,
         payer=command.payer,
         sign_in=command.sign_in,
         services=check_setups(case, command),
@@ -243,11 +241,9 @@ def _add_service(case: Case, command: AddService) -> ServiceAdded:
         asked = direct_debit.ask(
             client.direct_debit, given=client.direct_debit_given, at=case.at, policy=case.policy
         )
-    return ServiceAdded(
-        command.client_id,
-        case.version,
-        case.at,
-        command.by,
+    return case.event(
+        ServiceAdded,
+        command,
         service=service,
         activation=sent,
         direct_debit=asked,
@@ -336,9 +332,7 @@ def service_is_held(case: Case, command: RemoveService) -> Refusal | None:
 
 
 def _remove_service(case: Case, command: RemoveService) -> ServiceRemoved:
-    return ServiceRemoved(
-        command.client_id, case.version, case.at, command.by, service=command.service
-    )
+    return case.event(ServiceRemoved, command, service=command.service)
 
 
 def _service_removed(client: Client, event: ServiceRemoved) -> Client:

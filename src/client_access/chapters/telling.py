@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from uuid import UUID
 
 from client_access.chapters.rules import Case
 from client_access.client import Client, invoice_payer, lines_of
@@ -267,18 +268,15 @@ def invoice_changed(case: Case, _: Event, after: Client) -> Iterator[Notice]:
     if not (was and same_services):
         new = lines_of(after, catalogue) if now else ()
     told = [(was, old, new)] if was == now else [(was, old, ()), (now, (), new)]
-    for recipient, lines_before, lines_after in told:
-        if recipient is None or lines_before == lines_after:
+    for payer, lines_before, lines_after in told:
+        if payer is None or lines_before == lines_after:
             continue
-        if isinstance(recipient, ToPractice):
-            kind: Callable[..., Notice] = PracticeInvoiceChanged
-        else:
-            kind = ClientInvoiceChanged
+        kind, recipient = _INVOICES[payer[0]]
         yield trusted(
             kind,
             before.id,
             after.version,
-            recipient,
+            recipient(payer[1]),
             before.business_name,
             before=lines_before,
             after=lines_after,
@@ -286,11 +284,15 @@ def invoice_changed(case: Case, _: Event, after: Client) -> Iterator[Notice]:
         )
 
 
-def _invoiced(client: Client) -> ToPractice | ToClientService | None:
-    """Return to whom the invoice for a client's services goes, or None."""
+_INVOICES: dict[Payer, tuple[Callable[..., Notice], Callable[..., ToPractice | ToClientService]]]
+_INVOICES = {
+    Payer.PRACTICE: (PracticeInvoiceChanged, ToPractice),
+    Payer.CLIENT: (ClientInvoiceChanged, ToClientService),
+}
+
+
+def _invoiced(client: Client) -> tuple[Payer, str | UUID] | None:
+    """Return who is invoiced for a client's services and the payer's id, or None."""
     payer = invoice_payer(client)
-    if payer is Payer.CLIENT:
-        return ToClientService(client.id)
-    if payer is Payer.PRACTICE and client.practice_id:
-        return ToPractice(client.practice_id)
-    return None
+    payer_id = client.id if payer is Payer.CLIENT else client.practice_id
+    return None if payer is None or payer_id is None else (payer, payer_id)

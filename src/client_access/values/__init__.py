@@ -8,7 +8,7 @@ from enum import Enum
 from typing import final
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import AttrsInstance, field, fields_dict, frozen
 
 from client_access.errors import InvalidValue
 from client_access.values.validation import (
@@ -39,6 +39,17 @@ class IdentityEnum(Enum):
 
 # Outside of the class: inside, pyright takes it for another type than the one of `Enum`.
 IdentityEnum.__hash__ = object.__hash__  # type: ignore[method-assign]  # it is meant to be replaced
+
+
+def pasted(instance: AttrsInstance) -> str:
+    """Return an instance as it is written in code: its `repr`, which can be pasted.
+
+    Commands, events and notices share it. attrs would compile a method for each of their classes,
+    and importing the package would take a tenth longer.
+    """
+    kind = type(instance)
+    given = ", ".join(f"{name}={getattr(instance, name)!r}" for name in fields_dict(kind))
+    return f"{kind.__name__}({given})"
 
 
 class ClientKind(IdentityEnum):
