@@ -16,6 +16,7 @@ from uuid import UUID
 
 import attrs
 import email_validator
+import every_notice
 import junk
 import pytest
 import test_notices
@@ -25,6 +26,7 @@ from hypothesis import strategies as st
 from world import CATALOGUE, CLIENT_ID, NORTH, OTHER_ID, PLATFORM, SETUP, SOON, T0
 
 import client_access as ca
+from client_access.events import EVENTS
 from client_access.questions.consequences import consequences_of
 from client_access.values import email_address, fold
 
@@ -769,6 +771,7 @@ def test_values_at_their_limits() -> None:
         [ca.HeldService("payroll"), ca.HeldService("payroll")],
         [ca.HeldService("payroll"), ca.HeldService("payroll", SETUP)],
         [None],
+        [_derived(ca.HeldService)],
     ],
 )
 def test_a_selection_maps_codes_to_setups_each_code_once(selection: Any) -> None:
@@ -1142,6 +1145,26 @@ def test_values_are_frozen_slotted_hashable_and_picklable(value: Any) -> None:
         assert hash(same) == hash(value)
         assert type(same) is kind
     _assert_immutable(value)
+
+
+def test_what_a_decision_makes_is_frozen_and_what_its_constructor_makes() -> None:
+    """A decision validates nothing again, and writes fields before it freezes them."""
+    made = {
+        value
+        for change in every_notice.changes()
+        for value in (change, change.event, change.after, *change.notices)
+        if value is not None
+    }
+    assert {type(value) for value in made} > {ca.Change, ca.Client, *EVENTS.values()}
+    for value in made:
+        (name, *_) = [field.name for field in attrs.fields(type(value))]
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            setattr(value, name, None)
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            delattr(value, name)
+        again = attrs.evolve(value)
+        assert again == value
+        assert type(again) is type(value)
 
 
 def _assert_immutable(value: Any) -> None:

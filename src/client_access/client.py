@@ -293,8 +293,8 @@ class _Shape:
     deleted: bool
     mailable: bool  # may have an address, or one that was erased
     placeholder: bool  # may have no address
-    pays_itself: bool  # owes direct debit details, or has given them
-    registered: bool  # has given them
+    pays_itself: bool  # may owe direct debit details, or have given them
+    registered: bool  # signed up alone, and so has given them
 
 
 def _shape_of(

@@ -65,7 +65,7 @@ def _to_services(selection: ServiceSelection) -> tuple[HeldService, ...]:
         raise InvalidValue("services", _HOW_TO_SELECT) from None
     except InvalidValue as problem:
         raise InvalidValue("services", f"{problem.field} {problem.reason}") from None
-    if not all(isinstance(service, HeldService) for service in services):
+    if not all(type(service) is HeldService for service in services):
         raise InvalidValue("services", _HOW_TO_SELECT)
     services.sort(key=lambda service: service.code)
     if len({service.code for service in services}) < len(services):

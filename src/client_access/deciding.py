@@ -34,7 +34,6 @@ from client_access.values import DEFAULT_POLICY, Actor, Policy, check_actor, to_
 from client_access.values.catalogue import Catalogue
 from client_access.values.validation import (
     check_id,
-    check_type,
     not_a,
     to_tuple,
     trusted,
@@ -237,8 +236,8 @@ def actions_of(
     Raises:
         InvalidValue: an argument is malformed.
     """
-    if client is not None:
-        check_type("client", client, Client)
+    if client is not None and not isinstance(client, Client):
+        raise not_a("client", Client, client)
     check_actor(by)
     case = _case(client, by, at, catalogue, policy)
     if not is_known(client, by):

@@ -230,19 +230,23 @@ _INSIDE: dict[tuple[type[Command], type[Actor]], str] = {
     (ChangeBusinessName, PlatformUser): "Customer Services change the business name.",
 }
 
-_WAYS: dict[type[Command], dict[type[Actor], WayOut]] = {}
-for (_command, _actor), _sentence in _INSIDE.items():
-    _key = f"{COMMAND_NAMES[_command]}.{ACTOR_NAMES[_actor]}"
-    _WAYS.setdefault(_command, {})[_actor] = WayOut(_key, _sentence, _command, _actor)
+_WAYS = {
+    command: {
+        actor: WayOut(f"{COMMAND_NAMES[command]}.{ACTOR_NAMES[actor]}", sentence, command, actor)
+        for (inside, actor), sentence in _INSIDE.items()
+        if inside is command
+    }
+    for command in COMMAND_NAMES
+}
 
 
 def way(command: type[Command], *by: type[Actor]) -> WayOut:
     """Return the way out that is this command, by the first kind of actor that may give it."""
     ways = _WAYS[command]
-    for kind in by:
+    for kind in by[:-1]:
         if kind in ways:
             return ways[kind]
-    raise KeyError(command, *by)
+    return ways[by[-1]]
 
 
 _OUTSIDE: dict[str, WayOut] = {}

@@ -129,12 +129,12 @@ class Case:
         *facts: Facts.args,
         **named: Facts.kwargs,
     ) -> E:
-        """Return the event of a command in this case, made of values that are validated.
+        """Return the event of a command in this case, without validating its facts again.
 
         Parameters:
             kind: the class of the event.
             command: the command.
-            facts, named: all of the event's own facts.
+            facts, named: the event's own facts, those with a default too.
         """
         return trusted(kind, command.client_id, self.version, self.at, command.by, *facts, **named)
 
@@ -226,6 +226,7 @@ Statuses: TypeAlias = frozenset[Status] | Literal["new"]
 """The statuses in which a command may be given, or `NEW`: there is no client yet."""
 
 _Answer: TypeAlias = Refusal | Callable[[Case], tuple[WayOut, ...]] | None
+"""A refusal, a function that returns its ways out, or None if the command is allowed."""
 
 
 @final
@@ -287,7 +288,10 @@ class CommandRules(Generic[C, E]):
 
     @_answers.default
     def _make_answers(self) -> dict[type[Actor], dict[Status, _Answer]]:
-        """Make the refusals that are always the same once, not with each question."""
+        """Return the answer to each kind of actor in each status.
+
+        The refusals that are always the same are made once, not with each question.
+        """
         elsewhere: dict[Status, _Answer] = {
             status: helps if callable(helps) else refuse(RefusalCode.NOT_IN_THIS_STATUS, *helps)
             for status, helps in self.elsewhere.items()

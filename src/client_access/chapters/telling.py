@@ -268,15 +268,16 @@ def invoice_changed(case: Case, _: Event, after: Client) -> Iterator[Notice]:
     if not (was and same_services):
         new = lines_of(after, catalogue) if now else ()
     told = [(was, old, new)] if was == now else [(was, old, ()), (now, (), new)]
-    for payer, lines_before, lines_after in told:
-        if payer is None or lines_before == lines_after:
+    for invoiced, lines_before, lines_after in told:
+        if invoiced is None or lines_before == lines_after:
             continue
-        kind, recipient = _INVOICES[payer[0]]
+        payer, payer_id = invoiced
+        kind, to_payer = _INVOICES[payer]
         yield trusted(
             kind,
             before.id,
             after.version,
-            recipient(payer[1]),
+            to_payer(payer_id),
             before.business_name,
             before=lines_before,
             after=lines_after,

@@ -47,16 +47,22 @@ class EmailAddress:
         object.__setattr__(self, "key", _identity_key(address))
 
     @classmethod
-    def stored(cls, address: str, key: str) -> EmailAddress:
+    def stored(cls, address: str, key: str | None = None) -> EmailAddress:
         """Return an address that was accepted before, with the key that it had then.
 
         Only the form is checked. Which addresses are valid, and how they are folded, may have
         changed since, and what was accepted once stays readable.
 
+        Parameters:
+            address: the address.
+            key: its key; None for an ASCII address whose key is the same in lower case.
+
         Raises:
             InvalidValue: one of the two does not have the form of an address: two parts around an
                 `@`, without spaces and control characters, and not under `.invalid`.
         """
+        if key is None:  # both have the same form
+            return cls._unchecked(address, _formed("address", address.lower(), ADDRESS_LENGTH))
         return cls._unchecked(
             _formed("address", address, ADDRESS_LENGTH), _formed("key", key, _KEY_LENGTH)
         )

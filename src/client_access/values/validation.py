@@ -242,12 +242,12 @@ def is_tuple_of(kind: type[T]) -> Validator[tuple[T, ...]]:
 
 
 def writable(kind: type, **methods: object) -> Any:
-    """Return a subclass of a frozen class whose fields can be written, and are not validated.
+    """Return a subclass of a frozen class whose fields can be assigned, without validation.
 
-    An instance becomes one of the frozen class in the end, when that is assigned to its
-    `__class__`. This takes a third of the time of a frozen `__init__`, which writes each field by
-    `object.__setattr__`.
+    When an instance is complete, assign the frozen class to its `__class__`. This takes less than
+    half the time of a frozen `__init__`, which writes each field by `object.__setattr__`.
     """
+    # Python keeps both methods in one place. It is five times as slow if only one is plain.
     plain = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
     return type(kind.__name__, (kind,), {"__slots__": (), **plain, **methods})
 

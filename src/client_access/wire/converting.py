@@ -52,7 +52,7 @@ def _exactly(kind: type[_T], value: object) -> _T:
 
 
 def _load_str(value: object, _: object) -> str:
-    return _exactly(str, value)
+    return value if type(value) is str else _exactly(str, value)  # most values are text
 
 
 def _load_bool(value: object, _: object) -> bool:
@@ -118,7 +118,9 @@ def _load_email(value: object, _: object) -> EmailAddress:
         return _spelt(EmailAddress.stored(value["address"], value["key"]), _dump_email, value)
     address = _exactly(str, value)
     if not address.endswith(".invalid"):
-        return _spelt(EmailAddress.stored(address, address.lower()), _dump_email, value)
+        if not address.isascii():
+            raise CorruptRecord("an address that is not ASCII is written with its key")
+        return EmailAddress.stored(address)
     client_id = UUID(address.partition("@")[0])
     for email in (EmailAddress.placeholder(client_id), EmailAddress.erased(client_id)):
         if email.address == address:
