@@ -42,7 +42,6 @@ OUTSIDE = {
     "__main__",
     "batch",
     "cli",
-    "extras",
     "links",
     "rendering",
     "sql",
@@ -94,6 +93,11 @@ def test_every_module_is_in_the_order_or_outside_it() -> None:
     """A new module must be added to the order, or be outside the core."""
     inside = {name for name in MODULES if not {name, name.split(".")[0]} & OUTSIDE}
     assert inside == set(CORE.split())
+
+
+def test_the_top_floor_has_at_most_24_entries() -> None:
+    """A reader takes in the whole package at a glance."""
+    assert len([path for path in ROOT.iterdir() if path.name != "__pycache__"]) <= 24
 
 
 def test_imports_run_downwards_only() -> None:

@@ -2,11 +2,13 @@
 
 Malformed input raises :class:`InvalidValue`. A command that a rule refuses raises
 :class:`~client_access.CommandRefused`, which is defined with the refusals. A problem with stored
-data raises a :class:`RepositoryError`.
+data raises a :class:`RepositoryError`. :func:`needs` names the extra that a missing package is in.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 
@@ -106,3 +108,21 @@ class CorruptRecord(RepositoryError):
 
     def __str__(self) -> str:
         return self.reason if self.client_id is None else f"client {self.client_id}: {self.reason}"
+
+
+@contextmanager
+def needs(extra: str) -> Iterator[None]:
+    """Name the extra to install if an import fails.
+
+    Where these are nested, the outermost extra is named: it is what the caller imports.
+
+    Raises:
+        ModuleNotFoundError: a module is missing; the message ends in the command that installs it.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        raise ModuleNotFoundError(
+            f"No module named {missing.name!r}: pip install 'client-access[{extra}]'",
+            name=missing.name,
+        ) from None

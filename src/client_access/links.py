@@ -15,8 +15,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from client_access.commands import Activate
-from client_access.errors import InvalidLink, InvalidValue
-from client_access.extras import needs
+from client_access.errors import InvalidLink, InvalidValue, needs
 from client_access.values import ClientUser
 from client_access.values.validation import check_id, to_secret_key, to_tuple, wrong_type
 

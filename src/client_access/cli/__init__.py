@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from client_access.cli.ending import Failure, ended
-from client_access.extras import needs
+from client_access.errors import needs
 
 __all__ = ["main"]
 

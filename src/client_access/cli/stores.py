@@ -13,7 +13,7 @@ from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
 from client_access import InvalidValue, RepositoryError
 from client_access.cli.ending import Failure
-from client_access.extras import needs
+from client_access.errors import needs
 from client_access.sql import SqlRepository
 from client_access.sql.engines import parse_url, usable_url
 from client_access.sql.schema import version_of

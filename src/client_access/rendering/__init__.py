@@ -22,8 +22,7 @@ from uuid import UUID
 
 from attrs import fields_dict, frozen
 
-from client_access.errors import InvalidValue
-from client_access.extras import needs
+from client_access.errors import InvalidValue, needs
 from client_access.notices import (
     NOTICE_NAMES,
     ActivationEmail,

@@ -9,7 +9,7 @@ commits commands together with a host's own statements. `AsyncSqlRepository` and
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from client_access.extras import needs
+from client_access.errors import needs
 
 with needs("sql"):
     from client_access.sql.repository import SqlRepository

@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from client_access.change import Change
 from client_access.client import Client
+from client_access.errors import needs
 from client_access.events import Event
-from client_access.extras import needs
 from client_access.questions.lists import StoredRow
 from client_access.repository import PURGED_AT_ONCE, Claim, OutboxState
 from client_access.repository.awaited import AsyncRepository

@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from client_access.change import Change
 from client_access.client import Client
+from client_access.errors import needs
 from client_access.events import Event
-from client_access.extras import needs
 from client_access.questions.lists import StoredRow
 from client_access.repository import PURGED_AT_ONCE, Claim, OutboxState, Repository
 from client_access.repository.feeding import check_page

@@ -13,7 +13,7 @@ Examples, checks and clock need neither pytest nor Hypothesis. The rest is impor
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from client_access.extras import needs
+from client_access.errors import needs
 from client_access.testing.awaiting import awaited
 from client_access.testing.checks import CHECKS, OPTIONAL_PROTOCOLS, Check, ConformanceError
 from client_access.testing.clock import FixedClock

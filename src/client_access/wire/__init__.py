@@ -20,9 +20,8 @@ from typing import Final, cast
 
 from client_access.client import Client
 from client_access.commands import COMMANDS, Command
-from client_access.errors import CorruptRecord
+from client_access.errors import CorruptRecord, needs
 from client_access.events import EVENTS, Event
-from client_access.extras import needs
 from client_access.notices import NOTICES, Notice
 from client_access.values.validation import wrong_type
 

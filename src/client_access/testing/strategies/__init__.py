@@ -4,7 +4,7 @@ There are strategies for addresses, names and other values, for catalogues, acto
 for clients and histories, which accepted commands lead to.
 """
 
-from client_access.extras import needs
+from client_access.errors import needs
 
 with needs("testing"):
     from client_access.testing.registering import register
