@@ -320,6 +320,19 @@ A_LINE = ca.InvoiceLine(CLIENT_ID, "Acme", "payroll", "Payroll", Decimal(1))
         (lambda wrong: ca.undelivered_activation(wrong, NORTH), "client"),
         (lambda wrong: ca.undelivered_activation(world.clients()[0], wrong), "by"),
         (ca.deadlines_of, "client"),
+        (lambda wrong: ca.evolve(wrong, ca.AccessDisabled(CLIENT_ID, 2, T0, NORTH)), "client"),
+        (
+            lambda wrong: ca.decide(
+                wrong, ca.DisableAccess(CLIENT_ID, NORTH), at=SOON, catalogue=CATALOGUE
+            ),
+            "client",
+        ),
+        (
+            lambda wrong: ca.decide(
+                None, ca.DisableAccess(CLIENT_ID, NORTH), at=SOON, catalogue=wrong
+            ),
+            "catalogue",
+        ),
         (CATALOGUE.get, "code"),
         (CATALOGUE.offers, "code"),
         (CATALOGUE.held, "code"),
