@@ -153,7 +153,7 @@ def evolve(client: Client | None, event: Event) -> Client:
     if not follows:
         raise CorruptRecord(f"{type(event).__name__} cannot follow in this client's history")
     try:
-        return rules.evolve(client, event)  # type: ignore[arg-type]  # None only if it `creates`
+        return rules.evolve(client, event)  # type: ignore[arg-type]  # it takes None if it creates
     except InvalidValue as problem:
         raise CorruptRecord(f"{type(event).__name__} leaves an invalid client: {problem}") from None
 

@@ -148,11 +148,7 @@ class Case:
             invitation = client.practice_invitation
             practices = client.practice_id, invitation and invitation.practice_id
             actors: tuple[Actor, ...] = (
-                *[
-                    trusted(PracticeUser, practice_id, "")
-                    for practice_id in practices
-                    if practice_id
-                ],
+                *[PracticeUser(practice_id) for practice_id in practices if practice_id],
                 ClientUser(client.id),
                 _PLATFORM_USER,
             )
