@@ -147,6 +147,7 @@ from client_access.repository import (
     OutboxStore,
     Repository,
     ServiceCounts,
+    UnitsOfWork,
 )
 from client_access.repository.awaited import (
     AsyncCommandMemory,
@@ -159,6 +160,7 @@ from client_access.repository.awaited import (
     AsyncOutboxStore,
     AsyncRepository,
     AsyncServiceCounts,
+    AsyncUnitsOfWork,
 )
 from client_access.repository.memory import MemoryRepository
 from client_access.service import ClientAccess
@@ -376,6 +378,7 @@ __all__ = [
     "Erasure",
     "HostTransaction",
     "Locks",
+    "UnitsOfWork",
     "OutboxStore",
     "Claim",
     "OutboxState",
@@ -388,6 +391,7 @@ __all__ = [
     "AsyncCommandMemory",
     "AsyncErasure",
     "AsyncLocks",
+    "AsyncUnitsOfWork",
     "AsyncOutboxStore",
     "MemoryRepository",
 ]

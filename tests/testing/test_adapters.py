@@ -11,6 +11,7 @@ from sqlalchemy import create_engine
 
 import client_access as ca
 from client_access.sql import AsyncSqlRepository, SqlRepository
+from client_access.sql.units import KeptConnection
 from client_access.testing import (
     OPTIONAL_PROTOCOLS,
     AsyncRepositoryConformance,
@@ -21,7 +22,7 @@ from client_access.testing.awaiting import OpenAsyncRepository
 
 
 class TestMemoryRepository(RepositoryConformance):
-    offers = tuple(set(OPTIONAL_PROTOCOLS) - {ca.HostTransaction, ca.Locks})
+    offers = tuple(set(OPTIONAL_PROTOCOLS) - {ca.HostTransaction, ca.Locks, ca.UnitsOfWork})
     examples = 2  # test_machine.py drives it through many more
 
     @pytest.fixture
@@ -38,9 +39,18 @@ def sqlite_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def shared_sqlite(sqlite_url: str) -> Iterator[ca.Repository]:
+def shared_sqlite(sqlite_url: str) -> Iterator[SqlRepository]:
     with SqlRepository.open(sqlite_url) as repository:
         yield repository
+
+
+def unit_of(repository: SqlRepository) -> Iterator[ca.Repository]:
+    """Yield the repository that a unit of work gets."""
+    unit = repository.in_unit_of_work(lambda unit: unit)
+    yield unit
+    assert isinstance(unit, SqlRepository)
+    assert isinstance(unit._connections, KeptConnection)
+    unit._connections.end()
 
 
 class TestSqlite(RepositoryConformance):
@@ -50,6 +60,18 @@ class TestSqlite(RepositoryConformance):
     @pytest.fixture
     def repository(self, shared_sqlite: ca.Repository) -> ca.Repository:
         return shared_sqlite
+
+
+class TestSqliteInAUnitOfWork(RepositoryConformance):
+    """The repository that a unit of work gets, which takes another connection after it."""
+
+    offers = OPTIONAL_PROTOCOLS
+    thread_safe = False
+    examples = 5
+
+    @pytest.fixture
+    def repository(self, shared_sqlite: SqlRepository) -> Iterator[ca.Repository]:
+        yield from unit_of(shared_sqlite)
 
 
 class TestSqliteInTheHostsTransaction(RepositoryConformance):
@@ -72,7 +94,7 @@ def shared_schema(postgresql_server: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def shared_postgresql(shared_schema: str) -> Iterator[ca.Repository]:
+def shared_postgresql(shared_schema: str) -> Iterator[SqlRepository]:
     with SqlRepository.open(shared_schema) as repository:
         yield repository
 
@@ -84,6 +106,16 @@ class TestPostgresql(RepositoryConformance):
     @pytest.fixture
     def repository(self, shared_postgresql: ca.Repository) -> ca.Repository:
         return shared_postgresql
+
+
+class TestPostgresqlInAUnitOfWork(RepositoryConformance):
+    offers = OPTIONAL_PROTOCOLS
+    thread_safe = False
+    examples = 2
+
+    @pytest.fixture
+    def repository(self, shared_postgresql: SqlRepository) -> Iterator[ca.Repository]:
+        yield from unit_of(shared_postgresql)
 
 
 class TestPostgresqlInTheHostsTransaction(RepositoryConformance):

@@ -105,7 +105,8 @@ def test_the_runner_reports_what_passed_failed_and_was_skipped() -> None:
         f"{len(report.passed)} passed, 0 failed\n"
         "12 skipped: the repository is not thread-safe\n"
         "3 skipped: the repository does not offer Locks\n"
-        "2 skipped: the repository does not offer HostTransaction"
+        "2 skipped: the repository does not offer HostTransaction\n"
+        "3 skipped: the repository does not offer UnitsOfWork"
     )
     assert len(report.passed) + len(report.skipped) == len(CHECKS)
 

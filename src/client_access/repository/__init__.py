@@ -215,6 +215,27 @@ class Locks(Protocol):
 
 
 @runtime_checkable
+class UnitsOfWork(Protocol):
+    """A repository that can read and then save in less time than by two calls.
+
+    A service handles each command in a unit of work. Without this protocol, each call of the
+    repository stands alone, with a connection of its own for example.
+    """
+
+    def in_unit_of_work(self, work: Callable[[Repository], T]) -> T:
+        """Call `work` once, and return its result.
+
+        The repository that it gets does the same as this one, and offers the protocols that this
+        one offers. `work` uses no other, and nothing uses it afterwards. This begins no
+        transaction: what was saved stays, even if `work` then raises an error.
+
+        Raises:
+            Exception: what `work` raised.
+        """
+        ...
+
+
+@runtime_checkable
 class CommandMemory(Protocol):
     """A repository that remembers outcomes by a command's own id, so that it handles each once.
 

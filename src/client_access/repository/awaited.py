@@ -119,6 +119,15 @@ class AsyncLocks(Protocol):
 
 
 @runtime_checkable
+class AsyncUnitsOfWork(Protocol):
+    """As :class:`~client_access.UnitsOfWork`."""
+
+    async def in_unit_of_work(self, work: Callable[[AsyncRepository], Awaitable[T]]) -> T:
+        """Await `work` once, and return its result."""
+        ...
+
+
+@runtime_checkable
 class AsyncCommandMemory(Protocol):
     """As :class:`~client_access.CommandMemory`."""
 

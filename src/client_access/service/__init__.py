@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import final
+from typing import TypeGuard, final
 from uuid import UUID
 
 from client_access.change import Change
@@ -46,6 +46,7 @@ from client_access.repository import (
     Lookup,
     Repository,
     ServiceCounts,
+    UnitsOfWork,
 )
 from client_access.service.clock import utc_now
 from client_access.service.observing import Observer, Watch
@@ -458,6 +459,8 @@ class ClientAccess:
             try:
                 if retries.attempts > 1 and isinstance(repository, Locks):
                     outcomes = repository.locked(needs.client_ids, attempt)
+                elif _has_units(repository):
+                    outcomes = repository.in_unit_of_work(attempt)
                 else:
                     outcomes = attempt(repository)
             except (StaleClient, EmailTaken) as conflict:
@@ -466,3 +469,8 @@ class ClientAccess:
                 watch.outcomes = outcomes
                 return outcomes
             time.sleep(pause)
+
+
+def _has_units(repository: Repository) -> TypeGuard[UnitsOfWork]:
+    """Return whether a repository's class has the protocol. On Python 3.11, isinstance is slow."""
+    return issubclass(type(repository), UnitsOfWork)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar, final
+from typing import TypeGuard, TypeVar, final
 from uuid import UUID
 
 from client_access.change import Change
@@ -49,6 +49,7 @@ from client_access.repository.awaited import (
     AsyncLookup,
     AsyncRepository,
     AsyncServiceCounts,
+    AsyncUnitsOfWork,
 )
 from client_access.service.clock import utc_now
 from client_access.service.observing import Observer, Watch
@@ -337,6 +338,8 @@ class AsyncClientAccess:
             try:
                 if retries.attempts > 1 and isinstance(repository, AsyncLocks):
                     outcomes = await repository.locked(needs.client_ids, attempt)
+                elif _has_units(repository):
+                    outcomes = await repository.in_unit_of_work(attempt)
                 else:
                     outcomes = await attempt(repository)
             except (StaleClient, EmailTaken) as conflict:
@@ -347,6 +350,11 @@ class AsyncClientAccess:
             from asyncio import sleep  # noqa: PLC0415  # a sync host need not import it
 
             await sleep(pause)
+
+
+def _has_units(repository: AsyncRepository) -> TypeGuard[AsyncUnitsOfWork]:
+    """Return whether a repository's class has the protocol. On Python 3.11, isinstance is slow."""
+    return issubclass(type(repository), AsyncUnitsOfWork)
 
 
 async def repeat_on_conflict_async(work: Callable[[], Awaitable[T]]) -> T:

@@ -49,10 +49,10 @@ class Needs:
         """
         for command in commands:
             check_command(command)
-        emails = (email_of(command) for command in commands)
+        emails = [email_of(command) for command in commands]
         return cls(
-            tuple(dict.fromkeys(command.client_id for command in commands)),
-            tuple(dict.fromkeys(email.key for email in emails if email is not None)),
+            tuple(dict.fromkeys([command.client_id for command in commands])),
+            tuple(dict.fromkeys([email.key for email in emails if email is not None])),
             len(commands) > 1,
         )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple, final
@@ -26,10 +25,13 @@ from client_access.repository.feeding import check_page
 from client_access.service.retries import Retries
 from client_access.sql import erasing, feeding, outbox, refreshing, store
 from client_access.sql.async_transactions import in_transaction_async
+from client_access.sql.async_units import AsyncConnections, AsyncKeptConnection, whole
 from client_access.sql.compacting import compact
 from client_access.sql.connections import (
+    in_one_statement,
     in_savepoint,
     in_transaction,
+    in_writing_transaction,
     outside_transaction,
     read,
     read_in_host,
@@ -49,7 +51,6 @@ from client_access.sql.faults import (
     is_made_meanwhile,
     pause_after,
 )
-from client_access.sql.lines import task_to_write
 from client_access.sql.schema import check, in_this_version, is_up_to_date, take_steps
 from client_access.values import ClientList
 from client_access.values.validation import wrong_type
@@ -78,7 +79,9 @@ class AsyncSqlRepository:
         self._bind = bind
         self._process = os.getpid()
         self._migrate = migrate
-        watch(bind.sync_engine if isinstance(bind, AsyncEngine) else bind.engine.sync_engine)
+        engine = bind if isinstance(bind, AsyncEngine) else bind.engine
+        self._connections: AsyncConnections | AsyncKeptConnection = AsyncConnections(engine)
+        watch(engine.sync_engine)
 
     @classmethod
     async def open(
@@ -127,6 +130,7 @@ class AsyncSqlRepository:
             except BaseException:
                 await repository.close()
                 raise
+        repository._connections = AsyncConnections(engine, shared=False)
         return repository
 
     async def prepare(self) -> None:
@@ -141,7 +145,7 @@ class AsyncSqlRepository:
             await self._read(check)
         elif not await self._read(is_up_to_date):
             await self._repeat(
-                self._bind,
+                self._connections.writing,
                 is_made_meanwhile,
                 lambda sync: in_transaction(sync, take_steps),
             )
@@ -184,7 +188,8 @@ class AsyncSqlRepository:
             StaleClient: another writer was first, or the id exists.
             EmailTaken: two clients would share an `email_key`, at any step.
         """
-        await self._save(store.save, changes)
+        in_turn = in_one_statement if store.is_plain(changes) else in_writing_transaction
+        await self._change(in_turn, store.save, changes)
 
     async def page(
         self,
@@ -270,8 +275,11 @@ class AsyncSqlRepository:
             StaleClient: another writer was first, or has remembered the id.
             EmailTaken: two clients would share an `email_key`.
         """
-        write = self._write if change.event is None else self._save
-        await write(store.save_once, command_id, change, at, until)
+        arguments = command_id, change, at, until
+        if change.event is None:
+            await self._write(store.save_once, *arguments)
+        else:  # adding an event looks at the version of the tables
+            await self._change(in_writing_transaction, store.save_once, *arguments)
 
     async def purge(self, *, at: datetime, limit: int = PURGED_AT_ONCE) -> int:
         """Delete remembered changes that are forgotten, and return how many."""
@@ -284,20 +292,28 @@ class AsyncSqlRepository:
 
         As :meth:`SqlRepository.locked`.
         """
-        engine = self._bind
-        if isinstance(engine, AsyncConnection):
-            raise wrong_type(
-                "bind", "an engine to lock clients", engine, "write AsyncSqlRepository(engine)"
-            )
 
         async def work_on(connection: AsyncConnection) -> T:
             await connection.run_sync(store.lock, client_ids)
             return await work(AsyncSqlRepository(connection))
 
         try:
-            return await in_transaction_async(engine, work_on)
+            return await in_transaction_async(await self._engine_for("lock clients"), work_on)
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
+
+    async def in_unit_of_work(self, work: Callable[[AsyncRepository], Awaitable[T]]) -> T:
+        """Do as :meth:`client_access.sql.SqlRepository.in_unit_of_work`."""
+        connections = self._connections
+        kept = connections.kept() if isinstance(connections, AsyncConnections) else None
+        if kept is None:
+            return await work(self)
+        unit = object.__new__(AsyncSqlRepository)
+        unit._bind, unit._process, unit._connections = self._bind, self._process, kept
+        try:
+            return await work(unit)
+        finally:
+            await kept.end()
 
     async def erase(self, client_id: UUID) -> None:
         """Erase name, contact details and address from the client, its history and its notices."""
@@ -305,11 +321,7 @@ class AsyncSqlRepository:
 
     async def compact(self) -> None:
         """Do as :meth:`client_access.sql.SqlRepository.compact`."""
-        engine = self._bind
-        if isinstance(engine, AsyncConnection):
-            raise wrong_type(
-                "bind", "an engine to compact", engine, "write AsyncSqlRepository(engine)"
-            )
+        engine = await self._engine_for("compact")
         try:
             async with engine.connect() as connection:
                 await connection.run_sync(outside_transaction, compact)
@@ -369,32 +381,40 @@ class AsyncSqlRepository:
     async def _read(self, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
         if isinstance(self._bind, AsyncEngine):
             return await self._repeat(
-                self._bind, is_collision, lambda sync: read(sync, question, *arguments)
+                self._connections.reading,
+                is_collision,
+                lambda sync: read(sync, question, *arguments),
             )
         try:
-            return await _whole(self._bind, lambda sync: read_in_host(sync, question, *arguments))
+            return await whole(self._bind, lambda sync: read_in_host(sync, question, *arguments))
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 
     async def _write(self, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
         """Do work that writes, if the tables have the version of this package."""
-        return await self._save(lambda connection: in_this_version(connection, work, *arguments))
+        return await self._change(in_transaction, in_this_version, work, *arguments)
 
-    async def _save(self, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
-        """Do work that adds events, which looks at the version of the tables by itself."""
+    async def _change(
+        self,
+        transaction: Callable[[Connection, Callable[[Connection, *Ts], T], *Ts], T],
+        work: Callable[[Connection, *Ts], T],
+        *arguments: *Ts,
+    ) -> T:
+        """Do work in a transaction, or in a savepoint of the host's transaction."""
         if isinstance(self._bind, AsyncEngine):
-            async with task_to_write(self._bind.sync_engine):
-                return await self._repeat(
-                    self._bind, is_collision, lambda sync: in_transaction(sync, work, *arguments)
-                )
+            return await self._repeat(
+                self._connections.writing,
+                is_collision,
+                lambda sync: transaction(sync, work, *arguments),
+            )
         try:
-            return await _whole(self._bind, lambda sync: in_savepoint(sync, work, *arguments))
+            return await whole(self._bind, lambda sync: in_savepoint(sync, work, *arguments))
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 
     async def _repeat(
         self,
-        engine: AsyncEngine,
+        connected: Callable[[Callable[[Connection], T]], Awaitable[T]],
         passes: Callable[[DBAPIError], bool],
         transaction: Callable[[Connection], T],
     ) -> T:
@@ -402,27 +422,17 @@ class AsyncSqlRepository:
         retries = Retries()
         while True:
             try:
-                async with engine.connect() as connection:
-                    return await _whole(connection, transaction)
+                return await connected(transaction)
             except SQLAlchemyError as error:
                 await asyncio.sleep(pause_after(error, retries, passes))
 
-
-async def _whole(connection: AsyncConnection, work: Callable[[Connection], T]) -> T:
-    """Do work on a connection. On SQLite, do it to the end even if the task is cancelled.
-
-    A thread executes the statements of SQLite, and nothing interrupts it. A connection that is
-    closed meanwhile keeps its lock, and its driver fails in ways of its own.
-    """
-    if connection.dialect.name != "sqlite":
-        return await connection.run_sync(work)
-    task = asyncio.ensure_future(connection.run_sync(work))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        while not task.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # else asyncio would log that nobody asked for it
-        raise
+    async def _engine_for(self, purpose: str) -> AsyncEngine:
+        """Return the engine, for work that takes a connection itself."""
+        engine = self._bind
+        if isinstance(engine, AsyncConnection):
+            raise wrong_type(
+                "bind", f"an engine to {purpose}", engine, "write AsyncSqlRepository(engine)"
+            )
+        if isinstance(self._connections, AsyncKeptConnection):
+            await self._connections.end()  # a database in memory has no other
+        return engine

@@ -19,6 +19,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 LOG_LIMIT: Final = 8 * 1024 * 1024  # bytes that SQLite's write-ahead log keeps
+_BEGIN: Final = "BEGIN IMMEDIATE"
 _READY: Final = "client_access.ready"
 _PROCESS: Final = "client_access.process"
 _WAL_ATTEMPTS, _WAL_PAUSE = 100, 0.02
@@ -92,6 +93,14 @@ def _interruption_behind(
     return None if found is handled else found
 
 
+def give_back(connection: Connection) -> None:
+    """Return a connection to its pool. It is not used again if that fails."""
+    try:
+        connection.close()
+    except Exception as problem:  # drivers also raise errors that are not SQLAlchemy's
+        _put_away(connection, problem)
+
+
 def _put_away(connection: Connection, error: BaseException) -> None:
     """Close a connection that cannot be used again. No error of that replaces the first one."""
     with suppress(Exception):
@@ -105,21 +114,47 @@ def in_transaction(
     return _finish(begin(connection), work, *arguments)
 
 
-def begin(connection: Connection) -> Transaction:
+def in_writing_transaction(
+    connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts
+) -> T:
+    """Do work whose first statement writes, in a transaction of its own."""
+    return _finish(begin(connection, lock=False), work, *arguments)
+
+
+def in_one_statement(
+    connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts
+) -> T:
+    """Do work that is one statement on PostgreSQL. It needs a transaction only elsewhere."""
+    _check_process(connection)
+    if connection.dialect.name == "postgresql" and _commits_each(connection):
+        return run(connection, work, *arguments)
+    return in_writing_transaction(connection, work, *arguments)
+
+
+def begin(connection: Connection, *, lock: bool = True) -> Transaction:
     """Begin a transaction that writes.
 
     On SQLite, it takes the lock at once. A transaction that reads and then writes would fail
     instead of waiting if another one has written in between.
+
+    Parameters:
+        connection: the connection.
+        lock: whether it may read first. If not, its first statement takes the lock on SQLite.
     """
     _check_process(connection)
+    transaction = connection.get_transaction()
     if connection.dialect.name != "sqlite":
+        if transaction is not None:  # SQLAlchemy begins one for a question too
+            transaction.rollback()
         _set_autocommit(connection, False)
         return connection.begin()
-    transaction = connection.begin()
+    if transaction is None:
+        transaction = connection.begin()
     if _driver(connection).in_transaction:  # an event of the host's engine has begun one
         connection.exec_driver_sql("ROLLBACK")
     _prepare(connection)
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if lock or _commits_each(connection):
+        connection.exec_driver_sql(_BEGIN)
     return transaction
 
 
@@ -138,22 +173,13 @@ def outside_transaction(connection: Connection, work: Callable[[Connection], T])
 def in_savepoint(
     connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts
 ) -> T:
-    """Do work that writes, in a savepoint inside the transaction of a host.
-
-    The driver of SQLite begins a transaction at the first write only. A savepoint outside of one
-    would commit when it is released.
-    """
+    """Do work that writes, in a savepoint inside the transaction of a host."""
     _check_host(connection)
     if not connection.in_transaction():
         connection.begin()
-    driver = _driver(connection)
     if connection.dialect.name == "sqlite":
         _check_mode(connection)
-        if not driver.in_transaction:
-            if driver.isolation_level is None:
-                raise InvalidValue("bind", "must not be in AUTOCOMMIT: its host must begin and end")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-    elif driver.autocommit:
+    if _commits_each(connection):
         raise InvalidValue("bind", "must not be in AUTOCOMMIT: its host must begin and end")
     return nested(connection, work, *arguments)
 
@@ -163,7 +189,12 @@ def nested(connection: Connection, work: Callable[[Connection, *Ts], T], *argume
 
     If the part can be neither undone nor kept, the connection is not used again. The context
     manager of SQLAlchemy would then raise that error instead of the first one.
+
+    The driver of SQLite begins a transaction at the first write only. A savepoint outside of one
+    would commit when it is released.
     """
+    if connection.dialect.name == "sqlite" and not _driver(connection).in_transaction:
+        connection.exec_driver_sql(_BEGIN)
     return _finish(connection.begin_nested(), work, *arguments)
 
 
@@ -212,6 +243,14 @@ def commit(connection: Connection, transaction: Transaction) -> None:
         if interruption is None:
             raise
         raise interruption from None
+
+
+def _commits_each(connection: Connection) -> bool:
+    """Return whether a connection commits each statement."""
+    driver = _driver(connection)
+    if connection.dialect.name == "sqlite":
+        return driver.isolation_level is None and not driver.in_transaction
+    return bool(driver.autocommit)
 
 
 def _set_autocommit(connection: Connection, wanted: bool) -> None:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import (
     AbstractContextManager,
     asynccontextmanager,
-    contextmanager,
     nullcontext,
 )
 from threading import Lock, RLock
@@ -44,44 +43,86 @@ class Line:
         # A turn can end while another one begins, if the garbage collector ends it.
         self._lock = RLock()
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for a place, and give it back at the end.
+    def turn(self) -> Turn:
+        """Return a turn that is not entered yet."""
+        return Turn(self)
 
-        A signal may interrupt the `with` statement just before or after its block. The generator
-        is then closed when nothing refers to it, and so gives the place back all the same.
+    def enter(self, place: Lock, *, wait: bool) -> bool:
+        """Let a place in, as :meth:`Turn.enter`."""
+        with self._lock:
+            if len(self._inside) < self._places:
+                self._inside.add(place)
+                return True
+            if not wait:
+                return False
+            self._waiting.append(place)
+        if not place.acquire(timeout=self._timeout):
+            raise RepositoryError(self._message)
+        return True
+
+    def leave(self, place: Lock) -> None:
+        """Let the one in that has waited longest instead of a place."""
+        with self._lock:
+            self._inside.discard(place)
+            if place in self._waiting:
+                self._waiting.remove(place)
+            while self._waiting and len(self._inside) < self._places:
+                following = self._waiting.popleft()
+                self._inside.add(following)
+                following.release()
+
+
+@final
+class Turn:
+    """A place in a line, from when it is entered until it is left.
+
+    A signal may interrupt a `with` statement just before or after its block. The turn is then left
+    when nothing refers to it.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._place = Lock()  # much quicker to make than an Event
+        self._place.acquire()
+        self._entered = False
+
+    def enter(self, *, wait: bool = True) -> bool:
+        """Enter, if need be after those that came before.
+
+        Parameters:
+            wait: whether to wait for a place; if not, return False if none is free.
 
         Raises:
             RepositoryError: there was no place in time.
         """
-        mine = Lock()  # much quicker to make than an Event
-        mine.acquire()
+        self._entered = True
         try:
-            with self._lock:
-                if len(self._inside) < self._places:
-                    self._inside.add(mine)
-                else:
-                    self._waiting.append(mine)
-            if mine not in self._inside and not mine.acquire(timeout=self._timeout):
-                raise RepositoryError(self._message)
-            yield
-        finally:
-            with self._lock:
-                self._inside.discard(mine)
-                if mine in self._waiting:
-                    self._waiting.remove(mine)
-                while self._waiting and len(self._inside) < self._places:
-                    following = self._waiting.popleft()
-                    self._inside.add(following)
-                    following.release()
+            return self._line.enter(self._place, wait=wait)
+        except BaseException:
+            self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Leave, if it was entered."""
+        if self._entered:
+            self._line.leave(self._place)
+            self._entered = False
+
+    def __enter__(self) -> None:
+        self.enter()
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    __del__ = leave
 
 
 _TIMEOUT: Final = 30.0  # seconds
 _KEPT_WRITING: Final = "others kept writing for 30 seconds: SQLite has one writer"
 _LINES: WeakKeyDictionary[Engine, Line] = WeakKeyDictionary()
-_TASKS: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakKeyDictionary[Engine, asyncio.Lock]] = (
-    WeakKeyDictionary()
-)
+_TASKS: WeakKeyDictionary[
+    asyncio.AbstractEventLoop, WeakKeyDictionary[Engine, asyncio.Semaphore]
+] = WeakKeyDictionary()
 
 
 def form_line(engine: Engine, line: Line) -> None:
@@ -110,14 +151,24 @@ async def task_to_write(engine: Engine) -> AsyncIterator[None]:
     if engine.dialect.name != "sqlite":
         yield
         return
-    locks = _TASKS.setdefault(asyncio.get_running_loop(), WeakKeyDictionary())
-    lock = locks.setdefault(engine, asyncio.Lock())
+    writer = _writer(engine)
     try:
         async with asyncio.timeout(_TIMEOUT):
-            await lock.acquire()
+            await writer.acquire()
     except TimeoutError:
         raise RepositoryError(_KEPT_WRITING) from None
     try:
         yield
     finally:
-        lock.release()
+        writer.release()
+
+
+def is_turn_to_write(engine: Engine) -> bool:
+    """Return whether :func:`task_to_write` need not wait."""
+    return engine.dialect.name != "sqlite" or not _writer(engine).locked()
+
+
+def _writer(engine: Engine) -> asyncio.Semaphore:
+    """Return what one task at a time may acquire. It is locked, too, if others wait for it."""
+    writers = _TASKS.setdefault(asyncio.get_running_loop(), WeakKeyDictionary())
+    return writers.setdefault(engine, asyncio.Semaphore())

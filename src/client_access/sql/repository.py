@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
-from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple, final
 from uuid import UUID
@@ -26,8 +24,10 @@ from client_access.service.retries import Retries
 from client_access.sql import erasing, feeding, outbox, refreshing, store
 from client_access.sql.compacting import compact
 from client_access.sql.connections import (
+    in_one_statement,
     in_savepoint,
     in_transaction,
+    in_writing_transaction,
     outside_transaction,
     read,
     read_in_host,
@@ -47,9 +47,10 @@ from client_access.sql.faults import (
     is_made_meanwhile,
     pause_after,
 )
-from client_access.sql.lines import Line, form_line, turn_to_write
+from client_access.sql.lines import Line, form_line
 from client_access.sql.schema import check, in_this_version, is_up_to_date, take_steps
 from client_access.sql.transactions import in_transaction as in_host_transaction
+from client_access.sql.units import Connections, KeptConnection
 from client_access.values import ClientList
 from client_access.values.validation import wrong_type
 
@@ -85,7 +86,7 @@ class SqlRepository:
         check_bind(bind.dialect, bind.pool if isinstance(bind, Engine) else None)
         self._bind = bind
         self._process = os.getpid()
-        self._turn_to_read: Callable[[], AbstractContextManager[None]] = nullcontext
+        self._connections: Connections | KeptConnection = Connections(bind.engine)
         watch(bind.engine)
         if not isinstance(bind, Engine):
             return
@@ -93,8 +94,7 @@ class SqlRepository:
             self._read(check)
         elif not self._read(is_up_to_date):
             self._repeat(
-                bind,
-                partial(turn_to_write, bind),
+                self._connections.writing,
                 is_made_meanwhile,
                 lambda connection: in_transaction(connection, take_steps),
             )
@@ -153,13 +153,13 @@ class SqlRepository:
             f"the pool of {pool_size} connections ran out after {timeout:g} seconds:"
             " pass a larger pool_size, or make fewer calls at once"
         )
-        line = Line(pool_size, timeout, message)
-        self._turn_to_read = line.turn
+        to_read = to_write = Line(pool_size, timeout, message)
         if engine.dialect.name == "sqlite" and pool_size > 1:
-            self._turn_to_read = Line(pool_size - 1, timeout, message).turn
+            to_read = Line(pool_size - 1, timeout, message)
             message = f"other threads kept writing for {timeout:g} seconds: SQLite has one writer"
-            line = Line(1, timeout, message)
-        form_line(engine, line)
+            to_write = Line(1, timeout, message)
+        form_line(engine, to_write)
+        self._connections = Connections(engine, (to_read, to_write))
 
     def close(self) -> None:
         """Close the connections of an engine. Do nothing to a host's connection.
@@ -202,7 +202,8 @@ class SqlRepository:
             StaleClient: another writer was first, or the id exists.
             EmailTaken: two clients would share an `email_key`, at any step.
         """
-        self._save(store.save, changes)
+        in_turn = in_one_statement if store.is_plain(changes) else in_writing_transaction
+        self._change(in_turn, store.save, changes)
 
     def page(
         self,
@@ -285,8 +286,11 @@ class SqlRepository:
             StaleClient: another writer was first, or has remembered the id.
             EmailTaken: two clients would share an `email_key`.
         """
-        write = self._write if change.event is None else self._save
-        write(store.save_once, command_id, change, at, until)
+        arguments = command_id, change, at, until
+        if change.event is None:
+            self._write(store.save_once, *arguments)
+        else:  # adding an event looks at the version of the tables
+            self._change(in_writing_transaction, store.save_once, *arguments)
 
     def purge(self, *, at: datetime, limit: int = PURGED_AT_ONCE) -> int:
         """Delete remembered changes that are forgotten, and return how many."""
@@ -302,20 +306,31 @@ class SqlRepository:
             StaleClient, EmailTaken: other writers were first each time.
             Exception: what `work` raised; nothing of what it saved is kept.
         """
-        engine = self._bind
-        if isinstance(engine, Connection):
-            raise wrong_type(
-                "bind", "an engine to lock clients", engine, "write SqlRepository(engine)"
-            )
 
         def work_on(connection: Connection) -> T:
             store.lock(connection, client_ids)
             return work(SqlRepository(connection))
 
         try:
-            return in_host_transaction(engine, work_on)
+            return in_host_transaction(self._engine_for("lock clients"), work_on)
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
+
+    def in_unit_of_work(self, work: Callable[[Repository], T]) -> T:
+        """Call `work` with a repository that reads, and then saves, on one connection.
+
+        A repository on a host's engine or connection is that repository itself.
+        """
+        connections = self._connections
+        kept = connections.kept() if isinstance(connections, Connections) else None
+        if kept is None:
+            return work(self)
+        unit = object.__new__(SqlRepository)
+        unit._bind, unit._process, unit._connections = self._bind, self._process, kept
+        try:
+            return work(unit)
+        finally:
+            kept.end()
 
     def erase(self, client_id: UUID) -> None:
         """Erase name, contact details and address from the client, its history and its notices."""
@@ -332,11 +347,8 @@ class SqlRepository:
             RepositoryError: the database failed, another connection to SQLite keeps reading, or the
                 user does not own the tables of PostgreSQL.
         """
-        engine = self._bind
-        if isinstance(engine, Connection):
-            raise wrong_type("bind", "an engine to compact", engine, "write SqlRepository(engine)")
         try:
-            with engine.connect() as connection:
+            with self._engine_for("compact").connect() as connection:
                 outside_transaction(connection, compact)
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
@@ -400,8 +412,7 @@ class SqlRepository:
     def _read(self, question: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
         if isinstance(self._bind, Engine):
             return self._repeat(
-                self._bind,
-                self._turn_to_read,
+                self._connections.reading,
                 is_collision,
                 lambda connection: read(connection, question, *arguments),
             )
@@ -412,16 +423,20 @@ class SqlRepository:
 
     def _write(self, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
         """Do work that writes, if the tables have the version of this package."""
-        return self._save(lambda connection: in_this_version(connection, work, *arguments))
+        return self._change(in_transaction, in_this_version, work, *arguments)
 
-    def _save(self, work: Callable[[Connection, *Ts], T], *arguments: *Ts) -> T:
-        """Do work that adds events, which looks at the version of the tables by itself."""
+    def _change(
+        self,
+        transaction: Callable[[Connection, Callable[[Connection, *Ts], T], *Ts], T],
+        work: Callable[[Connection, *Ts], T],
+        *arguments: *Ts,
+    ) -> T:
+        """Do work in a transaction, or in a savepoint of the host's transaction."""
         if isinstance(self._bind, Engine):
             return self._repeat(
-                self._bind,
-                partial(turn_to_write, self._bind),
+                self._connections.writing,
                 is_collision,
-                lambda connection: in_transaction(connection, work, *arguments),
+                lambda connection: transaction(connection, work, *arguments),
             )
         try:
             return in_savepoint(self._bind, work, *arguments)
@@ -430,8 +445,7 @@ class SqlRepository:
 
     def _repeat(
         self,
-        engine: Engine,
-        turn: Callable[[], AbstractContextManager[None]],
+        connected: Callable[[Callable[[Connection], T]], T],
         passes: Callable[[DBAPIError], bool],
         transaction: Callable[[Connection], T],
     ) -> T:
@@ -439,7 +453,17 @@ class SqlRepository:
         retries = Retries()
         while True:
             try:
-                with turn(), engine.connect() as connection:
-                    return transaction(connection)
+                return connected(transaction)
             except SQLAlchemyError as error:
                 time.sleep(pause_after(error, retries, passes))
+
+    def _engine_for(self, purpose: str) -> Engine:
+        """Return the engine, for work that takes a connection itself."""
+        engine = self._bind
+        if isinstance(engine, Connection):
+            raise wrong_type(
+                "bind", f"an engine to {purpose}", engine, "write SqlRepository(engine)"
+            )
+        if isinstance(self._connections, KeptConnection):
+            self._connections.end()  # a database in memory has no other
+        return engine

@@ -6,12 +6,16 @@ the name of a column.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
+    BindParameter,
+    Column,
     ColumnElement,
+    Insert,
     Table,
     Text,
+    Update,
     bindparam,
     cast,
     delete,
@@ -124,13 +128,12 @@ COUNT_SERVICES: Final = (
 )
 ADD_CLIENT: Final = _insert_if_new(clients)
 OVERWRITE_CLIENT: Final = update(clients).where(_one_client)
-UPDATE_CLIENT: Final = Prepared(
-    OVERWRITE_CLIENT.where(
-        clients.c.version == bindparam("version_before"),
-        clients.c.erasures == bindparam("erasures_before"),
-    ),
-    [column.name for column in clients.c if not column.primary_key],
+_update_client = OVERWRITE_CLIENT.where(
+    clients.c.version == bindparam("version_before"),
+    clients.c.erasures == bindparam("erasures_before"),
 )
+_replaced = [column for column in clients.c if not column.primary_key]
+UPDATE_CLIENT: Final = Prepared(_update_client, [column.name for column in _replaced])
 
 # ── History ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -151,6 +154,28 @@ _data_of_version = (
 )
 ADD_EVENT: Final = Prepared(
     insert(events).values(data=_data_of_version), [events.c.client_id.name, events.c.version.name]
+)
+
+
+def _given(column: Column[Any]) -> BindParameter[Any]:
+    return bindparam(column.name, type_=column.type)
+
+
+def _with_event(write: Insert | Update) -> Prepared:
+    """Return a statement that writes a client and adds its event, for PostgreSQL."""
+    saved = write.returning(clients.c.id, clients.c.version).cte("saved")
+    row = select(saved.c.id, saved.c.version, _data_of_version)
+    add = insert(events).from_select(["client_id", "version", "data"], row)
+    return Prepared(add.execution_options(preserve_rowcount=True), [])
+
+
+ADD_CLIENT_WITH_EVENT: Final = _with_event(
+    postgresql.insert(clients)
+    .values({column.name: _given(column) for column in clients.c})
+    .on_conflict_do_nothing(index_elements=list(clients.primary_key))
+)
+UPDATE_CLIENT_WITH_EVENT: Final = _with_event(
+    _update_client.values({column.name: _given(column) for column in _replaced})
 )
 OVERWRITE_EVENT: Final = (
     update(events)

@@ -192,8 +192,22 @@ def service_counts(connection: Connection, practice_id: str) -> Mapping[str, int
 # ── Saving ───────────────────────────────────────────────────────────────────────────────────────
 
 
+def is_plain(changes: Sequence[Change]) -> bool:
+    """Return whether there is one change, which tells nobody and erases nothing.
+
+    PostgreSQL saves it with one statement.
+    """
+    if len(changes) != 1:
+        return False
+    (change,) = changes
+    return not change.notices and change.after.status is not Status.DELETED
+
+
 def save(connection: Connection, changes: Sequence[Change]) -> None:
     """Store the changed clients, the events and the notices, in order."""
+    if is_plain(changes):
+        _save_plain(connection, changes[0])
+        return
     if not changes:
         return
     for _, group in groupby(changes, key=lambda change: change.before is None):
@@ -215,9 +229,7 @@ def save(connection: Connection, changes: Sequence[Change]) -> None:
 
 def _save_clients(connection: Connection, changes: Sequence[Change]) -> None:
     """Write the clients of some changes. Either all are new, or none is."""
-    statement = statements.UPDATE_CLIENT
-    if changes[0].before is None:
-        statement = statements.ADD_CLIENT[connection.dialect.name]
+    statement = _statement_for(connection, changes[0])
     rows = [_saved(change) for change in changes]
     if len(rows) > 1:
         # All at once. If that fails, one by one, to find the client at fault.
@@ -229,14 +241,36 @@ def _save_clients(connection: Connection, changes: Sequence[Change]) -> None:
         else:
             return
     for row, change in zip(rows, changes, strict=True):
-        try:
-            written = changed(connection, statement, **row)
-        except IntegrityError as error:
-            if is_email_conflict(error):
-                raise EmailTaken(change.after.id) from None
-            raise
-        if written != 1:
-            raise StaleClient(change.after.id)
+        _write_one(connection, statement, row, change)
+
+
+def _save_plain(connection: Connection, change: Change) -> None:
+    row, event = _saved(change), of_event(change)
+    if connection.dialect.name == "postgresql":
+        together = statements.UPDATE_CLIENT_WITH_EVENT
+        if change.before is None:
+            together = statements.ADD_CLIENT_WITH_EVENT
+        _write_one(connection, together, row | event, change)
+    else:
+        _write_one(connection, _statement_for(connection, change), row, change)
+        statements.ADD_EVENT.execute(connection, [event])
+
+
+def _statement_for(connection: Connection, change: Change) -> Prepared:
+    if change.before is None:
+        return statements.ADD_CLIENT[connection.dialect.name]
+    return statements.UPDATE_CLIENT
+
+
+def _write_one(connection: Connection, statement: Prepared, row: Row, change: Change) -> None:
+    try:
+        written = changed(connection, statement, **row)
+    except IntegrityError as error:
+        if is_email_conflict(error):
+            raise EmailTaken(change.after.id) from None
+        raise
+    if written != 1:
+        raise StaleClient(change.after.id)
 
 
 def _write_at_once(

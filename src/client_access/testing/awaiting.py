@@ -79,7 +79,7 @@ class _Synchronous:
     def _to_await(
         self, work: Callable[[Repository], T]
     ) -> Callable[[AsyncRepository], Awaitable[T]]:
-        """Return work of :class:`Locks` that is done in another thread, as it calls this loop."""
+        """Return work that is done in another thread, as it calls this loop."""
         return lambda held: asyncio.to_thread(work, _synchronous(held, self.loop))
 
 

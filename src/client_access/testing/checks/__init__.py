@@ -16,6 +16,7 @@ from client_access.testing.checks import (
     saving,
     searching,
     settling,
+    units,
     writers,
 )
 from client_access.testing.checks.frame import (
@@ -44,5 +45,6 @@ __all__ = [
     "saving",
     "searching",
     "settling",
+    "units",
     "writers",
 ]

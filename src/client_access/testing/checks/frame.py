@@ -22,6 +22,7 @@ from client_access.repository import (
     OutboxStore,
     Repository,
     ServiceCounts,
+    UnitsOfWork,
 )
 
 OPTIONAL_PROTOCOLS: tuple[type, ...] = (
@@ -32,6 +33,7 @@ OPTIONAL_PROTOCOLS: tuple[type, ...] = (
     Deadlines,
     HostTransaction,
     Locks,
+    UnitsOfWork,
     CommandMemory,
     Erasure,
     OutboxStore,
@@ -52,6 +54,7 @@ class FullRepository(
     Deadlines,
     HostTransaction,
     Locks,
+    UnitsOfWork,
     CommandMemory,
     Erasure,
     OutboxStore,

@@ -1,0 +1,98 @@
+"""As :mod:`client_access.sql.units`, for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from typing import TypeVar, final
+
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from client_access.sql.lines import is_turn_to_write, task_to_write
+
+T = TypeVar("T")
+
+
+@final
+class AsyncConnections:
+    """A connection for each call.
+
+    Parameters:
+        engine: makes them.
+        shared: whether a host may use the engine too.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, shared: bool = True) -> None:
+        self._engine = engine
+        self._shared = shared
+
+    async def reading(self, work: Callable[[Connection], T]) -> T:
+        """Do work that only reads."""
+        async with self._engine.connect() as connection:
+            return await whole(connection, work)
+
+    async def writing(self, work: Callable[[Connection], T]) -> T:
+        """Do work that writes."""
+        async with task_to_write(self._engine.sync_engine):
+            return await self.reading(work)
+
+    def kept(self) -> AsyncKeptConnection | None:
+        """Return one for a unit of work, or None if a host may use the engine too."""
+        return None if self._shared else AsyncKeptConnection(self._engine)
+
+
+@final
+class AsyncKeptConnection:
+    """One connection for a unit of work, from its first question until it has saved."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._stack = AsyncExitStack()
+        self._connection: AsyncConnection | None = None
+
+    async def reading(self, work: Callable[[Connection], T]) -> T:
+        """Do work that only reads."""
+        if self._connection is None:
+            self._connection = await self._stack.enter_async_context(self._engine.connect())
+        try:
+            return await whole(self._connection, work)
+        except BaseException:
+            await self.end()
+            raise
+
+    async def writing(self, work: Callable[[Connection], T]) -> T:
+        """Do work that writes, and return the connection."""
+        if not is_turn_to_write(self._engine.sync_engine):
+            await self.end()
+        async with task_to_write(self._engine.sync_engine):
+            try:
+                return await self.reading(work)
+            finally:
+                await self.end()
+
+    async def end(self) -> None:
+        """Return the connection, if there is one."""
+        self._connection = None
+        await self._stack.aclose()
+
+
+async def whole(connection: AsyncConnection, work: Callable[[Connection], T]) -> T:
+    """Do work on a connection. On SQLite, do it to the end even if the task is cancelled.
+
+    A thread executes the statements of SQLite, and nothing interrupts it. A connection that is
+    closed meanwhile keeps its lock, and its driver fails in ways of its own.
+    """
+    if connection.dialect.name != "sqlite":
+        return await connection.run_sync(work)
+    task = asyncio.ensure_future(connection.run_sync(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # else asyncio would log that nobody asked for it
+        raise

@@ -1,0 +1,195 @@
+"""A unit of work: a command is read and saved on one connection, unless it waits to write."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+from uuid import UUID, uuid4
+
+import pytest
+from sql.shop import CATALOGUE, PRACTICE, added, renamed
+from sqlalchemy import Connection, Engine, event
+
+import client_access as ca
+from client_access.sql import AsyncSqlRepository, SqlRepository
+from client_access.sql.lines import _LINES, task_to_write
+
+
+def engine_of(repository: SqlRepository | AsyncSqlRepository) -> Engine:
+    bind = repository._bind
+    return bind.engine if isinstance(bind, Engine) else bind.sync_engine  # type: ignore[union-attr]  # opened, so it is an engine
+
+
+@contextmanager
+def lent(engine: Engine) -> Iterator[list[str]]:
+    """Yield a list of what the pool does: it lends a connection, or gets it back."""
+    seen: list[str] = []
+    event.listen(engine, "checkout", lambda *_: seen.append("lent"))
+    event.listen(engine, "checkin", lambda *_: seen.append("back"))
+    yield seen
+
+
+def rename(client_id: UUID, name: str = "Elm") -> ca.Command:
+    return ca.ChangeBusinessName(client_id, PRACTICE, business_name=name)
+
+
+def test_a_command_takes_one_connection(database: str) -> None:
+    """One that is accepted, one with an id, and one that is refused."""
+    change = added()
+    with SqlRepository.open(database) as repository, lent(engine_of(repository)) as seen:
+        access = ca.ClientAccess(repository, catalogue=CATALOGUE)
+        repository.save([change])
+        del seen[:]
+        access.handle(rename(change.after.id))
+        assert seen == ["lent", "back"]
+        access.handle(rename(change.after.id, "Ash"), command_id="one")
+        assert seen == ["lent", "back"] * 2
+        with pytest.raises(ca.CommandRefused):
+            access.handle(rename(uuid4()))
+        assert seen == ["lent", "back"] * 3
+
+
+def test_an_awaited_command_takes_one_connection(database: str) -> None:
+    async def live() -> None:
+        change = added()
+        async with await AsyncSqlRepository.open(database) as repository:
+            access = ca.AsyncClientAccess(repository, catalogue=CATALOGUE)
+            await repository.save([change])
+            with lent(engine_of(repository)) as seen:
+                await access.handle(rename(change.after.id))
+                assert seen == ["lent", "back"]
+                await access.handle(rename(change.after.id, "Ash"), command_id="one")
+                assert seen == ["lent", "back"] * 2
+                with pytest.raises(ca.CommandRefused):
+                    await access.handle(rename(uuid4()))
+                assert seen == ["lent", "back"] * 3
+
+    asyncio.run(live())
+
+
+def test_a_command_that_waits_to_write_on_sqlite_keeps_nobody_from_reading(sqlite: str) -> None:
+    """It returns its connection, although it is the only one for those that read."""
+    change = added()
+    with SqlRepository.open(sqlite, pool_size=2, pool_timeout=10) as repository:
+        access = ca.ClientAccess(repository, catalogue=CATALOGUE)
+        repository.save([change])
+        line = _LINES[engine_of(repository)]
+        thread = Thread(target=access.handle, args=[rename(change.after.id)])
+        with line.turn(), lent(engine_of(repository)) as seen:
+            thread.start()
+            while not line._waiting:
+                assert thread.is_alive()
+                time.sleep(0.001)
+            assert seen == ["lent", "back"]
+            assert repository.get(change.after.id) == change.after
+        thread.join()
+        assert repository.get(change.after.id) == renamed(change.after).after
+
+
+def test_an_awaited_command_that_waits_to_write_keeps_nobody_from_reading(sqlite: str) -> None:
+    async def live() -> None:
+        change = added()
+        async with await AsyncSqlRepository.open(sqlite, pool_size=1) as repository:
+            access = ca.AsyncClientAccess(repository, catalogue=CATALOGUE)
+            await repository.save([change])
+            engine = engine_of(repository)
+            async with task_to_write(engine):
+                with lent(engine) as seen:
+                    task = asyncio.create_task(access.handle(rename(change.after.id)))
+                    while seen != ["lent", "back"]:
+                        assert not task.done()
+                        await asyncio.sleep(0.001)
+                    assert await repository.get(change.after.id) == change.after
+            await task
+            assert await repository.get(change.after.id) == renamed(change.after).after
+
+    asyncio.run(live())
+
+
+def test_a_unit_goes_on_after_an_error(database: str) -> None:
+    """It takes another connection, and returns that too."""
+    change = added()
+
+    def work(unit: ca.Repository) -> None:
+        with pytest.raises(ca.RepositoryError):
+            unit.find_by_email("\ud800")
+        assert unit.find_by_email(change.after.email_key) == change.after
+
+    with SqlRepository.open(database, pool_size=1, pool_timeout=1) as repository:
+        repository.save([change])
+        with lent(engine_of(repository)) as seen:
+            repository.in_unit_of_work(work)
+        assert seen == ["lent", "back"] * 2
+        assert repository.get(change.after.id) == change.after
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_unit_can_lock_and_compact(sqlite: str, size: int) -> None:
+    """Each takes a connection of its own. The unit returns its own one first."""
+    change = added()
+
+    def work(unit: ca.Repository) -> None:
+        assert isinstance(unit, SqlRepository)
+        assert unit.get(change.after.id) == change.after
+        unit.locked([change.after.id], lambda held: held.save([renamed(change.after)]))
+        assert unit.get(change.after.id) == renamed(change.after).after
+        unit.compact()
+        assert unit.in_unit_of_work(lambda inner: inner) is unit
+
+    with SqlRepository.open(sqlite, pool_size=size, pool_timeout=1) as repository:
+        repository.save([change])
+        repository.in_unit_of_work(work)
+
+
+def test_an_awaited_unit_can_lock_and_compact(sqlite: str) -> None:
+    change = added()
+
+    async def work(unit: ca.AsyncRepository) -> None:
+        assert isinstance(unit, AsyncSqlRepository)
+        assert await unit.get(change.after.id) == change.after
+        await unit.locked([change.after.id], lambda held: held.save([renamed(change.after)]))
+        assert await unit.get(change.after.id) == renamed(change.after).after
+        await unit.compact()
+
+        async def inner(repository: ca.AsyncRepository) -> None:
+            assert repository is unit
+
+        await unit.in_unit_of_work(inner)
+
+    async def live() -> None:
+        async with await AsyncSqlRepository.open(sqlite, pool_size=1, pool_timeout=1) as repository:
+            await repository.save([change])
+            await repository.in_unit_of_work(work)
+
+    asyncio.run(live())
+
+
+def test_a_connection_that_cannot_be_returned_hides_no_outcome(database: str) -> None:
+    """It is closed. The refusal is raised, and others go on."""
+
+    def fail(_: Connection) -> None:
+        raise OSError("rollback")
+
+    with SqlRepository.open(database, pool_size=1, pool_timeout=1) as repository:
+        access = ca.ClientAccess(repository, catalogue=CATALOGUE)
+        event.listen(engine_of(repository), "rollback", fail)
+        with pytest.raises(ca.CommandRefused):
+            access.handle(rename(uuid4()))
+        event.remove(engine_of(repository), "rollback", fail)
+        assert repository.get(uuid4()) is None
+
+
+def test_a_place_in_line_is_left_if_there_is_no_connection(sqlite: str) -> None:
+    """Otherwise nobody could read from then on."""
+    with SqlRepository.open(sqlite, pool_size=2, pool_timeout=0.1) as repository:
+        engine = engine_of(repository)
+        with (
+            engine.connect(),
+            engine.connect(),
+            pytest.raises(ca.RepositoryError, match="ran out: QueuePool limit"),
+        ):
+            repository.in_unit_of_work(lambda unit: unit.get(uuid4()))
+        assert repository.in_unit_of_work(lambda unit: unit.get(uuid4())) is None
