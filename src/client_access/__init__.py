@@ -147,7 +147,7 @@ from client_access.repository import (
     OutboxStore,
     Repository,
     ServiceCounts,
-    UnitsOfWork,
+    Sessions,
 )
 from client_access.repository.awaited import (
     AsyncCommandMemory,
@@ -160,7 +160,7 @@ from client_access.repository.awaited import (
     AsyncOutboxStore,
     AsyncRepository,
     AsyncServiceCounts,
-    AsyncUnitsOfWork,
+    AsyncSessions,
 )
 from client_access.repository.memory import MemoryRepository
 from client_access.service import ClientAccess
@@ -378,7 +378,7 @@ __all__ = [
     "Erasure",
     "HostTransaction",
     "Locks",
-    "UnitsOfWork",
+    "Sessions",
     "OutboxStore",
     "Claim",
     "OutboxState",
@@ -391,7 +391,7 @@ __all__ = [
     "AsyncCommandMemory",
     "AsyncErasure",
     "AsyncLocks",
-    "AsyncUnitsOfWork",
+    "AsyncSessions",
     "AsyncOutboxStore",
     "MemoryRepository",
 ]

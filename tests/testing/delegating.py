@@ -67,7 +67,7 @@ class Delegating:
     discard = _forward(MemoryRepository.discard)
     outbox_state = _forward(MemoryRepository.outbox_state)
 
-    def in_unit_of_work(self, work: Callable[[ca.Repository], T]) -> T:
+    def in_session(self, work: Callable[[ca.Repository], T]) -> T:
         return work(self)
 
     def locked(self, client_ids: Sequence[UUID], work: Callable[[ca.Repository], T]) -> T:

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 
 import client_access as ca
 from client_access.sql import AsyncSqlRepository, SqlRepository
-from client_access.sql.units import KeptConnection
+from client_access.sql.sessions import KeptConnection
 from client_access.testing import (
     OPTIONAL_PROTOCOLS,
     AsyncRepositoryConformance,
@@ -22,7 +22,7 @@ from client_access.testing.awaiting import OpenAsyncRepository
 
 
 class TestMemoryRepository(RepositoryConformance):
-    offers = tuple(set(OPTIONAL_PROTOCOLS) - {ca.HostTransaction, ca.Locks, ca.UnitsOfWork})
+    offers = tuple(set(OPTIONAL_PROTOCOLS) - {ca.HostTransaction, ca.Locks, ca.Sessions})
     examples = 2  # test_machine.py drives it through many more
 
     @pytest.fixture
@@ -44,13 +44,13 @@ def shared_sqlite(sqlite_url: str) -> Iterator[SqlRepository]:
         yield repository
 
 
-def unit_of(repository: SqlRepository) -> Iterator[ca.Repository]:
-    """Yield the repository that a unit of work gets."""
-    unit = repository.in_unit_of_work(lambda unit: unit)
-    yield unit
-    assert isinstance(unit, SqlRepository)
-    assert isinstance(unit._connections, KeptConnection)
-    unit._connections.end()
+def session_of(repository: SqlRepository) -> Iterator[ca.Repository]:
+    """Yield the repository that the work of a session gets."""
+    session = repository.in_session(lambda session: session)
+    yield session
+    assert isinstance(session, SqlRepository)
+    assert isinstance(session._connections, KeptConnection)
+    session._connections.end()
 
 
 class TestSqlite(RepositoryConformance):
@@ -62,16 +62,14 @@ class TestSqlite(RepositoryConformance):
         return shared_sqlite
 
 
-class TestSqliteInAUnitOfWork(RepositoryConformance):
-    """The repository that a unit of work gets, which takes another connection after it."""
-
+class TestSqliteInASession(RepositoryConformance):
     offers = OPTIONAL_PROTOCOLS
     thread_safe = False
     examples = 5
 
     @pytest.fixture
     def repository(self, shared_sqlite: SqlRepository) -> Iterator[ca.Repository]:
-        yield from unit_of(shared_sqlite)
+        yield from session_of(shared_sqlite)
 
 
 class TestSqliteInTheHostsTransaction(RepositoryConformance):
@@ -108,14 +106,14 @@ class TestPostgresql(RepositoryConformance):
         return shared_postgresql
 
 
-class TestPostgresqlInAUnitOfWork(RepositoryConformance):
+class TestPostgresqlInASession(RepositoryConformance):
     offers = OPTIONAL_PROTOCOLS
     thread_safe = False
     examples = 2
 
     @pytest.fixture
     def repository(self, shared_postgresql: SqlRepository) -> Iterator[ca.Repository]:
-        yield from unit_of(shared_postgresql)
+        yield from session_of(shared_postgresql)
 
 
 class TestPostgresqlInTheHostsTransaction(RepositoryConformance):

@@ -106,7 +106,7 @@ def test_the_runner_reports_what_passed_failed_and_was_skipped() -> None:
         "12 skipped: the repository is not thread-safe\n"
         "3 skipped: the repository does not offer Locks\n"
         "2 skipped: the repository does not offer HostTransaction\n"
-        "3 skipped: the repository does not offer UnitsOfWork"
+        "3 skipped: the repository does not offer Sessions"
     )
     assert len(report.passed) + len(report.skipped) == len(CHECKS)
 

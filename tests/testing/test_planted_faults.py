@@ -17,8 +17,8 @@ from testing import (  # noqa: F401  # importing plants the faults
     faults_in_paging,
     faults_in_saving,
     faults_in_saving_once,
+    faults_in_sessions,
     faults_in_settling,
-    faults_in_units,
     sabotages,
 )
 from testing.delegating import FAULTS, Delegating, offering

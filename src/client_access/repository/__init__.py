@@ -215,19 +215,19 @@ class Locks(Protocol):
 
 
 @runtime_checkable
-class UnitsOfWork(Protocol):
-    """A repository that can read and then save in less time than by two calls.
+class Sessions(Protocol):
+    """A repository that can do several calls in less time than one by one, on one connection.
 
-    A service handles each command in a unit of work. Without this protocol, each call of the
-    repository stands alone, with a connection of its own for example.
+    A service reads and saves in one session. Without this protocol, it makes the calls one by one.
     """
 
-    def in_unit_of_work(self, work: Callable[[Repository], T]) -> T:
+    def in_session(self, work: Callable[[Repository], T]) -> T:
         """Call `work` once, and return its result.
 
         The repository that it gets does the same as this one, and offers the protocols that this
-        one offers. `work` uses no other, and nothing uses it afterwards. This begins no
-        transaction: what was saved stays, even if `work` then raises an error.
+        one offers. `work` uses no other, and makes one call of it at a time. Nothing uses it
+        afterwards. A session is no transaction: what was saved stays, even if `work` then raises an
+        error.
 
         Raises:
             Exception: what `work` raised.

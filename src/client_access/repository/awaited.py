@@ -119,10 +119,10 @@ class AsyncLocks(Protocol):
 
 
 @runtime_checkable
-class AsyncUnitsOfWork(Protocol):
-    """As :class:`~client_access.UnitsOfWork`."""
+class AsyncSessions(Protocol):
+    """As :class:`~client_access.Sessions`."""
 
-    async def in_unit_of_work(self, work: Callable[[AsyncRepository], Awaitable[T]]) -> T:
+    async def in_session(self, work: Callable[[AsyncRepository], Awaitable[T]]) -> T:
         """Await `work` once, and return its result."""
         ...
 

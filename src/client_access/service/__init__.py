@@ -46,7 +46,7 @@ from client_access.repository import (
     Lookup,
     Repository,
     ServiceCounts,
-    UnitsOfWork,
+    Sessions,
 )
 from client_access.service.clock import utc_now
 from client_access.service.observing import Observer, Watch
@@ -459,8 +459,8 @@ class ClientAccess:
             try:
                 if retries.attempts > 1 and isinstance(repository, Locks):
                     outcomes = repository.locked(needs.client_ids, attempt)
-                elif _has_units(repository):
-                    outcomes = repository.in_unit_of_work(attempt)
+                elif _has_sessions(repository):
+                    outcomes = repository.in_session(attempt)
                 else:
                     outcomes = attempt(repository)
             except (StaleClient, EmailTaken) as conflict:
@@ -471,6 +471,6 @@ class ClientAccess:
             time.sleep(pause)
 
 
-def _has_units(repository: Repository) -> TypeGuard[UnitsOfWork]:
+def _has_sessions(repository: Repository) -> TypeGuard[Sessions]:
     """Return whether a repository's class has the protocol. On Python 3.11, isinstance is slow."""
-    return issubclass(type(repository), UnitsOfWork)
+    return issubclass(type(repository), Sessions)

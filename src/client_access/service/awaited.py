@@ -49,7 +49,7 @@ from client_access.repository.awaited import (
     AsyncLookup,
     AsyncRepository,
     AsyncServiceCounts,
-    AsyncUnitsOfWork,
+    AsyncSessions,
 )
 from client_access.service.clock import utc_now
 from client_access.service.observing import Observer, Watch
@@ -338,8 +338,8 @@ class AsyncClientAccess:
             try:
                 if retries.attempts > 1 and isinstance(repository, AsyncLocks):
                     outcomes = await repository.locked(needs.client_ids, attempt)
-                elif _has_units(repository):
-                    outcomes = await repository.in_unit_of_work(attempt)
+                elif _has_sessions(repository):
+                    outcomes = await repository.in_session(attempt)
                 else:
                     outcomes = await attempt(repository)
             except (StaleClient, EmailTaken) as conflict:
@@ -352,9 +352,9 @@ class AsyncClientAccess:
             await sleep(pause)
 
 
-def _has_units(repository: AsyncRepository) -> TypeGuard[AsyncUnitsOfWork]:
+def _has_sessions(repository: AsyncRepository) -> TypeGuard[AsyncSessions]:
     """Return whether a repository's class has the protocol. On Python 3.11, isinstance is slow."""
-    return issubclass(type(repository), AsyncUnitsOfWork)
+    return issubclass(type(repository), AsyncSessions)
 
 
 async def repeat_on_conflict_async(work: Callable[[], Awaitable[T]]) -> T:

@@ -24,8 +24,8 @@ from client_access.repository.awaited import AsyncRepository
 from client_access.repository.feeding import check_page
 from client_access.service.retries import Retries
 from client_access.sql import erasing, feeding, outbox, refreshing, store
+from client_access.sql.async_sessions import AsyncConnections, AsyncKeptConnection, whole
 from client_access.sql.async_transactions import in_transaction_async
-from client_access.sql.async_units import AsyncConnections, AsyncKeptConnection, whole
 from client_access.sql.compacting import compact
 from client_access.sql.connections import (
     in_one_statement,
@@ -188,8 +188,10 @@ class AsyncSqlRepository:
             StaleClient: another writer was first, or the id exists.
             EmailTaken: two clients would share an `email_key`, at any step.
         """
-        in_turn = in_one_statement if store.is_plain(changes) else in_writing_transaction
-        await self._change(in_turn, store.save, changes)
+        if store.is_plain(changes):
+            await self._change(in_one_statement, store.save_plain, changes[0])
+        else:
+            await self._change(in_writing_transaction, store.save, changes)
 
     async def page(
         self,
@@ -302,16 +304,16 @@ class AsyncSqlRepository:
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 
-    async def in_unit_of_work(self, work: Callable[[AsyncRepository], Awaitable[T]]) -> T:
-        """Do as :meth:`client_access.sql.SqlRepository.in_unit_of_work`."""
+    async def in_session(self, work: Callable[[AsyncRepository], Awaitable[T]]) -> T:
+        """Do as :meth:`client_access.sql.SqlRepository.in_session`."""
         connections = self._connections
         kept = connections.kept() if isinstance(connections, AsyncConnections) else None
         if kept is None:
             return await work(self)
-        unit = object.__new__(AsyncSqlRepository)
-        unit._bind, unit._process, unit._connections = self._bind, self._process, kept
+        session = object.__new__(AsyncSqlRepository)
+        vars(session).update(vars(self), _connections=kept)
         try:
-            return await work(unit)
+            return await work(session)
         finally:
             await kept.end()
 

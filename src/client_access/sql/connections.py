@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Transaction
 from sqlalchemy.exc import OperationalError, SQLAlchemyError, StatementError
 
 from client_access.errors import ClientAccessError, InvalidValue, RepositoryError
-from client_access.sql.engines import BUSY_TIMEOUT
+from client_access.sql.engines import BUSY_TIMEOUT, OPENED
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -124,10 +124,10 @@ def in_writing_transaction(
 def in_one_statement(
     connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts
 ) -> T:
-    """Do work that is one statement on PostgreSQL. It needs a transaction only elsewhere."""
+    """Do work that is one statement on PostgreSQL: it commits itself on an engine of our own."""
     _check_process(connection)
-    if connection.dialect.name == "postgresql" and _commits_each(connection):
-        return run(connection, work, *arguments)
+    if connection.dialect.name == "postgresql" and _is_ours(connection):
+        return _finish(connection.get_transaction() or connection.begin(), work, *arguments)
     return in_writing_transaction(connection, work, *arguments)
 
 
@@ -142,9 +142,10 @@ def begin(connection: Connection, *, lock: bool = True) -> Transaction:
         lock: whether it may read first. If not, its first statement takes the lock on SQLite.
     """
     _check_process(connection)
-    transaction = connection.get_transaction()
+    # SQLAlchemy has begun one for a question, and the connection is kept.
+    transaction = connection.get_transaction() if _is_ours(connection) else None
     if connection.dialect.name != "sqlite":
-        if transaction is not None:  # SQLAlchemy begins one for a question too
+        if transaction is not None:
             transaction.rollback()
         _set_autocommit(connection, False)
         return connection.begin()
@@ -243,6 +244,11 @@ def commit(connection: Connection, transaction: Transaction) -> None:
         if interruption is None:
             raise
         raise interruption from None
+
+
+def _is_ours(connection: Connection) -> bool:
+    """Return whether `open` has made the engine, so that nobody has set it up otherwise."""
+    return OPENED in connection.get_execution_options()
 
 
 def _commits_each(connection: Connection) -> bool:

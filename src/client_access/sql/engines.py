@@ -29,6 +29,9 @@ from client_access.values.validation import NAME_LENGTH, check_text, check_type,
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
+OPENED: Final = "client_access_opened"
+"""The execution option of engines that `open` has made."""
+
 BUSY_TIMEOUT: Final = 30  # seconds that a writer on SQLite waits for another
 DEFAULT_POOL_SIZE: Final = 20
 DEFAULT_POOL_TIMEOUT: Final = 30.0  # seconds
@@ -101,6 +104,7 @@ def engine_options(
     if not pool_timeout >= 0:
         raise InvalidValue("pool_timeout", "must not be negative")
     options: dict[str, Any] = {
+        "execution_options": {OPENED: True},
         "hide_parameters": True,  # errors must not show personal data
         "poolclass": pool,
         "pool_reset_on_return": None,
@@ -119,7 +123,7 @@ def engine_options(
         # For questions. A transaction switches it off until its connection is returned.
         options["isolation_level"] = "AUTOCOMMIT"
     if schema is not None:
-        options["execution_options"] = {"schema_translate_map": {None: schema}}
+        options["execution_options"]["schema_translate_map"] = {None: schema}
     return options | {"connect_args": arguments | dict(connect_args or {})}
 
 

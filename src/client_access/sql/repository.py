@@ -49,8 +49,8 @@ from client_access.sql.faults import (
 )
 from client_access.sql.lines import Line, form_line
 from client_access.sql.schema import check, in_this_version, is_up_to_date, take_steps
+from client_access.sql.sessions import Connections, KeptConnection
 from client_access.sql.transactions import in_transaction as in_host_transaction
-from client_access.sql.units import Connections, KeptConnection
 from client_access.values import ClientList
 from client_access.values.validation import wrong_type
 
@@ -202,8 +202,10 @@ class SqlRepository:
             StaleClient: another writer was first, or the id exists.
             EmailTaken: two clients would share an `email_key`, at any step.
         """
-        in_turn = in_one_statement if store.is_plain(changes) else in_writing_transaction
-        self._change(in_turn, store.save, changes)
+        if store.is_plain(changes):
+            self._change(in_one_statement, store.save_plain, changes[0])
+        else:
+            self._change(in_writing_transaction, store.save, changes)
 
     def page(
         self,
@@ -316,19 +318,19 @@ class SqlRepository:
         except SQLAlchemyError as error:
             raise as_repository_error(error) from error
 
-    def in_unit_of_work(self, work: Callable[[Repository], T]) -> T:
+    def in_session(self, work: Callable[[Repository], T]) -> T:
         """Call `work` with a repository that reads, and then saves, on one connection.
 
-        A repository on a host's engine or connection is that repository itself.
+        With an engine or a connection of a host, that is the repository itself.
         """
         connections = self._connections
         kept = connections.kept() if isinstance(connections, Connections) else None
         if kept is None:
             return work(self)
-        unit = object.__new__(SqlRepository)
-        unit._bind, unit._process, unit._connections = self._bind, self._process, kept
+        session = object.__new__(SqlRepository)
+        vars(session).update(vars(self), _connections=kept)
         try:
-            return work(unit)
+            return work(session)
         finally:
             kept.end()
 

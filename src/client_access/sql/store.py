@@ -193,10 +193,7 @@ def service_counts(connection: Connection, practice_id: str) -> Mapping[str, int
 
 
 def is_plain(changes: Sequence[Change]) -> bool:
-    """Return whether there is one change, which tells nobody and erases nothing.
-
-    PostgreSQL saves it with one statement.
-    """
+    """Return whether there is one change, which tells nobody and deletes nothing."""
     if len(changes) != 1:
         return False
     (change,) = changes
@@ -206,7 +203,7 @@ def is_plain(changes: Sequence[Change]) -> bool:
 def save(connection: Connection, changes: Sequence[Change]) -> None:
     """Store the changed clients, the events and the notices, in order."""
     if is_plain(changes):
-        _save_plain(connection, changes[0])
+        save_plain(connection, *changes)
         return
     if not changes:
         return
@@ -244,7 +241,8 @@ def _save_clients(connection: Connection, changes: Sequence[Change]) -> None:
         _write_one(connection, statement, row, change)
 
 
-def _save_plain(connection: Connection, change: Change) -> None:
+def save_plain(connection: Connection, change: Change) -> None:
+    """Store a changed client and the event: with one statement on PostgreSQL."""
     row, event = _saved(change), of_event(change)
     if connection.dialect.name == "postgresql":
         together = statements.UPDATE_CLIENT_WITH_EVENT

@@ -15,8 +15,8 @@ from client_access.testing.checks import (
     remembering,
     saving,
     searching,
+    sessions,
     settling,
-    units,
     writers,
 )
 from client_access.testing.checks.frame import (
@@ -45,6 +45,6 @@ __all__ = [
     "saving",
     "searching",
     "settling",
-    "units",
+    "sessions",
     "writers",
 ]

@@ -22,7 +22,7 @@ from client_access.repository import (
     OutboxStore,
     Repository,
     ServiceCounts,
-    UnitsOfWork,
+    Sessions,
 )
 
 OPTIONAL_PROTOCOLS: tuple[type, ...] = (
@@ -33,7 +33,7 @@ OPTIONAL_PROTOCOLS: tuple[type, ...] = (
     Deadlines,
     HostTransaction,
     Locks,
-    UnitsOfWork,
+    Sessions,
     CommandMemory,
     Erasure,
     OutboxStore,
@@ -54,7 +54,7 @@ class FullRepository(
     Deadlines,
     HostTransaction,
     Locks,
-    UnitsOfWork,
+    Sessions,
     CommandMemory,
     Erasure,
     OutboxStore,

@@ -1,4 +1,4 @@
-"""A unit of work: a command is read and saved on one connection, unless it waits to write."""
+"""Sessions: a command is read and saved on one connection, unless it waits to write."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from sql.shop import CATALOGUE, PRACTICE, added, renamed
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import InvalidRequestError
 
 import client_access as ca
-from client_access.sql import AsyncSqlRepository, SqlRepository
+from client_access.sql import AsyncSqlRepository, SqlRepository, in_transaction
 from client_access.sql.lines import _LINES, task_to_write
 
 
@@ -109,70 +110,71 @@ def test_an_awaited_command_that_waits_to_write_keeps_nobody_from_reading(sqlite
     asyncio.run(live())
 
 
-def test_a_unit_goes_on_after_an_error(database: str) -> None:
+def test_a_session_goes_on_after_an_error(database: str) -> None:
     """It takes another connection, and returns that too."""
     change = added()
 
-    def work(unit: ca.Repository) -> None:
+    def work(session: ca.Repository) -> None:
         with pytest.raises(ca.RepositoryError):
-            unit.find_by_email("\ud800")
-        assert unit.find_by_email(change.after.email_key) == change.after
+            session.find_by_email("\ud800")
+        assert session.find_by_email(change.after.email_key) == change.after
 
     with SqlRepository.open(database, pool_size=1, pool_timeout=1) as repository:
         repository.save([change])
         with lent(engine_of(repository)) as seen:
-            repository.in_unit_of_work(work)
+            repository.in_session(work)
         assert seen == ["lent", "back"] * 2
         assert repository.get(change.after.id) == change.after
 
 
 @pytest.mark.parametrize("size", [1, 2])
-def test_a_unit_can_lock_and_compact(sqlite: str, size: int) -> None:
-    """Each takes a connection of its own. The unit returns its own one first."""
+def test_a_session_can_lock_and_compact(sqlite: str, size: int) -> None:
+    """Each takes a connection of its own. The session returns its own one first."""
     change = added()
 
-    def work(unit: ca.Repository) -> None:
-        assert isinstance(unit, SqlRepository)
-        assert unit.get(change.after.id) == change.after
-        unit.locked([change.after.id], lambda held: held.save([renamed(change.after)]))
-        assert unit.get(change.after.id) == renamed(change.after).after
-        unit.compact()
-        assert unit.in_unit_of_work(lambda inner: inner) is unit
+    def work(session: ca.Repository) -> None:
+        assert isinstance(session, SqlRepository)
+        assert session.get(change.after.id) == change.after
+        session.locked([change.after.id], lambda held: held.save([renamed(change.after)]))
+        assert session.get(change.after.id) == renamed(change.after).after
+        session.compact()
+        assert session.in_session(lambda inner: inner) is session
 
     with SqlRepository.open(sqlite, pool_size=size, pool_timeout=1) as repository:
         repository.save([change])
-        repository.in_unit_of_work(work)
+        repository.in_session(work)
 
 
-def test_an_awaited_unit_can_lock_and_compact(sqlite: str) -> None:
+def test_an_awaited_session_can_lock_and_compact(sqlite: str) -> None:
     change = added()
 
-    async def work(unit: ca.AsyncRepository) -> None:
-        assert isinstance(unit, AsyncSqlRepository)
-        assert await unit.get(change.after.id) == change.after
-        await unit.locked([change.after.id], lambda held: held.save([renamed(change.after)]))
-        assert await unit.get(change.after.id) == renamed(change.after).after
-        await unit.compact()
+    async def work(session: ca.AsyncRepository) -> None:
+        assert isinstance(session, AsyncSqlRepository)
+        assert await session.get(change.after.id) == change.after
+        await session.locked([change.after.id], lambda held: held.save([renamed(change.after)]))
+        assert await session.get(change.after.id) == renamed(change.after).after
+        await session.compact()
+        await session.prepare()
 
         async def inner(repository: ca.AsyncRepository) -> None:
-            assert repository is unit
+            assert repository is session
 
-        await unit.in_unit_of_work(inner)
+        await session.in_session(inner)
 
     async def live() -> None:
         async with await AsyncSqlRepository.open(sqlite, pool_size=1, pool_timeout=1) as repository:
             await repository.save([change])
-            await repository.in_unit_of_work(work)
+            await repository.in_session(work)
 
     asyncio.run(live())
 
 
+def fail(_: Connection) -> None:
+    raise OSError("rollback")
+
+
 def test_a_connection_that_cannot_be_returned_hides_no_outcome(database: str) -> None:
     """It is closed. The refusal is raised, and others go on."""
-
-    def fail(_: Connection) -> None:
-        raise OSError("rollback")
-
     with SqlRepository.open(database, pool_size=1, pool_timeout=1) as repository:
         access = ca.ClientAccess(repository, catalogue=CATALOGUE)
         event.listen(engine_of(repository), "rollback", fail)
@@ -180,6 +182,70 @@ def test_a_connection_that_cannot_be_returned_hides_no_outcome(database: str) ->
             access.handle(rename(uuid4()))
         event.remove(engine_of(repository), "rollback", fail)
         assert repository.get(uuid4()) is None
+
+
+def test_an_awaited_connection_that_cannot_be_returned_hides_no_outcome(database: str) -> None:
+    async def live() -> None:
+        async with await AsyncSqlRepository.open(database, pool_size=1, pool_timeout=1) as opened:
+            access = ca.AsyncClientAccess(opened, catalogue=CATALOGUE)
+            event.listen(engine_of(opened), "rollback", fail)
+            with pytest.raises(ca.CommandRefused):
+                await access.handle(rename(uuid4()))
+            event.remove(engine_of(opened), "rollback", fail)
+            assert await opened.get(uuid4()) is None
+
+    asyncio.run(live())
+
+
+def test_a_save_by_one_statement_ends_in_a_commit(database: str) -> None:
+    """For hosts that listen to it, and also if a listener to all engines begins a transaction."""
+    ends: list[str] = []
+
+    @event.listens_for(Engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    try:
+        with SqlRepository.open(database) as repository:
+            for end in ("commit", "rollback"):
+                event.listen(engine_of(repository), end, lambda _, end=end: ends.append(end))
+            repository.save([change := added()])
+            assert ends == ["commit"]
+            assert repository.get(change.after.id) == change.after
+            access = ca.ClientAccess(repository, catalogue=CATALOGUE)
+            del ends[:]
+            after = access.handle(rename(change.after.id)).after
+            assert ends[-1] == "commit"
+            assert repository.get(change.after.id) == after
+    finally:
+        event.remove(Engine, "begin", begin)
+
+
+def test_an_engine_of_a_host_is_used_as_the_host_has_set_it_up(postgresql: str) -> None:
+    """One that may not write does not, although no transaction would forbid a statement."""
+    repository = SqlRepository(create_engine(postgresql))
+    engine = create_engine(
+        postgresql,
+        isolation_level="AUTOCOMMIT",
+        execution_options={"postgresql_readonly": True},
+    )
+    with pytest.raises(ca.RepositoryError, match="25006"):
+        SqlRepository(engine).save([added()])
+    engine.dispose()
+    engine_of(repository).dispose()
+
+
+def test_what_a_host_s_listener_has_begun_is_not_undone_in_silence(database: str) -> None:
+    """It may have set who may see which rows."""
+    engine = create_engine(database)
+
+    @event.listens_for(engine, "engine_connect")
+    def ask(connection: Connection) -> None:
+        connection.exec_driver_sql("SELECT 1")
+
+    with pytest.raises(InvalidRequestError, match="already"):
+        in_transaction(engine, lambda connection: connection.exec_driver_sql("SELECT 1"))
+    engine.dispose()
 
 
 def test_a_place_in_line_is_left_if_there_is_no_connection(sqlite: str) -> None:
@@ -191,5 +257,5 @@ def test_a_place_in_line_is_left_if_there_is_no_connection(sqlite: str) -> None:
             engine.connect(),
             pytest.raises(ca.RepositoryError, match="ran out: QueuePool limit"),
         ):
-            repository.in_unit_of_work(lambda unit: unit.get(uuid4()))
-        assert repository.in_unit_of_work(lambda unit: unit.get(uuid4())) is None
+            repository.in_session(lambda session: session.get(uuid4()))
+        assert repository.in_session(lambda session: session.get(uuid4())) is None

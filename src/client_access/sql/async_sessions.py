@@ -1,4 +1,4 @@
-"""As :mod:`client_access.sql.units`, for asyncio."""
+"""As :mod:`client_access.sql.sessions`, for asyncio."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TypeVar, final
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from client_access.sql.connections import give_back
 from client_access.sql.lines import is_turn_to_write, task_to_write
 
 T = TypeVar("T")
@@ -39,13 +40,13 @@ class AsyncConnections:
             return await self.reading(work)
 
     def kept(self) -> AsyncKeptConnection | None:
-        """Return one for a unit of work, or None if a host may use the engine too."""
+        """Return one for a session, or None if a host may use the engine too."""
         return None if self._shared else AsyncKeptConnection(self._engine)
 
 
 @final
 class AsyncKeptConnection:
-    """One connection for a unit of work, from its first question until it has saved."""
+    """One connection for a session, from its first question until it has saved."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -74,8 +75,12 @@ class AsyncKeptConnection:
 
     async def end(self) -> None:
         """Return the connection, if there is one."""
-        self._connection = None
-        await self._stack.aclose()
+        connection, self._connection = self._connection, None
+        try:
+            if connection is not None:
+                await connection.run_sync(give_back)
+        finally:
+            await self._stack.aclose()
 
 
 async def whole(connection: AsyncConnection, work: Callable[[Connection], T]) -> T:

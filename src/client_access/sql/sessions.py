@@ -1,4 +1,4 @@
-"""Where the calls of a repository get their connections: each its own, or a unit of work one."""
+"""Where the calls of a repository get their connections: each its own, or a session one."""
 
 from __future__ import annotations
 
@@ -41,19 +41,16 @@ class Connections:
             return work(connection)
 
     def kept(self) -> KeptConnection | None:
-        """Return one for a unit of work, or None if a host uses the engine too.
-
-        A host's engine may have an isolation level that differs between the two.
-        """
+        """Return one for a session, or None if a host uses the engine too."""
         return None if self._lines is None else KeptConnection(self._engine, *self._lines)
 
 
 @final
 class KeptConnection:
-    """One connection for a unit of work, from its first question until it has saved.
+    """One connection for a session, from its first question until it has saved.
 
-    Those that wait to write must not keep those waiting that read. So if it is not its turn, the
-    unit returns the connection and takes another one then.
+    If it is not the session's turn to write, it returns the connection, and takes another one in
+    its turn. Otherwise the sessions that wait would have the connections of those that read.
 
     Parameters:
         engine: an engine that no host uses.
