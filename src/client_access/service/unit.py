@@ -108,7 +108,7 @@ class Unit:
 
     def decide_all(self, commands: Sequence[Command]) -> tuple[Change, ...]:
         """Decide on commands in order, up to the first refusal, which is raised."""
-        return tuple(self.decide(command) for command in commands)
+        return tuple([self.decide(command) for command in commands])
 
     def decide_each(self, commands: Sequence[Command]) -> tuple[Change | CommandRefused, ...]:
         """Decide on commands in order; a refused command does not stop those after it."""

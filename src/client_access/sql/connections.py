@@ -279,7 +279,8 @@ def _check_host(connection: Connection) -> None:
 
 def _check_process(connection: Connection) -> None:
     """Refuse a connection that a forked process shares with its parent: answers would mix up."""
-    if connection.info.setdefault(_PROCESS, os.getpid()) != os.getpid():
+    process = os.getpid()
+    if connection.info.setdefault(_PROCESS, process) != process:
         raise RepositoryError(  # pragma: no cover  # coverage does not see a forked process
             "the connection belongs to another process: open the repository after forking"
         )

@@ -93,7 +93,7 @@ class _Text:
             given[name] = process(given[name])
         if self._positions is None:
             return given
-        return tuple([given[name] for name in self._positions])
+        return tuple(map(given.__getitem__, self._positions))
 
     def found(self, row: Sequence[object]) -> Sequence[object]:
         """Return a row with the values that Core would give it."""

@@ -131,10 +131,12 @@ def naming(client_id: UUID) -> Iterator[None]:
 def to_client(row: Any) -> Client:
     """Return the client of a row."""
     client_id, version, data = row
-    with naming(client_id):
+    try:
         client = load_client(decode(data))
-        if (client.id, client.version) != (client_id, version):
-            raise CorruptRecord("a client's data and its row do not belong together")
+    except CorruptRecord as problem:
+        raise CorruptRecord(problem.reason, client_id) from None
+    if client.id != client_id or client.version != version:
+        raise CorruptRecord("a client's data and its row do not belong together", client_id)
     return client
 
 
