@@ -76,10 +76,10 @@ lowest:
 FLOOR_TESTS := \
   tests/sql/test_alembic.py tests/sql/test_async_sql.py tests/sql/test_feed.py \
   tests/sql/test_interrupted.py tests/sql/test_locks.py tests/sql/test_open.py \
-  tests/sql/test_schema.py tests/sql/test_sqlalchemy.py tests/sql/test_stored.py \
-  tests/sql/test_transactions.py tests/sql/test_trouble.py tests/cli/test_outbox_commands.py \
-  tests/cli/test_upkeep_commands.py tests/cli/test_words.py tests/testing/test_kit.py \
-  tests/testing/test_strategies.py tests/testing/test_types.py \
+  tests/sql/test_schema.py tests/sql/test_sessions.py tests/sql/test_sqlalchemy.py \
+  tests/sql/test_stored.py tests/sql/test_transactions.py tests/sql/test_trouble.py \
+  tests/cli/test_outbox_commands.py tests/cli/test_upkeep_commands.py tests/cli/test_words.py \
+  tests/testing/test_kit.py tests/testing/test_strategies.py tests/testing/test_types.py \
   tests/test_links.py tests/test_mistakes.py tests/test_observing.py tests/test_outbox.py \
   tests/test_rendering.py tests/test_values.py tests/test_wire.py
 FLOOR_ARGS := $(FLOOR_TESTS) $(TEST_ARGS)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Thread
 
 import pytest
-from sql.shop import added
+from sql.shop import CATALOGUE, PRACTICE, T0, added
 from sqlalchemy import Connection, create_engine, inspect, text, update
+from sqlalchemy.schema import CreateSchema
 
-from client_access import InvalidValue, RepositoryError
+from client_access import ChangeBusinessName, InvalidValue, RepositoryError, decide
 from client_access.sql import SqlRepository, bring_up_to_date, metadata
 from client_access.sql.schema import STEPS, version_of
-from client_access.sql.tables import schema
+from client_access.sql.store import is_plain
+from client_access.sql.tables import clients, schema
 
 TABLES = set(metadata.tables)
 
@@ -88,6 +91,42 @@ def test_older_tables_go_through_each_missing_step_once(database: str) -> None:
             assert version_of(connection) == len(steps)
     engine.dispose()
     assert taken == [1, 2, 3]
+
+
+@pytest.mark.parametrize("name", [None, "billing"])
+def test_who_waits_for_an_upgrade_then_writes_nothing(postgresql: str, name: str | None) -> None:
+    """A statement that waits for a row sees the version of the tables as it was before."""
+    engine = create_engine(postgresql).execution_options(schema_translate_map={None: name})
+    first, errors = added(), list[str]()
+    command = ChangeBusinessName(first.after.id, PRACTICE, business_name="Elm")
+    change = decide(first.after, command, at=T0, catalogue=CATALOGUE)
+    assert is_plain([change])  # saved by one statement
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+    def upgrade(connection: Connection) -> None:
+        connection.execute(update(clients).values(version=clients.c.version))
+
+    def save() -> None:
+        with pytest.raises(RepositoryError) as raised:
+            repository.save([change])
+        errors.append(str(raised.value))
+
+    if name is not None:
+        with engine.begin() as connection:
+            connection.execute(CreateSchema(name))
+    with SqlRepository.open(postgresql, schema=name) as repository:
+        repository.save([first])
+        thread = Thread(target=save)
+        with engine.begin() as connection:
+            bring_up_to_date(connection, [metadata.create_all, upgrade])
+            thread.start()
+            while not connection.execute(waiting).scalar_one():
+                assert thread.is_alive()
+                time.sleep(0.01)
+        thread.join()
+        assert "another version" in errors[0]
+        assert repository.get(first.after.id) == first.after
+    engine.dispose()
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "mysql://host/name", "sqlite+x:y:z"])

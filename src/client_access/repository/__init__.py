@@ -216,7 +216,7 @@ class Locks(Protocol):
 
 @runtime_checkable
 class Sessions(Protocol):
-    """A repository that can do several calls in less time than one by one, on one connection.
+    """A repository that can serve several calls on one connection, which is faster.
 
     A service reads and saves in one session. Without this protocol, it makes the calls one by one.
     """
@@ -225,8 +225,8 @@ class Sessions(Protocol):
         """Call `work` once, and return its result.
 
         The repository that it gets does the same as this one, and offers the protocols that this
-        one offers. `work` uses no other, and makes one call of it at a time. Nothing uses it
-        afterwards. A session is no transaction: what was saved stays, even if `work` then raises an
+        one offers. `work` uses only this repository, makes one call at a time, and does not keep
+        it. A session is no transaction: what was saved stays, even if `work` then raises an
         error.
 
         Raises:

@@ -353,7 +353,11 @@ class AsyncClientAccess:
 
 
 def _has_sessions(repository: AsyncRepository) -> TypeGuard[AsyncSessions]:
-    """Return whether a repository's class has the protocol. On Python 3.11, isinstance is slow."""
+    """Return whether the class of a repository has sessions.
+
+    A `__getattr__` that passed on `in_session` would leave its class out, and isinstance is slow on
+    Python 3.11.
+    """
     return issubclass(type(repository), AsyncSessions)
 
 

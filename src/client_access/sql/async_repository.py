@@ -28,10 +28,10 @@ from client_access.sql.async_sessions import AsyncConnections, AsyncKeptConnecti
 from client_access.sql.async_transactions import in_transaction_async
 from client_access.sql.compacting import compact
 from client_access.sql.connections import (
+    in_deferred_transaction,
     in_one_statement,
     in_savepoint,
     in_transaction,
-    in_writing_transaction,
     outside_transaction,
     read,
     read_in_host,
@@ -130,7 +130,6 @@ class AsyncSqlRepository:
             except BaseException:
                 await repository.close()
                 raise
-        repository._connections = AsyncConnections(engine, shared=False)
         return repository
 
     async def prepare(self) -> None:
@@ -191,7 +190,7 @@ class AsyncSqlRepository:
         if store.is_plain(changes):
             await self._change(in_one_statement, store.save_plain, changes[0])
         else:
-            await self._change(in_writing_transaction, store.save, changes)
+            await self._change(in_deferred_transaction, store.save, changes)
 
     async def page(
         self,
@@ -281,7 +280,7 @@ class AsyncSqlRepository:
         if change.event is None:
             await self._write(store.save_once, *arguments)
         else:  # adding an event looks at the version of the tables
-            await self._change(in_writing_transaction, store.save_once, *arguments)
+            await self._change(in_deferred_transaction, store.save_once, *arguments)
 
     async def purge(self, *, at: datetime, limit: int = PURGED_AT_ONCE) -> int:
         """Delete remembered changes that are forgotten, and return how many."""
@@ -416,7 +415,7 @@ class AsyncSqlRepository:
 
     async def _repeat(
         self,
-        connected: Callable[[Callable[[Connection], T]], Awaitable[T]],
+        on_connection: Callable[[Callable[[Connection], T]], Awaitable[T]],
         passes: Callable[[DBAPIError], bool],
         transaction: Callable[[Connection], T],
     ) -> T:
@@ -424,12 +423,12 @@ class AsyncSqlRepository:
         retries = Retries()
         while True:
             try:
-                return await connected(transaction)
+                return await on_connection(transaction)
             except SQLAlchemyError as error:
                 await asyncio.sleep(pause_after(error, retries, passes))
 
     async def _engine_for(self, purpose: str) -> AsyncEngine:
-        """Return the engine, for work that takes a connection itself."""
+        """Return the engine for work that takes a connection itself; a session returns its own."""
         engine = self._bind
         if isinstance(engine, AsyncConnection):
             raise wrong_type(

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from client_access.sql.connections import give_back
+from client_access.sql.engines import is_ours
 from client_access.sql.lines import is_turn_to_write, task_to_write
 
 T = TypeVar("T")
@@ -22,12 +23,10 @@ class AsyncConnections:
 
     Parameters:
         engine: makes them.
-        shared: whether a host may use the engine too.
     """
 
-    def __init__(self, engine: AsyncEngine, *, shared: bool = True) -> None:
+    def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._shared = shared
 
     async def reading(self, work: Callable[[Connection], T]) -> T:
         """Do work that only reads."""
@@ -41,7 +40,7 @@ class AsyncConnections:
 
     def kept(self) -> AsyncKeptConnection | None:
         """Return one for a session, or None if a host may use the engine too."""
-        return None if self._shared else AsyncKeptConnection(self._engine)
+        return AsyncKeptConnection(self._engine) if is_ours(self._engine.sync_engine) else None
 
 
 @final
@@ -78,7 +77,7 @@ class AsyncKeptConnection:
         connection, self._connection = self._connection, None
         try:
             if connection is not None:
-                await connection.run_sync(give_back)
+                await whole(connection, give_back)
         finally:
             await self._stack.aclose()
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Transaction
 from sqlalchemy.exc import OperationalError, SQLAlchemyError, StatementError
 
 from client_access.errors import ClientAccessError, InvalidValue, RepositoryError
-from client_access.sql.engines import BUSY_TIMEOUT, OPENED
+from client_access.sql.engines import BUSY_TIMEOUT, is_ours
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -114,36 +114,39 @@ def in_transaction(
     return _finish(begin(connection), work, *arguments)
 
 
-def in_writing_transaction(
+def in_deferred_transaction(
     connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts
 ) -> T:
     """Do work whose first statement writes, in a transaction of its own."""
-    return _finish(begin(connection, lock=False), work, *arguments)
+    return _finish(begin(connection, immediate=False), work, *arguments)
 
 
 def in_one_statement(
     connection: Connection, work: Callable[[Connection, *Ts], T], *arguments: *Ts
 ) -> T:
-    """Do work that is one statement on PostgreSQL: it commits itself on an engine of our own."""
+    """Do work that is one statement on PostgreSQL, and several on SQLite.
+
+    On an engine of our own, PostgreSQL commits the statement itself. The commit of SQLAlchemy then
+    only tells those who listen.
+    """
     _check_process(connection)
-    if connection.dialect.name == "postgresql" and _is_ours(connection):
+    if connection.dialect.name == "postgresql" and is_ours(connection):
         return _finish(connection.get_transaction() or connection.begin(), work, *arguments)
-    return in_writing_transaction(connection, work, *arguments)
+    return in_deferred_transaction(connection, work, *arguments)
 
 
-def begin(connection: Connection, *, lock: bool = True) -> Transaction:
+def begin(connection: Connection, *, immediate: bool = True) -> Transaction:
     """Begin a transaction that writes.
-
-    On SQLite, it takes the lock at once. A transaction that reads and then writes would fail
-    instead of waiting if another one has written in between.
 
     Parameters:
         connection: the connection.
-        lock: whether it may read first. If not, its first statement takes the lock on SQLite.
+        immediate: whether SQLite takes the lock at once. If not, the first statement must write. A
+            transaction that reads and then writes would fail instead of waiting, if another one has
+            written in between.
     """
     _check_process(connection)
-    # SQLAlchemy has begun one for a question, and the connection is kept.
-    transaction = connection.get_transaction() if _is_ours(connection) else None
+    # On a kept connection, a question has begun one.
+    transaction = connection.get_transaction() if is_ours(connection) else None
     if connection.dialect.name != "sqlite":
         if transaction is not None:
             transaction.rollback()
@@ -154,7 +157,7 @@ def begin(connection: Connection, *, lock: bool = True) -> Transaction:
     if _driver(connection).in_transaction:  # an event of the host's engine has begun one
         connection.exec_driver_sql("ROLLBACK")
     _prepare(connection)
-    if lock or _commits_each(connection):
+    if immediate or _commits_each(connection):
         connection.exec_driver_sql(_BEGIN)
     return transaction
 
@@ -244,11 +247,6 @@ def commit(connection: Connection, transaction: Transaction) -> None:
         if interruption is None:
             raise
         raise interruption from None
-
-
-def _is_ours(connection: Connection) -> bool:
-    """Return whether `open` has made the engine, so that nobody has set it up otherwise."""
-    return OPENED in connection.get_execution_options()
 
 
 def _commits_each(connection: Connection) -> bool:

@@ -9,6 +9,7 @@ from weakref import WeakSet
 
 from sqlalchemy import (
     URL,
+    Connection,
     Dialect,
     Engine,
     ExceptionContext,
@@ -29,7 +30,7 @@ from client_access.values.validation import NAME_LENGTH, check_text, check_type,
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-OPENED: Final = "client_access_opened"
+_OPENED: Final = "client_access_opened"
 """The execution option of engines that `open` has made."""
 
 BUSY_TIMEOUT: Final = 30  # seconds that a writer on SQLite waits for another
@@ -104,7 +105,7 @@ def engine_options(
     if not pool_timeout >= 0:
         raise InvalidValue("pool_timeout", "must not be negative")
     options: dict[str, Any] = {
-        "execution_options": {OPENED: True},
+        "execution_options": {_OPENED: True},
         "hide_parameters": True,  # errors must not show personal data
         "poolclass": pool,
         "pool_reset_on_return": None,
@@ -125,6 +126,11 @@ def engine_options(
     if schema is not None:
         options["execution_options"]["schema_translate_map"] = {None: schema}
     return options | {"connect_args": arguments | dict(connect_args or {})}
+
+
+def is_ours(engine: Engine | Connection) -> bool:
+    """Return whether `open` made an engine, so that no host has set it up in its own way."""
+    return _OPENED in engine.get_execution_options()
 
 
 def check_bind(dialect: Dialect, pool: Pool | None) -> None:

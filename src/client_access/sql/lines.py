@@ -47,25 +47,25 @@ class Line:
         """Return a turn that is not entered yet."""
         return Turn(self)
 
-    def enter(self, place: Lock, *, wait: bool) -> bool:
-        """Let a place in, as :meth:`Turn.enter`."""
+    def enter(self, waiter: Lock, *, wait: bool) -> bool:
+        """Let a waiter in, as :meth:`Turn.enter`."""
         with self._lock:
             if len(self._inside) < self._places:
-                self._inside.add(place)
+                self._inside.add(waiter)
                 return True
             if not wait:
                 return False
-            self._waiting.append(place)
-        if not place.acquire(timeout=self._timeout):
+            self._waiting.append(waiter)
+        if not waiter.acquire(timeout=self._timeout):
             raise RepositoryError(self._message)
         return True
 
-    def leave(self, place: Lock) -> None:
-        """Let the one in that has waited longest instead of a place."""
+    def leave(self, waiter: Lock) -> None:
+        """Take a waiter out, and let the next one in."""
         with self._lock:
-            self._inside.discard(place)
-            if place in self._waiting:
-                self._waiting.remove(place)
+            self._inside.discard(waiter)
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
             while self._waiting and len(self._inside) < self._places:
                 following = self._waiting.popleft()
                 self._inside.add(following)
@@ -82,8 +82,8 @@ class Turn:
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self._place = Lock()  # much quicker to make than an Event
-        self._place.acquire()
+        self._waiter = Lock()  # much quicker to make than an Event
+        self._waiter.acquire()
         self._entered = False
 
     def enter(self, *, wait: bool = True) -> bool:
@@ -97,7 +97,7 @@ class Turn:
         """
         self._entered = True
         try:
-            return self._line.enter(self._place, wait=wait)
+            return self._line.enter(self._waiter, wait=wait)
         except BaseException:
             self.leave()
             raise
@@ -105,7 +105,7 @@ class Turn:
     def leave(self) -> None:
         """Leave, if it was entered."""
         if self._entered:
-            self._line.leave(self._place)
+            self._line.leave(self._waiter)
             self._entered = False
 
     def __enter__(self) -> None:
@@ -169,6 +169,6 @@ def is_turn_to_write(engine: Engine) -> bool:
 
 
 def _writer(engine: Engine) -> asyncio.Semaphore:
-    """Return what one task at a time may acquire. It is locked, too, if others wait for it."""
+    """Return what one task at a time holds. Unlike a Lock, it is `locked()` while others wait."""
     writers = _TASKS.setdefault(asyncio.get_running_loop(), WeakKeyDictionary())
     return writers.setdefault(engine, asyncio.Semaphore())

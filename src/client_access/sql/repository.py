@@ -24,10 +24,10 @@ from client_access.service.retries import Retries
 from client_access.sql import erasing, feeding, outbox, refreshing, store
 from client_access.sql.compacting import compact
 from client_access.sql.connections import (
+    in_deferred_transaction,
     in_one_statement,
     in_savepoint,
     in_transaction,
-    in_writing_transaction,
     outside_transaction,
     read,
     read_in_host,
@@ -205,7 +205,7 @@ class SqlRepository:
         if store.is_plain(changes):
             self._change(in_one_statement, store.save_plain, changes[0])
         else:
-            self._change(in_writing_transaction, store.save, changes)
+            self._change(in_deferred_transaction, store.save, changes)
 
     def page(
         self,
@@ -292,7 +292,7 @@ class SqlRepository:
         if change.event is None:
             self._write(store.save_once, *arguments)
         else:  # adding an event looks at the version of the tables
-            self._change(in_writing_transaction, store.save_once, *arguments)
+            self._change(in_deferred_transaction, store.save_once, *arguments)
 
     def purge(self, *, at: datetime, limit: int = PURGED_AT_ONCE) -> int:
         """Delete remembered changes that are forgotten, and return how many."""
@@ -319,9 +319,10 @@ class SqlRepository:
             raise as_repository_error(error) from error
 
     def in_session(self, work: Callable[[Repository], T]) -> T:
-        """Call `work` with a repository that reads, and then saves, on one connection.
+        """Call `work` with a repository that keeps its connection, and return its result.
 
-        With an engine or a connection of a host, that is the repository itself.
+        It is kept until a save, an error, or a wait to write. If a host made the engine or the
+        connection, `work` gets this repository.
         """
         connections = self._connections
         kept = connections.kept() if isinstance(connections, Connections) else None
@@ -447,7 +448,7 @@ class SqlRepository:
 
     def _repeat(
         self,
-        connected: Callable[[Callable[[Connection], T]], T],
+        on_connection: Callable[[Callable[[Connection], T]], T],
         passes: Callable[[DBAPIError], bool],
         transaction: Callable[[Connection], T],
     ) -> T:
@@ -455,12 +456,12 @@ class SqlRepository:
         retries = Retries()
         while True:
             try:
-                return connected(transaction)
+                return on_connection(transaction)
             except SQLAlchemyError as error:
                 time.sleep(pause_after(error, retries, passes))
 
     def _engine_for(self, purpose: str) -> Engine:
-        """Return the engine, for work that takes a connection itself."""
+        """Return the engine for work that takes a connection itself; a session returns its own."""
         engine = self._bind
         if isinstance(engine, Connection):
             raise wrong_type(

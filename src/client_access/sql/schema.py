@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar, TypeVarTuple
 
-from sqlalchemy import Connection, delete, insert, inspect, select, update
+from sqlalchemy import DDL, Connection, delete, insert, inspect, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from client_access.errors import CorruptRecord, RepositoryError
 from client_access.sql import statements
 from client_access.sql.faults import OTHER_VERSION, as_repository_error
-from client_access.sql.tables import SCHEMA_NAME, VERSION, metadata, schema
+from client_access.sql.tables import SCHEMA_NAME, VERSION, clients, events, metadata, schema
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -24,6 +24,9 @@ Whoever changes the tables freezes the statements of the first step and adds a s
 """
 assert len(STEPS) == VERSION
 _NAME: Final = SCHEMA_NAME
+_KEEP_WRITERS_OUT: Final = DDL(  # type: ignore[no-untyped-call]  # SQLAlchemy gives it no types
+    "LOCK TABLE %(fullname)s IN SHARE ROW EXCLUSIVE MODE"
+)
 
 
 def bring_up_to_date(connection: Connection, steps: Sequence[Step] = STEPS) -> None:
@@ -56,6 +59,10 @@ def take_steps(connection: Connection, steps: Sequence[Step] = STEPS) -> None:
         raise RepositoryError(
             f"the tables are of version {version}, which is later: upgrade client-access"
         )
+    if 0 < version < len(steps) and connection.dialect.name == "postgresql":
+        # A statement that waited for a row would still see the old version, and write.
+        for table in (clients, events):
+            connection.execute(_KEEP_WRITERS_OUT.against(table))
     for step in steps[version:]:
         step(connection)
     if version == len(steps):

@@ -1,4 +1,4 @@
-"""Where the calls of a repository get their connections: each its own, or a session one."""
+"""Each call takes a connection of its own; the calls of a session share one."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Connections:
 class KeptConnection:
     """One connection for a session, from its first question until it has saved.
 
-    If it is not the session's turn to write, it returns the connection, and takes another one in
-    its turn. Otherwise the sessions that wait would have the connections of those that read.
+    On SQLite, a session that must wait to write returns its connection first, so that others can
+    read.
 
     Parameters:
         engine: an engine that no host uses.

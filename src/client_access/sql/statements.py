@@ -6,10 +6,10 @@ the name of a column.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
-    BindParameter,
     Column,
     ColumnElement,
     Insert,
@@ -157,26 +157,20 @@ ADD_EVENT: Final = Prepared(
 )
 
 
-def _given(column: Column[Any]) -> BindParameter[Any]:
-    return bindparam(column.name, type_=column.type)
-
-
-def _with_event(write: Insert | Update) -> Prepared:
-    """Return a statement that writes a client and adds its event, for PostgreSQL."""
-    saved = write.returning(clients.c.id, clients.c.version).cte("saved")
+def _with_event(write: Insert | Update, columns: Sequence[Column[Any]]) -> Prepared:
+    """Return a statement that writes columns of a client and adds its event, for PostgreSQL."""
+    given = {column.name: bindparam(column.name, type_=column.type) for column in columns}
+    saved = write.values(given).returning(clients.c.id, clients.c.version).cte("saved")
     row = select(saved.c.id, saved.c.version, _data_of_version)
     add = insert(events).from_select(["client_id", "version", "data"], row)
     return Prepared(add.execution_options(preserve_rowcount=True), [])
 
 
 ADD_CLIENT_WITH_EVENT: Final = _with_event(
-    postgresql.insert(clients)
-    .values({column.name: _given(column) for column in clients.c})
-    .on_conflict_do_nothing(index_elements=list(clients.primary_key))
+    postgresql.insert(clients).on_conflict_do_nothing(index_elements=list(clients.primary_key)),
+    list(clients.c),
 )
-UPDATE_CLIENT_WITH_EVENT: Final = _with_event(
-    _update_client.values({column.name: _given(column) for column in _replaced})
-)
+UPDATE_CLIENT_WITH_EVENT: Final = _with_event(_update_client, _replaced)
 OVERWRITE_EVENT: Final = (
     update(events)
     .where(_of_client, events.c.version == bindparam("event_version"))
