@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from inspect import iscoroutinefunction
 from typing import TypeGuard, TypeVar, final
 from uuid import UUID
 
@@ -358,7 +359,9 @@ def _has_sessions(repository: AsyncRepository) -> TypeGuard[AsyncSessions]:
     A `__getattr__` that passed on `in_session` would leave its class out, and isinstance is slow on
     Python 3.11.
     """
-    return issubclass(type(repository), AsyncSessions)
+    # A repository that is not awaited has a method of that name too, and is refused later.
+    kind = type(repository)
+    return issubclass(kind, AsyncSessions) and iscoroutinefunction(kind.in_session)
 
 
 async def repeat_on_conflict_async(work: Callable[[], Awaitable[T]]) -> T:
