@@ -13,6 +13,7 @@ import pytest
 from sql.shop import CATALOGUE, PRACTICE, added, renamed
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 import client_access as ca
 from client_access.sql import AsyncSqlRepository, SqlRepository, in_transaction
@@ -21,7 +22,8 @@ from client_access.sql.lines import _LINES, task_to_write
 
 def engine_of(repository: SqlRepository | AsyncSqlRepository) -> Engine:
     bind = repository._bind
-    return bind.engine if isinstance(bind, Engine) else bind.sync_engine  # type: ignore[union-attr]  # opened, so it is an engine
+    assert isinstance(bind, Engine | AsyncEngine)
+    return bind if isinstance(bind, Engine) else bind.sync_engine
 
 
 @contextmanager
@@ -127,6 +129,29 @@ def test_a_session_goes_on_after_an_error(database: str) -> None:
         assert repository.get(change.after.id) == change.after
 
 
+def test_who_keeps_a_session_keeps_no_connection(database: str) -> None:
+    """Each later call takes one of its own."""
+    with SqlRepository.open(database, pool_size=1, pool_timeout=1) as repository:
+        session = repository.in_session(lambda session: session)
+        assert session is not repository
+        assert session.get(uuid4()) is None
+        assert repository.get(uuid4()) is None
+
+
+def test_who_keeps_an_awaited_session_keeps_no_connection(database: str) -> None:
+    async def itself(session: ca.AsyncRepository) -> ca.AsyncRepository:
+        return session
+
+    async def live() -> None:
+        async with await AsyncSqlRepository.open(database, pool_size=1, pool_timeout=1) as opened:
+            session = await opened.in_session(itself)
+            assert session is not opened
+            assert await session.get(uuid4()) is None
+            assert await opened.get(uuid4()) is None
+
+    asyncio.run(live())
+
+
 @pytest.mark.parametrize("size", [1, 2])
 def test_a_session_can_lock_and_compact(sqlite: str, size: int) -> None:
     """Each takes a connection of its own. The session returns its own one first."""
@@ -222,7 +247,7 @@ def test_a_save_by_one_statement_ends_in_a_commit(database: str) -> None:
 
 
 def test_an_engine_of_a_host_is_used_as_the_host_has_set_it_up(postgresql: str) -> None:
-    """One that may not write does not, although no transaction would forbid a statement."""
+    """An engine that is set to read only writes nothing, even in AUTOCOMMIT."""
     repository = SqlRepository(create_engine(postgresql))
     engine = create_engine(
         postgresql,

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 
 import client_access as ca
 from client_access.sql import AsyncSqlRepository, SqlRepository
-from client_access.sql.sessions import KeptConnection
+from client_access.sql.sessions import Connections
 from client_access.testing import (
     OPTIONAL_PROTOCOLS,
     AsyncRepositoryConformance,
@@ -47,10 +47,13 @@ def shared_sqlite(sqlite_url: str) -> Iterator[SqlRepository]:
 def session_of(repository: SqlRepository) -> Iterator[ca.Repository]:
     """Yield the repository that the work of a session gets."""
     session = repository.in_session(lambda session: session)
-    yield session
     assert isinstance(session, SqlRepository)
-    assert isinstance(session._connections, KeptConnection)
-    session._connections.end()
+    assert isinstance(repository._connections, Connections)
+    kept = repository._connections.kept()
+    assert kept is not None
+    session._connections = kept
+    yield session
+    kept.end()
 
 
 class TestSqlite(RepositoryConformance):

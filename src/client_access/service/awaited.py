@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from inspect import iscoroutinefunction
 from typing import TypeGuard, TypeVar, final
 from uuid import UUID
 
@@ -359,9 +358,7 @@ def _has_sessions(repository: AsyncRepository) -> TypeGuard[AsyncSessions]:
     A `__getattr__` that passed on `in_session` would leave its class out, and isinstance is slow on
     Python 3.11.
     """
-    # A repository that is not awaited has a method of that name too, and is refused later.
-    kind = type(repository)
-    return issubclass(kind, AsyncSessions) and iscoroutinefunction(kind.in_session)
+    return issubclass(type(repository), AsyncSessions)
 
 
 async def repeat_on_conflict_async(work: Callable[[], Awaitable[T]]) -> T:

@@ -314,6 +314,7 @@ class AsyncSqlRepository:
         try:
             return await work(session)
         finally:
+            session._connections = connections
             await kept.end()
 
     async def erase(self, client_id: UUID) -> None:

@@ -333,6 +333,7 @@ class SqlRepository:
         try:
             return work(session)
         finally:
+            session._connections = connections  # whoever keeps the session keeps no connection
             kept.end()
 
     def erase(self, client_id: UUID) -> None:

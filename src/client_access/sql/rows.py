@@ -131,12 +131,10 @@ def naming(client_id: UUID) -> Iterator[None]:
 def to_client(row: Any) -> Client:
     """Return the client of a row."""
     client_id, version, data = row
-    try:
+    with naming(client_id):
         client = load_client(decode(data))
-    except CorruptRecord as problem:
-        raise CorruptRecord(problem.reason, client_id) from None
-    if client.id != client_id or client.version != version:
-        raise CorruptRecord("a client's data and its row do not belong together", client_id)
+        if (client.id, client.version) != (client_id, version):
+            raise CorruptRecord("a client's data and its row do not belong together")
     return client
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TypeVar, final
 
 from sqlalchemy import Connection, Engine
@@ -29,10 +30,8 @@ class Connections:
 
     def reading(self, work: Callable[[Connection], T]) -> T:
         """Do work that only reads."""
-        if self._lines is None:
-            with self._engine.connect() as connection:
-                return work(connection)
-        with self._lines[0].turn(), self._engine.connect() as connection:
+        turn = nullcontext() if self._lines is None else self._lines[0].turn()
+        with turn, self._engine.connect() as connection:
             return work(connection)
 
     def writing(self, work: Callable[[Connection], T]) -> T:
