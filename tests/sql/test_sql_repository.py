@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import attrs
 import pytest
-from attrs import evolve
+import world
 from sql.shop import CATALOGUE, LEASE, PRACTICE, T0, added, execute, renamed, subscribed
-from sqlalchemy import Engine, create_engine, event, make_url, text, update
+from sqlalchemy import Engine, create_engine, event, make_url, select, text, update
 
 from client_access import (
     AddClient,
@@ -29,12 +30,14 @@ from client_access import (
     SignIn,
     StaleClient,
     decide,
+    evolve,
     replay,
 )
 from client_access.questions.lists import place_of
 from client_access.repository.erasing import erase_change, erase_notice
 from client_access.sql import AsyncSqlRepository, SqlRepository, connections, executing
-from client_access.sql.tables import notices, outcomes
+from client_access.sql.rows import of_client
+from client_access.sql.tables import clients, notices, outcomes
 from client_access.testing.checks.frame import shown
 from client_access.wire import encode
 
@@ -93,6 +96,41 @@ def test_steps_of_one_client_are_saved_in_order_at_once(repository: SqlRepositor
     repository.save([*steps, other])
     assert repository.get(first.after.id) == steps[-1].after
     assert [event.version for event in repository.history(first.after.id)] == [1, 2, 3, 4, 5]
+
+
+def test_after_every_step_the_row_is_that_of_the_client(engine: Engine, database: str) -> None:
+    """An update on SQLite sets only what changes. Every kind of step is saved, from its first
+    event on.
+    """
+    SqlRepository.open(database).close()
+    for there in world.walk().histories:
+        before, steps = None, []
+        for command, happened in zip(there.commands, there.events, strict=True):
+            after = evolve(before, happened)
+            steps.append(Change(command, before, happened, after))
+            before = after
+        with engine.connect() as connection:
+            repository = SqlRepository(connection)
+            repository.save(steps[:-1])
+            repository.save(steps[-1:])
+            (row,) = connection.execute(select(clients))
+            assert row._asdict() == {"id": there.client.id, **of_client(there.client)}
+
+
+def test_an_update_on_sqlite_names_no_key_that_stays(sqlite: str) -> None:
+    """SQLite writes every index whose columns an update names, even if the values are the same."""
+    engine, seen = create_engine(sqlite), []
+    repository = SqlRepository(engine)
+    change = saved(repository)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def listen(*arguments: Any) -> None:
+        if columns := re.match(r"UPDATE client_access_client SET (.*) WHERE", arguments[2]):
+            seen.append(set(re.findall(r"(\w+)=\?", columns[1])))
+
+    repository.save([renamed(change.after)])
+    engine.dispose()
+    assert seen == [{"version", "erasures", "services", "data", "folded_name", "searched"}]
 
 
 def test_a_change_is_refused_if_the_client_was_erased_since(repository: SqlRepository) -> None:
@@ -199,7 +237,7 @@ def test_an_event_of_a_later_version_does_not_replace_a_missing_one(
     """Erasing wants every event of the client, not only as many."""
     change = saved(repository)
     assert change.event is not None
-    later = encode(evolve(change.event, version=3))
+    later = encode(attrs.evolve(change.event, version=3))
     with engine.begin() as connection:
         statement = "UPDATE client_access_event SET version = 3, data = :data WHERE version = :key"
         connection.execute(text(statement), {"data": later, "key": missing})

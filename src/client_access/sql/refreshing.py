@@ -84,4 +84,4 @@ def rewrite(connection: Connection, rows: Sequence[Row]) -> list[UUID]:
 
 
 def _rewrite(connection: Connection, row: Row) -> int:
-    return changed(connection, statements.UPDATE_CLIENT, **row)
+    return changed(connection, statements.update_client(frozenset(row)), **row)

@@ -44,10 +44,19 @@ Row = dict[str, object]
 
 def of_client(client: Client) -> Row:
     """Return the row of a client, without its id."""
-    listing, deadline = client.listing, _deadline_of(client)
     return {
+        **keys_of(client),
         "version": client.version,
         "erasures": client.erasures,
+        "services": json.dumps([s.code for s in client.services]) if client.services else "[]",
+        "data": encode(client),
+    }
+
+
+def keys_of(client: Client) -> Row:
+    """Return that part of a client's row by which it is found. Only these columns have indexes."""
+    listing, deadline = client.listing, _deadline_of(client)
+    return {
         "email_key": client.email_key,
         "practice_id": listing and listing.practice_id,
         "client_list": listing and listing.client_list.value,
@@ -56,8 +65,6 @@ def of_client(client: Client) -> Row:
         "managed_by": client.practice_id,
         "deadline": None if deadline is None else to_microseconds(deadline),
         "invoiced_to": client.practice_id if invoice_payer(client) is Payer.PRACTICE else None,
-        "services": json.dumps([s.code for s in client.services]) if client.services else "[]",
-        "data": encode(client),
     }
 
 

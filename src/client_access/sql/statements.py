@@ -7,6 +7,7 @@ the name of a column.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -132,8 +133,13 @@ _update_client = OVERWRITE_CLIENT.where(
     clients.c.version == bindparam("version_before"),
     clients.c.erasures == bindparam("erasures_before"),
 )
-_replaced = [column for column in clients.c if not column.primary_key]
-UPDATE_CLIENT: Final = Prepared(_update_client, [column.name for column in _replaced])
+
+
+@cache
+def update_client(names: frozenset[str]) -> Prepared:
+    """Return the update of those columns of a client that are among the names of parameters."""
+    return Prepared(_update_client, sorted(names))
+
 
 # ── History ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -170,7 +176,9 @@ ADD_CLIENT_WITH_EVENT: Final = _with_event(
     postgresql.insert(clients).on_conflict_do_nothing(index_elements=list(clients.primary_key)),
     list(clients.c),
 )
-UPDATE_CLIENT_WITH_EVENT: Final = _with_event(_update_client, _replaced)
+UPDATE_CLIENT_WITH_EVENT: Final = _with_event(
+    _update_client, [column for column in clients.c if not column.primary_key]
+)
 OVERWRITE_EVENT: Final = (
     update(events)
     .where(_of_client, events.c.version == bindparam("event_version"))
@@ -220,7 +228,9 @@ STEP_BACK: Final = (
     .where(notices.c.client_id == bindparam("key"), notices.c.first)
     .values(first=False)
 )
-STEP_FORWARD: Final = update(notices).where(notices.c.id == _head).values(first=True)
+STEP_FORWARD: Final = Prepared(
+    update(notices).where(notices.c.id == _head).values(first=True), columns=[]
+)
 CLIENT_OF: Final = select(notices.c.client_id).where(_one_notice)
 OUTBOX_STATE: Final = select(notices.c.parked, func.count(), func.min(notices.c.made_at)).group_by(
     notices.c.parked

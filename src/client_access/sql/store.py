@@ -26,13 +26,14 @@ from client_access.questions.lists import StoredRow
 from client_access.sql import executing, statements
 from client_access.sql.connections import nested
 from client_access.sql.erasing import erase_events, erase_other_records
-from client_access.sql.executing import changed, chunks, each, in_batches, rows_of
+from client_access.sql.executing import changed, chunks, in_batches, rows_of
 from client_access.sql.faults import is_email_conflict
 from client_access.sql.prepared import Prepared
 from client_access.sql.rows import (
     Row,
     by_deadline,
     in_list,
+    keys_of,
     naming,
     of_client,
     of_event,
@@ -207,16 +208,14 @@ def save(connection: Connection, changes: Sequence[Change]) -> None:
         return
     if not changes:
         return
-    for _, group in groupby(changes, key=lambda change: change.before is None):
-        _save_clients(connection, list(group))
+    written = [(change, _saved(connection, change)) for change in changes]
+    for statement, group in groupby(written, key=lambda one: _statement_for(connection, one[1])):
+        _save_clients(connection, statement, list(group))
     statements.ADD_EVENT.execute(connection, [of_event(change) for change in changes])
     if told := [row for change in changes for row in of_notices(change)]:
         statements.ADD_NOTICE.execute(connection, told)
-        each(
-            connection,
-            statements.STEP_FORWARD,
-            [{"key": key} for key in {change.after.id for change in changes if change.notices}],
-        )
+        lines = {change.after.id for change in changes if change.notices}
+        statements.STEP_FORWARD.execute(connection, [{"key": key} for key in lines])
     for change in changes:
         if change.after.status is Status.DELETED:
             with naming(change.after.id):
@@ -224,43 +223,43 @@ def save(connection: Connection, changes: Sequence[Change]) -> None:
                 erase_other_records(connection, change.after)
 
 
-def _save_clients(connection: Connection, changes: Sequence[Change]) -> None:
-    """Write the clients of some changes. Either all are new, or none is."""
-    statement = _statement_for(connection, changes[0])
-    rows = [_saved(change) for change in changes]
-    if len(rows) > 1:
+def _save_clients(
+    connection: Connection, statement: Prepared, written: Sequence[tuple[Change, Row]]
+) -> None:
+    """Write the clients of some changes by one statement."""
+    if len(written) > 1:
         # All at once. If that fails, one by one, to find the client at fault.
         try:
-            nested(connection, _write_at_once, statement, rows, changes)
+            nested(connection, _write_at_once, statement, written)
         except (IntegrityError, StaleClient):
             if connection.invalidated:  # it could not be undone
                 raise RepositoryError("the connection was lost") from None
         else:
             return
-    for row, change in zip(rows, changes, strict=True):
-        _write_one(connection, statement, row, change)
+    for change, row in written:
+        _write_one(connection, statement, change, row)
 
 
 def save_plain(connection: Connection, change: Change) -> None:
     """Store a changed client and the event: with one statement on PostgreSQL."""
-    row, event = _saved(change), of_event(change)
+    row, event = _saved(connection, change), of_event(change)
     if connection.dialect.name == "postgresql":
         together = statements.UPDATE_CLIENT_WITH_EVENT
         if change.before is None:
             together = statements.ADD_CLIENT_WITH_EVENT
-        _write_one(connection, together, row | event, change)
+        _write_one(connection, together, change, row | event)
     else:
-        _write_one(connection, _statement_for(connection, change), row, change)
+        _write_one(connection, _statement_for(connection, row), change, row)
         statements.ADD_EVENT.execute(connection, [event])
 
 
-def _statement_for(connection: Connection, change: Change) -> Prepared:
-    if change.before is None:
+def _statement_for(connection: Connection, row: Row) -> Prepared:
+    if "id" in row:
         return statements.ADD_CLIENT[connection.dialect.name]
-    return statements.UPDATE_CLIENT
+    return statements.update_client(frozenset(row))
 
 
-def _write_one(connection: Connection, statement: Prepared, row: Row, change: Change) -> None:
+def _write_one(connection: Connection, statement: Prepared, change: Change, row: Row) -> None:
     try:
         written = changed(connection, statement, **row)
     except IntegrityError as error:
@@ -272,22 +271,29 @@ def _write_one(connection: Connection, statement: Prepared, row: Row, change: Ch
 
 
 def _write_at_once(
-    connection: Connection, statement: Prepared, rows: Sequence[Row], changes: Sequence[Change]
+    connection: Connection, statement: Prepared, written: Sequence[tuple[Change, Row]]
 ) -> None:
+    rows = [row for _, row in written]
     if statement.execute(connection, rows).rowcount != len(rows):
-        raise StaleClient(changes[0].after.id)  # undoes it; the caller finds the client at fault
+        change, _ = written[0]
+        raise StaleClient(change.after.id)  # undoes it; the caller finds the client at fault
 
 
-def _saved(change: Change) -> Row:
+def _saved(connection: Connection, change: Change) -> Row:
     before, after = change.before, change.after
     row = of_client(after)
     if before is None:
-        row["id"] = after.id
-    else:
-        row["key"] = after.id
-        row["version_before"] = before.version
-        row["erasures_before"] = before.erasures
-    return row
+        return {"id": after.id, **row}
+    # SQLite writes every index whose columns an update names. PostgreSQL compares their values.
+    if connection.dialect.name == "sqlite":
+        known = keys_of(before)
+        row = {name: value for name, value in row.items() if known.get(name, row) != value}
+    return {
+        "key": after.id,
+        "version_before": before.version,
+        "erasures_before": before.erasures,
+        **row,
+    }
 
 
 # ── Outcomes ─────────────────────────────────────────────────────────────────────────────────────
