@@ -541,6 +541,35 @@ def test_a_repository_that_cannot_find_deadlines_is_malformed() -> None:
 # ── Races for one address ────────────────────────────────────────────────────────────────────────
 
 
+def test_only_an_address_that_the_client_does_not_have_is_looked_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """E1: the client that a command names is loaded anyway, with its address."""
+    office, looked_up = Office((ADD, OTHER)), list[str]()
+    find = office.repository.find_by_email
+
+    def find_by_email(email_key: str) -> ca.Client | None:
+        looked_up.append(email_key)
+        return find(email_key)
+
+    monkeypatch.setattr(office.repository, "find_by_email", find_by_email)
+    other = AwaitedMemory()
+    other.memory = office.repository
+    waiting = ca.AsyncClientAccess(other, catalogue=CATALOGUE, clock=lambda: world.T0)
+    previews: tuple[Callable[[ca.Command], ca.Change], ...] = (
+        office.access.preview,
+        lambda command: asyncio.run(waiting.preview(command)),
+    )
+    for preview in previews:
+        for email, expected in ((FIRST, []), (FREE, [FREE])):
+            assert preview(move(email)).after.email.address == email
+            assert looked_up == expected
+            looked_up.clear()
+        with pytest.raises(ca.CommandRefused, match="email_taken"):
+            preview(move(TAKEN))
+        looked_up.clear()
+
+
 def test_exactly_one_of_two_writers_gets_an_address() -> None:
     """E1: the other is refused `email_taken`, and nothing of it is saved."""
     office = Office((ADD, OTHER))

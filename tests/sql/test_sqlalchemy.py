@@ -71,7 +71,7 @@ OPERATIONS: dict[str, tuple[Callable[[Any, Change], object], list[str]]] = {
         lambda it, c: it.save([renamed(c.after), added(), added()]),
         [
             *("UPDATE client", "SAVEPOINT", "INSERT client", "RELEASE"),
-            *("INSERT event", "INSERT notice", "UPDATE notice"),
+            *("INSERT event", "INSERT notice"),
         ],
     ),
     "save, of one": (lambda it, _: it.save([added()]), ["INSERT client", "INSERT event"]),
@@ -102,6 +102,10 @@ OPERATIONS: dict[str, tuple[Callable[[Any, Change], object], list[str]]] = {
 """What a repository does with a client and its last change, and the statements of that."""
 
 ON_POSTGRESQL = {
+    "save": [
+        *("UPDATE client", "SAVEPOINT", "INSERT client", "RELEASE"),
+        *("INSERT event", "INSERT notice", "UPDATE notice"),
+    ],
     "save, of one": ["WITH client"],
     "save_once": ["INSERT outcome", "WITH client"],
     "save_once, purge": [
@@ -109,7 +113,9 @@ ON_POSTGRESQL = {
         *("SELECT outcome", "DELETE outcome"),
     ],
 }
-"""The statements there, if they are others: one writes a client and its event."""
+"""The statements there, if they are others: one writes a client and its event, and one more makes
+the first notice of a client's line the first.
+"""
 
 
 def prepared(repository: Any) -> Change:

@@ -410,8 +410,10 @@ class ClientAccess:
         else:
             found = ((client_id, repository.get(client_id)) for client_id in needs.client_ids)
             clients = {client_id: client for client_id, client in found if client is not None}
-            holders = ((key, repository.find_by_email(key)) for key in needs.email_keys)
-            owners = {key: client.id for key, client in holders if client is not None}
+            owners = {client.email_key: client.id for client in clients.values()}
+            others = [key for key in needs.email_keys if key not in owners]
+            holders = ((key, repository.find_by_email(key)) for key in others)
+            owners |= {key: client.id for key, client in holders if client is not None}
         return Unit(clients, owners, at=at, catalogue=self.catalogue, policy=self.policy)
 
     def _save(

@@ -91,7 +91,6 @@ def of_notices(change: Change) -> Iterator[Row]:
             "made_at": made_at,
             "due": made_at,
             "parked": False,
-            "first": False,
             "attempts": 0,
             "lease": None,
             "data": encode(notice),

@@ -20,6 +20,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     delete,
+    exists,
     func,
     insert,
     not_,
@@ -202,7 +203,16 @@ _head = (
     .scalar_subquery()
 )
 
-ADD_NOTICE: Final = Prepared(insert(notices))
+# A new notice is the last of its client's line, and the first if no other waits. A transaction on
+# PostgreSQL may see others that wait no longer: there, STEP_FORWARD follows.
+_others_wait = exists().where(_line.c.client_id == bindparam("client_id"), not_(_line.c.parked))
+_given = [column for column in notices.c if column is not notices.c.first]
+_names = [column.name for column in _given]
+_row = select(*[bindparam(column.name, type_=column.type) for column in _given], ~_others_wait)
+ADD_NOTICE: Final = {
+    "sqlite": Prepared(insert(notices).from_select([*_names, "first"], _row), columns=[]),
+    "postgresql": Prepared(insert(notices).values(first=False), columns=_names),
+}
 IS_DUE: Final = select(notices.c.id).where(_due).limit(1)
 DUE: Final = (
     select(notices.c.id, notices.c.attempts, notices.c.lease, notices.c.data)

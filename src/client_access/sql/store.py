@@ -213,9 +213,11 @@ def save(connection: Connection, changes: Sequence[Change]) -> None:
         _save_clients(connection, statement, list(group))
     statements.ADD_EVENT.execute(connection, [of_event(change) for change in changes])
     if told := [row for change in changes for row in of_notices(change)]:
-        statements.ADD_NOTICE.execute(connection, told)
-        lines = {change.after.id for change in changes if change.notices}
-        statements.STEP_FORWARD.execute(connection, [{"key": key} for key in lines])
+        dialect = connection.dialect.name
+        statements.ADD_NOTICE[dialect].execute(connection, told)
+        if dialect == "postgresql":
+            lines = {change.after.id for change in changes if change.notices}
+            statements.STEP_FORWARD.execute(connection, [{"key": key} for key in lines])
     for change in changes:
         if change.after.status is Status.DELETED:
             with naming(change.after.id):
