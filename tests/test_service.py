@@ -570,6 +570,17 @@ def test_only_an_address_that_the_client_does_not_have_is_looked_up(
         looked_up.clear()
 
 
+def test_a_repository_that_returns_something_else_than_a_client_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A record that was not loaded is InvalidValue, also if the command has an address."""
+    office = Office((ADD,))
+    monkeypatch.setattr(office.repository, "get", lambda _: {"name": "Acme"})
+    for command in (rename("Bolt"), move(FREE)):
+        with pytest.raises(ca.InvalidValue, match="client must be a Client, not a dict"):
+            office.access.handle(command)
+
+
 def test_exactly_one_of_two_writers_gets_an_address() -> None:
     """E1: the other is refused `email_taken`, and nothing of it is saved."""
     office = Office((ADD, OTHER))

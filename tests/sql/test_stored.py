@@ -19,6 +19,7 @@ from sqlalchemy import Engine, create_engine, select, update
 from client_access import (
     AsyncClientAccess,
     Change,
+    Client,
     ClientAccess,
     ClientList,
     CorruptRecord,
@@ -336,22 +337,45 @@ def test_every_column_is_refreshed(repository: SqlRepository, engine: Engine, ch
     assert columns(engine) == before
 
 
-def test_refreshing_leaves_what_another_writer_changed(
-    repository: SqlRepository, engine: Engine
+@pytest.mark.parametrize("change", [renamed, subscribed])
+def test_refreshing_looks_again_at_what_another_writer_changed(
+    repository: SqlRepository, engine: Engine, change: Callable[[Client], Change]
 ) -> None:
-    """A client that is saved between reading and writing is not overwritten."""
+    """A client that is saved between reading and writing is not overwritten, and is refreshed if
+    the writer has left a key as it was.
+    """
     first = added(name="Oak")
     repository.save([first])
     execute(engine, "UPDATE client_access_client SET folded_name = 'x'")
     with engine.connect() as connection:
-        rows, last = refreshing.outdated(connection, None)
-        assert last == first.after.id
-    repository.save([renamed(first.after, "Elm")])
+        found, last = refreshing.outdated(connection, None)
+    assert (found, last) == ([first.after.id], first.after.id)
+    later = change(first.after)
+    repository.save([later])
     with engine.begin() as connection:
-        assert refreshing.rewrite(connection, rows) == []
-    stored = repository.get(first.after.id)
+        refreshing.rewrite(connection, found)
+    assert repository.get(first.after.id) == later.after
+    stored = columns(engine)[first.after.id]
+    assert of_client(later.after).items() <= stored.items()
+    assert repository.refresh() == ()
+
+
+def test_a_client_that_was_loaded_before_refreshing_is_found_by_refreshing_again(
+    repository: SqlRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record has the old key of its address again; the next run gives it the new one."""
+    first = added(email="jörg@example.com")
+    repository.save([first])
+    before = renamed(first.after)
+    fold_from_now_on(monkeypatch)
+    assert repository.refresh() == (first.after.id,)
+    repository.save([before])
+    assert repository.refresh() == (first.after.id,)
+    key = EmailAddress("jörg@example.com").key
+    assert before.after.email_key != key
+    stored = repository.find_by_email(key)
     assert stored is not None
-    assert stored.business_name == "Elm"
+    assert stored.email_key == key
     assert repository.refresh() == ()
 
 

@@ -6,7 +6,7 @@ service share it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar, final
 from uuid import UUID
@@ -20,7 +20,7 @@ from client_access.deciding import decide
 from client_access.refusals import CommandRefused
 from client_access.values import Policy
 from client_access.values.catalogue import Catalogue
-from client_access.values.validation import wrong_type
+from client_access.values.validation import check_type, wrong_type
 
 Outcomes = TypeVar("Outcomes", bound="Sequence[Change | CommandRefused]")
 
@@ -119,6 +119,19 @@ class Unit:
             except CommandRefused as refused:
                 outcomes.append(refused)
         return tuple(outcomes)
+
+
+def owners_among(clients: Iterable[Client]) -> dict[str, UUID]:
+    """Return the ids of loaded clients by their `email_key`.
+
+    Raises:
+        InvalidValue: the repository has returned something else.
+    """
+    owners = {}
+    for client in clients:
+        check_type("client", client, Client)
+        owners[client.email_key] = client.id
+    return owners
 
 
 def to_save(outcomes: Sequence[Change | CommandRefused]) -> list[Change]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import cast
+from typing import Any
 from uuid import UUID
 
 import attrs
@@ -28,33 +28,36 @@ from client_access.values.email_address import EmailAddress
 _log = logging.getLogger(__name__)
 
 
-def outdated(connection: Connection, after: UUID | None) -> tuple[list[Row], UUID | None]:
-    """Return which rows of some clients are not what `save` would write now, as it would write.
+def outdated(connection: Connection, after: UUID | None) -> tuple[list[UUID], UUID | None]:
+    """Return those of some clients whose rows are not what `save` would write for a new client.
 
     Parameters:
         connection: the connection.
         after: the id after which the clients come; None for the first ones.
 
     Returns:
-        The rows for :func:`rewrite`, and the last id that was read, None at the end.
+        The ids for :func:`rewrite`, and the last id that was read, None at the end.
     """
     if after is None:
         found = rows_of(connection, statements.FIRST_ROWS, count=executing.AT_ONCE)
     else:
         found = rows_of(connection, statements.NEXT_ROWS, after=after, count=executing.AT_ONCE)
-    check_order([row.id for row in found], after)
-    rows = []
-    for stored in found:
-        try:
-            client = to_client((stored.id, stored.version, stored.data))
-        except CorruptRecord as problem:
-            _log.error("A record cannot be read: %s", problem)
-            continue
-        row = of_client(_with_present_key(client))
-        if any(getattr(stored, name) != value for name, value in row.items() if name != "data"):
-            row |= {"version_before": stored.version, "erasures_before": stored.erasures}
-            rows.append({"key": stored.id, **row})
-    return rows, found[-1].id if found else None
+    check_order([stored.id for stored in found], after)
+    ids = [stored.id for stored in found if _written_anew(stored) is not None]
+    return ids, found[-1].id if found else None
+
+
+def _written_anew(stored: Any) -> Row | None:
+    """Return the row as it is to be, or None if it is so already or cannot be read."""
+    try:
+        client = to_client((stored.id, stored.version, stored.data))
+    except CorruptRecord as problem:
+        _log.error("A record cannot be read: %s", problem)
+        return None
+    present = _with_present_key(client)
+    row = of_client(present)
+    is_so = all(getattr(stored, name) == value for name, value in row.items() if name != "data")
+    return None if is_so and present is client else row
 
 
 def _with_present_key(client: Client) -> Client:
@@ -66,22 +69,25 @@ def _with_present_key(client: Client) -> Client:
     return client if email.key == client.email_key else attrs.evolve(client, email=email)
 
 
-def rewrite(connection: Connection, rows: Sequence[Row]) -> list[UUID]:
-    """Write rows again, except those that another writer has changed, and return the ids."""
+def rewrite(connection: Connection, client_ids: Sequence[UUID]) -> list[UUID]:
+    """Write the rows of clients again, and return the ids of those that were still outdated."""
     written = []
-    for row in rows:
-        client_id = cast("UUID", row["key"])
+    for stored in rows_of(connection, statements.GET_ROWS_LOCKED, keys=client_ids):
+        row = _written_anew(stored)
+        if row is None:
+            continue
         try:
-            if nested(connection, _rewrite, row):
-                written.append(client_id)
+            nested(connection, _rewrite, stored.id, row)
         except IntegrityError as error:
             if not is_email_conflict(error):
                 raise
             _log.error(
-                "Client %s has the address of another client, as it is folded now", client_id
+                "Client %s has the address of another client, as it is folded now", stored.id
             )
+        else:
+            written.append(stored.id)
     return written
 
 
-def _rewrite(connection: Connection, row: Row) -> int:
-    return changed(connection, statements.update_client(frozenset(row)), **row)
+def _rewrite(connection: Connection, client_id: UUID, row: Row) -> None:
+    changed(connection, statements.OVERWRITE_CLIENT, key=client_id, **row)

@@ -1,7 +1,7 @@
 """Every statement, built once. SQLAlchemy compiles each for a database and keeps the result.
 
-An update sets the columns that its parameters name. A parameter of a condition therefore never has
-the name of a column.
+An update sets the columns that its parameters name. A parameter of its condition therefore never
+has the name of a column.
 """
 
 from __future__ import annotations
@@ -91,6 +91,12 @@ NEXT_IDS: Final = FIRST_IDS.where(clients.c.id > bindparam("after"))
 
 FIRST_ROWS: Final = select(clients).order_by(clients.c.id).limit(bindparam("count"))
 NEXT_ROWS: Final = FIRST_ROWS.where(clients.c.id > bindparam("after"))
+GET_ROWS_LOCKED: Final = (
+    select(clients)
+    .where(clients.c.id.in_(bindparam("keys", expanding=True)))
+    .order_by(clients.c.id)
+    .with_for_update()
+)
 
 PAGE: Final = (
     _whole.add_columns(clients.c.folded_name)
@@ -138,8 +144,8 @@ _update_client = OVERWRITE_CLIENT.where(
 
 @cache
 def update_client(names: frozenset[str]) -> Prepared:
-    """Return the update of those columns of a client that are among the names of parameters."""
-    return Prepared(_update_client, sorted(names))
+    """Return the update of a client that sets the columns with these names; others are ignored."""
+    return Prepared(_update_client, [column.name for column in clients.c if column.name in names])
 
 
 # ── History ──────────────────────────────────────────────────────────────────────────────────────
@@ -206,11 +212,11 @@ _head = (
 # A new notice is the last of its client's line, and the first if no other waits. A transaction on
 # PostgreSQL may see others that wait no longer: there, STEP_FORWARD follows.
 _others_wait = exists().where(_line.c.client_id == bindparam("client_id"), not_(_line.c.parked))
-_given = [column for column in notices.c if column is not notices.c.first]
-_names = [column.name for column in _given]
-_row = select(*[bindparam(column.name, type_=column.type) for column in _given], ~_others_wait)
+_sent = [column for column in notices.c if column is not notices.c.first]
+_names = [column.name for column in _sent]
+_placed = select(*[bindparam(column.name, type_=column.type) for column in _sent], ~_others_wait)
 ADD_NOTICE: Final = {
-    "sqlite": Prepared(insert(notices).from_select([*_names, "first"], _row), columns=[]),
+    "sqlite": Prepared(insert(notices).from_select([*_names, "first"], _placed), columns=[]),
     "postgresql": Prepared(insert(notices).values(first=False), columns=_names),
 }
 IS_DUE: Final = select(notices.c.id).where(_due).limit(1)

@@ -208,9 +208,8 @@ def save(connection: Connection, changes: Sequence[Change]) -> None:
         return
     if not changes:
         return
-    written = [(change, _saved(connection, change)) for change in changes]
-    for statement, group in groupby(written, key=lambda one: _statement_for(connection, one[1])):
-        _save_clients(connection, statement, list(group))
+    for _, group in groupby(changes, key=lambda change: change.before is None):
+        _save_clients(connection, list(group))
     statements.ADD_EVENT.execute(connection, [of_event(change) for change in changes])
     if told := [row for change in changes for row in of_notices(change)]:
         dialect = connection.dialect.name
@@ -225,43 +224,55 @@ def save(connection: Connection, changes: Sequence[Change]) -> None:
                 erase_other_records(connection, change.after)
 
 
-def _save_clients(
-    connection: Connection, statement: Prepared, written: Sequence[tuple[Change, Row]]
-) -> None:
-    """Write the clients of some changes by one statement."""
-    if len(written) > 1:
+def _save_clients(connection: Connection, changes: Sequence[Change]) -> None:
+    """Write the clients of some changes. Either all are new, or none is."""
+    rows = [_saved(change) for change in changes]
+    statement = _statement_for(connection, changes, rows)
+    if len(rows) > 1:
         # All at once. If that fails, one by one, to find the client at fault.
         try:
-            nested(connection, _write_at_once, statement, written)
+            nested(connection, _write_at_once, statement, rows, changes)
         except (IntegrityError, StaleClient):
             if connection.invalidated:  # it could not be undone
                 raise RepositoryError("the connection was lost") from None
         else:
             return
-    for change, row in written:
-        _write_one(connection, statement, change, row)
+    for row, change in zip(rows, changes, strict=True):
+        _write_one(connection, statement, row, change)
 
 
 def save_plain(connection: Connection, change: Change) -> None:
     """Store a changed client and the event: with one statement on PostgreSQL."""
-    row, event = _saved(connection, change), of_event(change)
+    row, event = _saved(change), of_event(change)
     if connection.dialect.name == "postgresql":
         together = statements.UPDATE_CLIENT_WITH_EVENT
         if change.before is None:
             together = statements.ADD_CLIENT_WITH_EVENT
-        _write_one(connection, together, change, row | event)
+        _write_one(connection, together, row | event, change)
     else:
-        _write_one(connection, _statement_for(connection, row), change, row)
+        _write_one(connection, _statement_for(connection, [change], [row]), row, change)
         statements.ADD_EVENT.execute(connection, [event])
 
 
-def _statement_for(connection: Connection, row: Row) -> Prepared:
-    if "id" in row:
-        return statements.ADD_CLIENT[connection.dialect.name]
-    return statements.update_client(frozenset(row))
+def _statement_for(
+    connection: Connection, changes: Sequence[Change], rows: Sequence[Row]
+) -> Prepared:
+    dialect = connection.dialect.name
+    if changes[0].before is None:
+        return statements.ADD_CLIENT[dialect]
+    names = set(rows[0])
+    if dialect == "sqlite":
+        # SQLite writes every index whose columns an update names. PostgreSQL compares the values.
+        names -= set[str].intersection(*map(_unchanged_keys, changes, rows))
+    return statements.update_client(frozenset(names))
 
 
-def _write_one(connection: Connection, statement: Prepared, change: Change, row: Row) -> None:
+def _unchanged_keys(change: Change, row: Row) -> set[str]:
+    assert change.before is not None  # only updates are asked about
+    return {name for name, value in keys_of(change.before).items() if row[name] == value}
+
+
+def _write_one(connection: Connection, statement: Prepared, row: Row, change: Change) -> None:
     try:
         written = changed(connection, statement, **row)
     except IntegrityError as error:
@@ -273,29 +284,22 @@ def _write_one(connection: Connection, statement: Prepared, change: Change, row:
 
 
 def _write_at_once(
-    connection: Connection, statement: Prepared, written: Sequence[tuple[Change, Row]]
+    connection: Connection, statement: Prepared, rows: Sequence[Row], changes: Sequence[Change]
 ) -> None:
-    rows = [row for _, row in written]
     if statement.execute(connection, rows).rowcount != len(rows):
-        change, _ = written[0]
-        raise StaleClient(change.after.id)  # undoes it; the caller finds the client at fault
+        raise StaleClient(changes[0].after.id)  # undoes it; the caller finds the client at fault
 
 
-def _saved(connection: Connection, change: Change) -> Row:
+def _saved(change: Change) -> Row:
     before, after = change.before, change.after
     row = of_client(after)
     if before is None:
-        return {"id": after.id, **row}
-    # SQLite writes every index whose columns an update names. PostgreSQL compares their values.
-    if connection.dialect.name == "sqlite":
-        known = keys_of(before)
-        row = {name: value for name, value in row.items() if known.get(name, row) != value}
-    return {
-        "key": after.id,
-        "version_before": before.version,
-        "erasures_before": before.erasures,
-        **row,
-    }
+        row["id"] = after.id
+    else:
+        row["key"] = after.id
+        row["version_before"] = before.version
+        row["erasures_before"] = before.erasures
+    return row
 
 
 # ── Outcomes ─────────────────────────────────────────────────────────────────────────────────────
