@@ -49,15 +49,12 @@ class AsyncKeptConnection:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._stack = AsyncExitStack()
-        self._connection: AsyncConnection | None = None
+        self._taken: AsyncConnection | None = None
 
     async def reading(self, work: Callable[[Connection], T]) -> T:
         """Do work that only reads."""
-        if self._connection is None:
-            self._connection = await self._stack.enter_async_context(self._engine.connect())
         try:
-            return await whole(self._connection, work)
+            return await whole(await self._connection(), work)
         except BaseException:
             await self.end()
             raise
@@ -68,18 +65,30 @@ class AsyncKeptConnection:
             await self.end()
         async with task_to_write(self._engine.sync_engine):
             try:
-                return await self.reading(work)
+                return await whole(await self._connection(), lambda sync: _do_last(sync, work))
             finally:
                 await self.end()
 
     async def end(self) -> None:
-        """Return the connection, if there is one."""
-        connection, self._connection = self._connection, None
-        try:
-            if connection is not None:
+        """Return the connection, if there is one and it is not returned yet."""
+        connection, self._taken = self._taken, None
+        if connection is not None and not connection.closed:
+            async with AsyncExitStack() as stack:
+                stack.push_async_exit(connection)  # whatever is cancelled meanwhile
                 await whole(connection, give_back)
-        finally:
-            await self._stack.aclose()
+
+    async def _connection(self) -> AsyncConnection:
+        if self._taken is None:
+            self._taken = await self._engine.connect()
+        return self._taken
+
+
+def _do_last(connection: Connection, work: Callable[[Connection], T]) -> T:
+    """Do work and return the connection. On SQLite, a second step would be another task."""
+    try:
+        return work(connection)
+    finally:
+        give_back(connection)
 
 
 async def whole(connection: AsyncConnection, work: Callable[[Connection], T]) -> T:
