@@ -570,15 +570,15 @@ def test_only_an_address_that_the_client_does_not_have_is_looked_up(
         looked_up.clear()
 
 
+@pytest.mark.parametrize("method", ["get", "find_by_email"])
 def test_a_repository_that_returns_something_else_than_a_client_is_named(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    """A record that was not loaded is InvalidValue, also if the command has an address."""
+    """A record that the repository forgot to load is InvalidValue."""
     office = Office((ADD,))
-    monkeypatch.setattr(office.repository, "get", lambda _: {"name": "Acme"})
-    for command in (rename("Bolt"), move(FREE)):
-        with pytest.raises(ca.InvalidValue, match="client must be a Client, not a dict"):
-            office.access.handle(command)
+    monkeypatch.setattr(office.repository, method, lambda _: {"name": "Acme"})
+    with pytest.raises(ca.InvalidValue, match="client must be a Client, not a dict"):
+        office.access.handle(move(FREE))
 
 
 def test_exactly_one_of_two_writers_gets_an_address() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from threading import Thread
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import client_access as ca
 from client_access.sql import AsyncSqlRepository, SqlRepository, in_transaction
+from client_access.sql.connections import begin, give_back
 from client_access.sql.lines import _LINES, task_to_write
 
 
@@ -220,6 +222,50 @@ def test_an_awaited_connection_that_cannot_be_returned_hides_no_outcome(database
             assert await opened.get(uuid4()) is None
 
     asyncio.run(live())
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_a_connection_whose_transaction_cannot_be_undone_is_not_lent_again(
+    database: str, error: type[BaseException]
+) -> None:
+    """SQLAlchemy 2.1 would return it to its pool, with the transaction."""
+
+    def undo(_: Connection) -> None:
+        raise error
+
+    with SqlRepository.open(database, pool_size=1, pool_timeout=1) as repository:
+        engine = engine_of(repository)
+        connection = engine.connect()
+        begin(connection)
+        lent = connection.connection.driver_connection
+        event.listen(engine, "rollback", undo)
+        interrupts = not issubclass(error, Exception)
+        with pytest.raises(error) if interrupts else nullcontext():
+            give_back(connection)
+        event.remove(engine, "rollback", undo)
+        with engine.connect() as other:
+            assert other.connection.driver_connection is not lent
+
+
+def test_an_awaited_command_on_sqlite_takes_two_tasks(sqlite: str) -> None:
+    """One reads; the other saves and returns the connection. A task costs as much as a call."""
+    made = []
+
+    def make(loop: asyncio.AbstractEventLoop, work: Any, **more: Any) -> asyncio.Task[Any]:
+        made.append(work)
+        return asyncio.Task(work, loop=loop, **more)
+
+    async def live() -> None:
+        async with await AsyncSqlRepository.open(sqlite) as opened:
+            change = added()
+            await opened.save([change])
+            access = ca.AsyncClientAccess(opened, catalogue=CATALOGUE)
+            asyncio.get_running_loop().set_task_factory(make)
+            await access.handle(rename(change.after.id))
+            asyncio.get_running_loop().set_task_factory(None)
+
+    asyncio.run(live())
+    assert len(made) == 2
 
 
 def test_a_save_by_one_statement_ends_in_a_commit(database: str) -> None:

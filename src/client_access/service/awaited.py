@@ -61,7 +61,7 @@ from client_access.service.once import (
     to_command_id,
 )
 from client_access.service.retries import Retries
-from client_access.service.unit import Needs, Outcomes, Unit, owners_among, to_save
+from client_access.service.unit import Needs, Outcomes, Unit, loaded, to_save
 from client_access.values import (
     DEFAULT_POLICY,
     Actor,
@@ -289,10 +289,10 @@ class AsyncClientAccess:
         else:
             found = [(key, await _to_await(repository.get(key))) for key in needs.client_ids]
             clients = {client_id: client for client_id, client in found if client is not None}
-            owners = owners_among(clients.values())
+            owners = {client.email_key: client.id for client in map(loaded, clients.values())}
             others = [key for key in needs.email_keys if key not in owners]
             holders = [(key, await repository.find_by_email(key)) for key in others]
-            owners |= {key: client.id for key, client in holders if client is not None}
+            owners |= {key: loaded(client).id for key, client in holders if client is not None}
         return Unit(clients, owners, at=at, catalogue=self.catalogue, policy=self.policy)
 
     async def _save(

@@ -6,7 +6,7 @@ service share it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar, final
 from uuid import UUID
@@ -121,17 +121,14 @@ class Unit:
         return tuple(outcomes)
 
 
-def owners_among(clients: Iterable[Client]) -> dict[str, UUID]:
-    """Return the ids of loaded clients by their `email_key`.
+def loaded(client: Client) -> Client:
+    """Return a client that a repository has returned.
 
     Raises:
         InvalidValue: the repository has returned something else.
     """
-    owners = {}
-    for client in clients:
-        check_type("client", client, Client)
-        owners[client.email_key] = client.id
-    return owners
+    check_type("client", client, Client)
+    return client
 
 
 def to_save(outcomes: Sequence[Change | CommandRefused]) -> list[Change]:

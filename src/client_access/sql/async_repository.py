@@ -363,11 +363,11 @@ class AsyncSqlRepository:
         As :meth:`SqlRepository.refresh`.
         """
         written: list[UUID] = []
-        rows, last = await self._read(refreshing.outdated, None)
+        found, last = await self._read(refreshing.outdated, None)
         while last is not None:
-            if rows:
-                written += await self._write(refreshing.rewrite, rows)
-            rows, last = await self._read(refreshing.outdated, last)
+            if found:
+                written += await self._write(refreshing.rewrite, found)
+            found, last = await self._read(refreshing.outdated, last)
         return tuple(written)
 
     async def discard(self, notice_id: UUID) -> bool:

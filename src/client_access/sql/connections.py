@@ -96,9 +96,15 @@ def _interruption_behind(
 def give_back(connection: Connection) -> None:
     """Return a connection to its pool. It is not used again if that fails."""
     try:
+        # If it failed in `close`, the connection would be returned with an open transaction.
+        if (transaction := connection.get_transaction()) is not None:
+            transaction.rollback()
         connection.close()
     except Exception as problem:  # drivers also raise errors that are not SQLAlchemy's
         _put_away(connection, problem)
+    except BaseException as problem:
+        _put_away(connection, problem)
+        raise
 
 
 def _put_away(connection: Connection, error: BaseException) -> None:

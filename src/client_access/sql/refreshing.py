@@ -29,14 +29,14 @@ _log = logging.getLogger(__name__)
 
 
 def outdated(connection: Connection, after: UUID | None) -> tuple[list[UUID], UUID | None]:
-    """Return those of some clients whose rows are not what `save` would write for a new client.
+    """Return the ids of those of some clients whose rows are not as `save` would write them anew.
 
     Parameters:
         connection: the connection.
         after: the id after which the clients come; None for the first ones.
 
     Returns:
-        The ids for :func:`rewrite`, and the last id that was read, None at the end.
+        The ids, and the last id that was read, None at the end.
     """
     if after is None:
         found = rows_of(connection, statements.FIRST_ROWS, count=executing.AT_ONCE)
@@ -48,7 +48,7 @@ def outdated(connection: Connection, after: UUID | None) -> tuple[list[UUID], UU
 
 
 def _written_anew(stored: Any) -> Row | None:
-    """Return the row as it is to be, or None if it is so already or cannot be read."""
+    """Return the row as it should be, or None if it is so already or cannot be read."""
     try:
         client = to_client((stored.id, stored.version, stored.data))
     except CorruptRecord as problem:
@@ -70,7 +70,7 @@ def _with_present_key(client: Client) -> Client:
 
 
 def rewrite(connection: Connection, client_ids: Sequence[UUID]) -> list[UUID]:
-    """Write the rows of clients again, and return the ids of those that were still outdated."""
+    """Write those rows of clients again that are outdated, and return the ids of those written."""
     written = []
     for stored in rows_of(connection, statements.GET_ROWS_LOCKED, keys=client_ids):
         row = _written_anew(stored)

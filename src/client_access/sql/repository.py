@@ -396,11 +396,11 @@ class SqlRepository:
             The ids of the clients whose columns were written.
         """
         written: list[UUID] = []
-        rows, last = self._read(refreshing.outdated, None)
+        found, last = self._read(refreshing.outdated, None)
         while last is not None:
-            if rows:
-                written += self._write(refreshing.rewrite, rows)
-            rows, last = self._read(refreshing.outdated, last)
+            if found:
+                written += self._write(refreshing.rewrite, found)
+            found, last = self._read(refreshing.outdated, last)
         return tuple(written)
 
     def discard(self, notice_id: UUID) -> bool:

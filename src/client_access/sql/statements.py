@@ -1,7 +1,7 @@
 """Every statement, built once. SQLAlchemy compiles each for a database and keeps the result.
 
-An update sets the columns that its parameters name. A parameter of its condition therefore never
-has the name of a column.
+An update sets the columns that its parameters name, or those for which it was prepared. A parameter
+of its condition therefore never has the name of a column.
 """
 
 from __future__ import annotations
