@@ -135,10 +135,10 @@ class InvoiceReading:
     """
 
     def __init__(self, practice_id: str, catalogue: Catalogue, limit: int | None = None) -> None:
-        self.left = sys.maxsize if limit is None else to_plain("limit", limit, int)
+        self.left: int = sys.maxsize if limit is None else to_plain("limit", limit, int)
         if self.left < 1:
             raise InvalidValue("limit", "must be at least 1")
-        self.batch = min(BATCH, self.left)
+        self.batch: int = min(BATCH, self.left)
         self._practice_id = practice_id
         self._catalogue = catalogue
         self._held: deque[tuple[Cursor, tuple[InvoiceLine, ...]]] = deque()

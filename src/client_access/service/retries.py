@@ -33,7 +33,7 @@ class Retries:
 
     def __init__(self, repository: object = None) -> None:
         self._repository = repository
-        self.attempts = 1
+        self.attempts: int = 1
 
     def pause_after(self, error: Exception) -> float:
         """Return how many seconds to wait after a failed attempt, before the next one.
