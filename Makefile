@@ -10,6 +10,7 @@ BROWSER_ARGS ?=
 
 VENV := .venv
 CONSTRAINTS := constraints.txt
+PYRIGHT := 1.1.414
 RUN = $(VENV)/bin/python
 
 # One file pins what pip installs and what pip builds with.
@@ -20,7 +21,7 @@ IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help tour test coverage lowest floors check package bench drill docs site
+.PHONY: help tour test coverage lowest floors check types package bench drill docs site
 .PHONY: hosts fastapi-host django-host mail-worker
 .PHONY: playground playground-files browser pyodide-tests clean
 
@@ -36,6 +37,7 @@ help:
 	@echo 'make floors  the tests that a dependency can break, with the lowest versions on one Python'
 	@echo '             and with the newest ones on the newest Python that is found'
 	@echo 'make check   lint, formatting and types, of the Python in the documentation too'
+	@echo 'make types   check that no public type has to be inferred (needs npm)'
 	@echo 'make package build sdist and wheel twice, and try each extra in a new environment'
 	@echo 'make bench   compare one step with other libraries'
 	@echo 'make drill   kill the primary of three PostgreSQL servers while commands are given'
@@ -105,6 +107,14 @@ check: $(VENV)/.dev-installed
 	echo 'mypy';         $(RUN) -m mypy --strict || status=1; \
 	echo 'mypy (pages)'; $(RUN) docs/snippets.py || status=1; \
 	exit $$status
+
+# pyright finds the package by the Python that is first in PATH.
+types: $(VENV)/.dev-installed
+	@if ! command -v npx >/dev/null 2>&1; then echo 'This needs Node.js with npm.' >&2; exit 1; fi
+	@mkdir -p build; \
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" npx --yes pyright@$(PYRIGHT) \
+	  --verifytypes client_access --ignoreexternal > build/types.txt; \
+	status=$$?; grep -A 2 ' error: \|completeness score' build/types.txt; exit $$status
 
 bench: $(VENV)/.dev-installed
 	@$(PIP) --editable '.[benchmarks]'
