@@ -103,9 +103,12 @@ def test_a_loop_that_ends_does_not_wait_for_a_call(sqlite: str) -> None:
 
     async def live() -> None:
         async with await AsyncSqlRepository.open(sqlite) as repository:
+            began = asyncio.Event()
+            engine = repository._bind.sync_engine
+            event.listen(engine, "before_cursor_execute", lambda *_: began.set())
             call = repository.save([added() for _ in range(50)])
             task: asyncio.Future[None] = asyncio.ensure_future(call)
-            await asyncio.sleep(0.005)
+            await began.wait()
             for each in asyncio.all_tasks() - {asyncio.current_task()}:
                 each.cancel()
             with pytest.raises(asyncio.CancelledError):

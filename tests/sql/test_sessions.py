@@ -131,6 +131,26 @@ def test_a_session_goes_on_after_an_error(database: str) -> None:
         assert repository.get(change.after.id) == change.after
 
 
+def test_an_awaited_session_goes_on_after_an_error(database: str) -> None:
+    """It takes another connection, and returns that too."""
+    change = added()
+
+    async def work(session: ca.AsyncRepository) -> None:
+        with pytest.raises(ca.RepositoryError):
+            await session.find_by_email("\ud800")
+        assert await session.find_by_email(change.after.email_key) == change.after
+
+    async def live() -> None:
+        async with await AsyncSqlRepository.open(database, pool_size=1, pool_timeout=1) as opened:
+            await opened.save([change])
+            with lent(engine_of(opened)) as seen:
+                await opened.in_session(work)
+            assert seen == ["lent", "back"] * 2
+            assert await opened.get(change.after.id) == change.after
+
+    asyncio.run(live())
+
+
 def test_who_keeps_a_session_keeps_no_connection(database: str) -> None:
     """Each later call takes one of its own."""
     with SqlRepository.open(database, pool_size=1, pool_timeout=1) as repository:
