@@ -152,6 +152,8 @@ def test_an_import_that_is_interrupted_says_how_far_it_came(
     arguments = ["import", str(file), "--database", url, "--practice", "north"]
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *arguments],
+        # A signal that meets coverage with its lock held would stop the process for ever.
+        env={name: value for name, value in os.environ.items() if not name.startswith("COV")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -180,6 +182,21 @@ def test_an_import_that_is_interrupted_says_how_far_it_came(
     file.write_text(content)
     status, output, _ = run(*arguments)
     assert (status, output.strip()) == (0, "✓ 4,900 rows: 900 added and 4,000 already there.")
+
+
+def test_an_import_that_is_interrupted_at_once_says_so(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above, in this process, so that coverage sees it."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("client_access.cli.importing._import", interrupt)
+    file, url = tmp_path / "clients.csv", f"sqlite:///{tmp_path / 'new.db'}"
+    status, output, error = run("import", str(file), "--database", url, "--practice", "north")
+    assert (status, output) == (130, "")
+    assert error.startswith("Interrupted before the first row. Import the file again to go on")
 
 
 # ── A long invoice ───────────────────────────────────────────────────────────────────────────────
