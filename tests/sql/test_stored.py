@@ -352,8 +352,9 @@ def test_refreshing_looks_again_at_what_another_writer_changed(
     assert (found, last) == ([first.after.id], first.after.id)
     later = change(first.after)
     repository.save([later])
+    leaves_it = change is subscribed and engine.dialect.name == "sqlite"
     with engine.begin() as connection:
-        refreshing.rewrite(connection, found)
+        assert refreshing.rewrite(connection, found) == (found if leaves_it else [])
     assert repository.get(first.after.id) == later.after
     stored = columns(engine)[first.after.id]
     assert of_client(later.after).items() <= stored.items()

@@ -74,7 +74,7 @@ class AsyncKeptConnection:
         connection, self._taken = self._taken, None
         if connection is not None and not connection.closed:
             async with AsyncExitStack() as stack:
-                stack.push_async_exit(connection)  # whatever is cancelled meanwhile
+                stack.push_async_exit(connection)  # closes it even if this task is cancelled
                 await whole(connection, give_back)
 
     async def _connection(self) -> AsyncConnection:

@@ -96,7 +96,7 @@ def _interruption_behind(
 def give_back(connection: Connection) -> None:
     """Return a connection to its pool. It is not used again if that fails."""
     try:
-        # If it failed in `close`, the connection would be returned with an open transaction.
+        # A rollback that fails inside `close` returns the connection with its transaction open.
         if (transaction := connection.get_transaction()) is not None:
             transaction.rollback()
         connection.close()
